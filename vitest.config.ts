@@ -1,0 +1,45 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+// Tests import the packages by their public names and get the sources: one class identity, so `instanceof` holds,
+// and no stale build. Exact matches only: a deep import into another package must fail here as it does for users.
+const alias = [
+  { find: /^@sealwire\/core\/internal$/, replacement: at("./packages/core/src/internal.ts") },
+  { find: /^@sealwire\/core$/, replacement: at("./packages/core/src/index.ts") },
+  { find: /^@sealwire\/client$/, replacement: at("./packages/client/src/index.ts") },
+  { find: /^@sealwire\/server$/, replacement: at("./packages/server/src/index.ts") },
+  { find: /^#backend$/, replacement: at("./packages/core/src/crypto/node.ts") },
+];
+
+const folders: Record<string, string> = {
+  core: "packages/core/test",
+  client: "packages/client/test",
+  server: "packages/server/test",
+  demo: "packages/demo/test",
+  tools: "tools/test",
+};
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    environment: "node",
+    pool: "forks",
+    testTimeout: 20_000,
+    retry: 0,
+    allowOnly: false,
+    projects: Object.entries(folders)
+      .filter(([, folder]) => existsSync(at(`./${folder}`)))
+      .map(([name, folder]) => ({
+        extends: true as const,
+        test: {
+          name,
+          include: [`${folder}/**/*.test.{ts,mjs}`],
+          // Real browsers and real ports: one file at a time, after everything else.
+          ...(name === "demo" ? { fileParallelism: false, hookTimeout: 60_000, sequence: { groupOrder: 1 } } : {}),
+        },
+      })),
+  },
+});
