@@ -1,0 +1,24 @@
+/** A value that is there at once (node:crypto) or later (WebCrypto). One code path serves both; see `chain`. */
+export type Maybe<T> = T | Promise<T>;
+
+/** Continues with `f` at once where the value is there: an async function would cost ten times as much per step. */
+export function chain<T, U>(value: Maybe<T>, f: (value: T) => Maybe<U>): Maybe<U> {
+  return value instanceof Promise ? value.then(f) : f(value);
+}
+
+/** Runs `attempt`; a throw and a rejection both go to `recover`. */
+export function attempt<T, U>(run: () => Maybe<T>, recover: (error: unknown) => U): Maybe<T | U> {
+  try {
+    const value = run();
+    return value instanceof Promise ? value.catch(recover) : value;
+  } catch (error) {
+    return recover(error);
+  }
+}
+
+/** Maps in order; a Promise only if one of the results is one. */
+export function all<T extends readonly unknown[]>(values: { readonly [K in keyof T]: Maybe<T[K]> }): Maybe<T> {
+  return values.some((v) => v instanceof Promise)
+    ? (Promise.all(values) as unknown as Promise<T>)
+    : (values as unknown as T);
+}

@@ -1,0 +1,174 @@
+import { SealwireError } from "../errors.ts";
+import type { Stage } from "../registry.generated.ts";
+import { decodeBase64url, encodeBase64url } from "./base64url.ts";
+import { ascii, decodeUtf8, type Fail, isWellFormed, utf8 } from "./bytes.ts";
+import { CborReader, CborWriter } from "./cbor.ts";
+
+/** Form 0: bare JSON of a hello or an error, its syntax unchecked. */
+export interface JsonFrame {
+  readonly form: 0;
+  readonly json: Uint8Array;
+}
+
+/** Form 1: a JWS. */
+export interface JwsFrame {
+  readonly form: 1;
+  readonly protected: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Form 2: a JWE whose encrypted key is empty. */
+export interface JweFrame {
+  readonly form: 2;
+  readonly protected: Uint8Array;
+  readonly iv: Uint8Array;
+  readonly ciphertext: Uint8Array;
+  readonly tag: Uint8Array;
+}
+
+/** Form 3, binary only: a JWE in short form; `h` names its header, `sealed` is the ciphertext and the tag. */
+export interface ShortJweFrame {
+  readonly form: 3;
+  readonly h: number;
+  readonly seq: number;
+  readonly sealed: Uint8Array;
+}
+
+/** Form 4, binary only: a JWS in short form; `h` names its header. */
+export interface ShortJwsFrame {
+  readonly form: 4;
+  readonly h: number;
+  readonly payload: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export type TextFrame = JsonFrame | JwsFrame | JweFrame;
+export type WireFrame = TextFrame | ShortJweFrame | ShortJwsFrame;
+export type Wire = "text" | "binary";
+
+const NO_KEY = new Uint8Array(0);
+
+/** One CBOR array of definite length with the shortest heads: a frame has exactly one encoding. */
+export function encodeFrame(frame: WireFrame): Uint8Array {
+  switch (frame.form) {
+    case 0:
+      return start(2, frame.form, frame.json.length).bytes(frame.json).finish();
+    case 1: {
+      const { protected: header, payload, signature } = frame;
+      const room = header.length + payload.length + signature.length;
+      return start(4, frame.form, room).bytes(header).bytes(payload).bytes(signature).finish();
+    }
+    case 2: {
+      const { protected: header, iv, ciphertext, tag } = frame;
+      const room = header.length + iv.length + ciphertext.length + tag.length;
+      const writer = start(6, frame.form, room).bytes(header).bytes(NO_KEY);
+      return writer.bytes(iv).bytes(ciphertext).bytes(tag).finish();
+    }
+    case 3:
+      return start(4, frame.form, frame.sealed.length).uint(frame.h).uint(frame.seq).bytes(frame.sealed).finish();
+    case 4: {
+      const room = frame.payload.length + frame.signature.length;
+      return start(4, frame.form, room).uint(frame.h).bytes(frame.payload).bytes(frame.signature).finish();
+    }
+  }
+}
+
+/** Room for the heads of any form. */
+const HEADS = 64;
+
+function start(elements: number, form: number, room: number): CborWriter {
+  return new CborWriter(room + HEADS).array(elements).uint(form);
+}
+
+const ELEMENTS: readonly number[] = [2, 4, 6, 4, 4];
+
+/**
+ * Decodes a binary message. The fields are views into `bytes`. Not checked: lengths, and whether the form is in place here.
+ *
+ * @throws SealwireError `E_CBOR`
+ */
+export function decodeFrame(bytes: Uint8Array): WireFrame {
+  const fail: Fail = (detail) => {
+    throw new SealwireError("E_CBOR", { stage: "encoding", detail });
+  };
+  const reader = new CborReader(bytes, fail);
+  const elements = reader.arrayHead();
+  const form = reader.uint();
+  if (ELEMENTS[form] !== elements) fail("unknown form or wrong number of elements");
+  const frame = readForm(reader, form, fail);
+  reader.end();
+  return frame;
+}
+
+function readForm(reader: CborReader, form: number, fail: Fail): WireFrame {
+  switch (form) {
+    case 0:
+      return { form, json: reader.bytes() };
+    case 1:
+      return { form, protected: reader.bytes(), payload: reader.bytes(), signature: reader.bytes() };
+    case 2: {
+      const header = reader.bytes();
+      if (reader.bytes().length > 0) fail("encrypted key that is not empty");
+      return { form, protected: header, iv: reader.bytes(), ciphertext: reader.bytes(), tag: reader.bytes() };
+    }
+    case 3:
+      return { form, h: reader.uint(), seq: reader.uint(), sealed: reader.bytes() };
+    case 4:
+      return { form, h: reader.uint(), payload: reader.bytes(), signature: reader.bytes() };
+    default:
+      return fail("unknown form");
+  }
+}
+
+/** The text form: compact JOSE, or the bare JSON. */
+export function encodeText(frame: TextFrame): string {
+  switch (frame.form) {
+    case 0:
+      return decodeUtf8(frame.json, (detail) => {
+        throw new TypeError(`encodeText: ${detail}`);
+      });
+    case 1:
+      return compactJws(frame);
+    case 2:
+      return compactJwe(frame);
+  }
+}
+
+/**
+ * Decodes a text message, or a compact object inside one. Not checked: the syntax of bare JSON, and lengths.
+ *
+ * @throws SealwireError `E_MALFORMED`, `E_B64`
+ */
+export function decodeText(text: string, stage: Stage = "encoding"): TextFrame {
+  const fail: Fail = (detail) => {
+    throw new SealwireError("E_MALFORMED", { stage, detail });
+  };
+  if (text.startsWith("{")) {
+    if (!isWellFormed(text)) fail("lone surrogate");
+    return { form: 0, json: utf8.encode(text) };
+  }
+  // Capped: a text full of dots makes six strings, not a million.
+  const segments = text.split(".", 6);
+  if (segments.length !== 3 && segments.length !== 5) fail("neither JSON nor three or five segments");
+  if (segments[0] === "") fail("empty protected header");
+  if (segments.length === 5 && segments[1] !== "") fail("encrypted key that is not empty");
+  const decoded = segments.map((segment) => decodeBase64url(segment, stage));
+  if (decoded.length === 3) {
+    return { form: 1, protected: decoded[0]!, payload: decoded[1]!, signature: decoded[2]! };
+  }
+  return { form: 2, protected: decoded[0]!, iv: decoded[2]!, ciphertext: decoded[3]!, tag: decoded[4]! };
+}
+
+/** The bytes that a JWS signature covers (RFC 7515 section 5.1). */
+export function signingInput(protectedHeader: Uint8Array, payload: Uint8Array): Uint8Array {
+  return ascii(`${encodeBase64url(protectedHeader)}.${encodeBase64url(payload)}`);
+}
+
+export function compactJws(frame: JwsFrame): string {
+  return [frame.protected, frame.payload, frame.signature].map(encodeBase64url).join(".");
+}
+
+export function compactJwe(frame: JweFrame): string {
+  return [frame.protected, NO_KEY, frame.iv, frame.ciphertext, frame.tag].map(encodeBase64url).join(".");
+}

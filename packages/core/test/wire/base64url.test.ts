@@ -1,0 +1,137 @@
+import fc from "fast-check";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { decodeBase64url, encodeBase64url, isBase64url } from "../../src/wire/base64url.ts";
+import { expectCode, onlyThrows, plain } from "./helpers.ts";
+
+const wellKnown = [
+  "",
+  "",
+  "f",
+  "Zg",
+  "fo",
+  "Zm8",
+  "foo",
+  "Zm9v",
+  "foob",
+  "Zm9vYg",
+  "fooba",
+  "Zm9vYmE",
+  "foobar",
+  "Zm9vYmFy",
+];
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.resetModules();
+});
+
+/** The module as a browser loads it. */
+async function withoutBuffer(): Promise<typeof import("../../src/wire/base64url.ts")> {
+  vi.stubGlobal("Buffer", undefined);
+  vi.resetModules();
+  return import("../../src/wire/base64url.ts");
+}
+
+describe("base64url", () => {
+  it("agrees with RFC 4648 section 10", () => {
+    for (let i = 0; i < wellKnown.length; i += 2) {
+      const bytes = new TextEncoder().encode(wellKnown[i]);
+      expect(encodeBase64url(bytes)).toBe(wellKnown[i + 1]);
+      expect(plain(decodeBase64url(wellKnown[i + 1]!))).toEqual(plain(bytes));
+    }
+  });
+
+  it("uses - and _", () => {
+    expect(encodeBase64url(Uint8Array.of(0xfb, 0xff, 0xfe))).toBe("-__-");
+  });
+
+  it("encodes a view into a larger buffer", () => {
+    expect(encodeBase64url(Uint8Array.of(9, 102, 111, 111, 9).subarray(1, 4))).toBe("Zm9v");
+  });
+
+  it.each([
+    "Zg==",
+    "Zm9v=",
+    "Zm 9v",
+    " Zm9v",
+    "Zm9v\n",
+    "Zm9v\0",
+    "Zm*9v",
+    "Zm+v",
+    "Zm/v",
+    "Zm9v.",
+    "Zmé",
+    "Zm\u{1f600}",
+    "Z",
+    "Zm9vZ",
+    "Zh",
+    "Zk",
+    "Zm9",
+    "Zm-",
+    "Zm9\u0176",
+  ])("refuses %j", (text) => {
+    expectCode("E_B64", () => decodeBase64url(text));
+    // Long texts take another path.
+    expectCode("E_B64", () => decodeBase64url("Zm9v".repeat(40) + text));
+    expect(isBase64url(text, text.length)).toBe(false);
+  });
+
+  it("names the step that reads", () => {
+    const run = () => decodeBase64url("=", "inner");
+    expect(run).toThrowError(expect.objectContaining({ code: "E_B64", stage: "inner" }));
+  });
+
+  it("tells exact length", () => {
+    expect(isBase64url("Zm8", 3)).toBe(true);
+    expect(isBase64url("Zm8", 4)).toBe(false);
+    expect(isBase64url("Zm9", 3)).toBe(false);
+  });
+
+  it("round-trips and agrees with the path without Buffer", async () => {
+    const bare = await withoutBuffer();
+    vi.unstubAllGlobals();
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        const text = encodeBase64url(bytes);
+        expect(text).toBe(Buffer.from(bytes).toString("base64url"));
+        expect(bare.encodeBase64url(bytes)).toBe(text);
+        expect(plain(decodeBase64url(text))).toEqual(plain(bytes));
+        expect(plain(bare.decodeBase64url(text))).toEqual(plain(bytes));
+      }),
+    );
+  });
+
+  it("gives every text at most one reading: what decodes encodes to itself", async () => {
+    const bare = await withoutBuffer();
+    vi.unstubAllGlobals();
+    const character = fc.constantFrom(..."AQgwZm9v-_=+/ \n\0*é");
+    fc.assert(
+      fc.property(
+        fc.string({ unit: character, maxLength: 12 }),
+        fc.constantFrom("", "Zm9v".repeat(30)),
+        (tail, head) => {
+          const text = head + tail;
+          let refused = false;
+          onlyThrows(["E_B64"], () => {
+            refused = true;
+            expect(encodeBase64url(decodeBase64url(text))).toBe(text);
+            refused = false;
+          });
+          let bareRefused = false;
+          try {
+            bare.decodeBase64url(text);
+          } catch (error) {
+            // Loaded anew, the module throws errors of a class of its own.
+            bareRefused = (error as { code?: unknown }).code === "E_B64";
+          }
+          expect(bareRefused).toBe(refused);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it("answers with memory of its own", () => {
+    for (const length of [8, 80]) expect(decodeBase64url("A".repeat(length)).buffer.byteLength).toBe((length * 3) / 4);
+  });
+});
