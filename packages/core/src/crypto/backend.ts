@@ -1,0 +1,74 @@
+import type { Maybe } from "../maybe.ts";
+import type { SignatureAlg, SuiteId } from "../registry.generated.ts";
+
+/** A public key on the wire: exactly these members, in this order. */
+export interface PublicJwk {
+  readonly kty: "EC" | "OKP";
+  readonly crv: "P-256" | "X25519" | "Ed25519";
+  readonly x: string;
+  readonly y?: string;
+}
+
+/** A signing key as JWK: the public members, `d`, and optionally `alg` and `kid` (which is ignored). */
+export interface PrivateJwk extends PublicJwk {
+  readonly d: string;
+  readonly alg?: string;
+  readonly kid?: string;
+}
+
+/** A256GCM under one key. `data` is ciphertext followed by the 16-byte tag. */
+export interface AeadKey {
+  seal(iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Maybe<Uint8Array>;
+  /** Throws (or rejects with) an error of any kind where authentication fails, and where `data` is shorter than a tag. */
+  open(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): Maybe<Uint8Array>;
+}
+
+/** HMAC-SHA-256 under one key. */
+export interface MacKey {
+  sign(data: Uint8Array): Maybe<Uint8Array>;
+  /** Constant time; false for a tag of another length than 32 bytes. */
+  verify(data: Uint8Array, tag: Uint8Array): Maybe<boolean>;
+}
+
+/** The shared secret Z of a key agreement, as input keying material of HKDF-SHA-256. */
+export interface SharedSecret {
+  bytes(salt: Uint8Array, info: Uint8Array, length: number): Maybe<Uint8Array>;
+  aead(salt: Uint8Array, info: Uint8Array): Maybe<AeadKey>;
+  mac(salt: Uint8Array, info: Uint8Array): Maybe<MacKey>;
+}
+
+/** An ephemeral key pair of one suite. The private key never leaves the backend. */
+export interface KeyAgreement {
+  readonly suite: SuiteId;
+  readonly publicJwk: PublicJwk;
+  /** `peer` has passed `checkPublicJwk`. Throws SealwireError E_KEY for an all-zero X25519 output. */
+  agree(peer: PublicJwk): Maybe<SharedSecret>;
+}
+
+export interface Signer {
+  readonly alg: SignatureAlg;
+  readonly publicJwk: PublicJwk;
+  sign(data: Uint8Array): Maybe<Uint8Array>;
+}
+
+export interface Verifier {
+  readonly alg: SignatureAlg;
+  readonly publicJwk: PublicJwk;
+  /** False for anything but a valid signature (ES256: 64 bytes r||s). Never throws on hostile input. */
+  verify(data: Uint8Array, signature: Uint8Array): Maybe<boolean>;
+}
+
+/**
+ * The cryptography that the protocol needs, and its only source of randomness.
+ * Two implementations: WebCrypto (every runtime, asynchronous, non-extractable keys) and node:crypto (synchronous).
+ */
+export interface CryptoBackend {
+  readonly name: string;
+  random(length: number): Uint8Array;
+  sha256(data: Uint8Array): Maybe<Uint8Array>;
+  generateKeyAgreement(suite: SuiteId): Maybe<KeyAgreement>;
+  /** The key's `alg` follows from its type: P-256 is ES256, Ed25519 is Ed25519. Caller mistakes are TypeErrors. */
+  importSigner(key: PrivateJwk | CryptoKeyPair): Maybe<Signer>;
+  /** `jwk` has passed `checkPublicJwk`. */
+  importVerifier(jwk: PublicJwk): Maybe<Verifier>;
+}

@@ -1,0 +1,224 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createECDH,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  diffieHellman,
+  generateKeyPairSync,
+  hkdfSync,
+  KeyObject,
+  randomFillSync,
+  sign,
+  timingSafeEqual,
+  verify,
+} from "node:crypto";
+import { SealwireError } from "../errors.ts";
+import type { SuiteId } from "../registry.generated.ts";
+import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
+import { concat } from "../wire/bytes.ts";
+import type {
+  AeadKey,
+  CryptoBackend,
+  KeyAgreement,
+  MacKey,
+  PublicJwk,
+  SharedSecret,
+  Signer,
+  Verifier,
+} from "./backend.ts";
+import { assertPrivateJwk, publicJwkOf, signatureAlgOf } from "./jwk.ts";
+import { algOfPair, isKeyPair, proveSigner, refusePrivateJwk } from "./signing.ts";
+
+// Everything here is synchronous: an AES-GCM call costs 4 µs, a promise around it would cost more.
+
+const TAG_BYTES = 16;
+const MAC_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+/** Without it OpenSSL accepts tags of 4, 8 and 12 bytes. */
+const GCM = { authTagLength: TAG_BYTES };
+
+export function aeadKey(raw: Uint8Array): AeadKey {
+  const key = createSecretKey(raw);
+  return {
+    seal(iv, aad, plaintext) {
+      const cipher = createCipheriv("aes-256-gcm", key, iv, GCM);
+      cipher.setAAD(aad);
+      const text = cipher.update(plaintext);
+      cipher.final();
+      return concat(text, cipher.getAuthTag());
+    },
+    open(iv, aad, data) {
+      if (data.length < TAG_BYTES) throw new Error("shorter than a tag");
+      const end = data.length - TAG_BYTES;
+      const decipher = createDecipheriv("aes-256-gcm", key, iv, GCM);
+      decipher.setAAD(aad);
+      decipher.setAuthTag(data.subarray(end));
+      const text = decipher.update(data.subarray(0, end));
+      decipher.final(); // throws unless the tag is right
+      return plain(text);
+    },
+  };
+}
+
+export function macKey(raw: Uint8Array): MacKey {
+  const key = createSecretKey(raw);
+  const mac = (data: Uint8Array): Uint8Array => plain(createHmac("sha256", key).update(data).digest());
+  return {
+    sign: mac,
+    verify: (data, tag) => tag.length === MAC_BYTES && timingSafeEqual(mac(data), tag),
+  };
+}
+
+/** Overwrites `z`: from here on only OpenSSL holds it. */
+export function sharedSecret(z: Uint8Array): SharedSecret {
+  const key = createSecretKey(z);
+  z.fill(0);
+  const bytes = (salt: Uint8Array, info: Uint8Array, length: number): Uint8Array =>
+    new Uint8Array(hkdfSync("sha256", key, salt, info, length));
+  const into = <T>(make: (raw: Uint8Array) => T, salt: Uint8Array, info: Uint8Array): T => {
+    const raw = bytes(salt, info, 32);
+    const made = make(raw);
+    raw.fill(0);
+    return made;
+  };
+  return {
+    bytes,
+    aead: (salt, info) => into(aeadKey, salt, info),
+    mac: (salt, info) => into(macKey, salt, info),
+  };
+}
+
+/** A new key pair, or that of a given private key, which test vectors need. */
+export function keyAgreement(suite: SuiteId, d?: Uint8Array): KeyAgreement {
+  const { publicJwk, derive } = suite === "x25519" ? x25519(d) : p256(d);
+  return {
+    suite,
+    publicJwk,
+    agree(peer) {
+      let z: Uint8Array;
+      try {
+        z = derive(peer);
+      } catch (cause) {
+        // OpenSSL refuses an all-zero X25519 output itself, and P-256 points off the curve.
+        throw new SealwireError("E_KEY", { stage: "claims", detail: "no key agreement with this key", cause });
+      }
+      if (suite === "x25519" && z.every((byte) => byte === 0)) {
+        throw new SealwireError("E_KEY", { stage: "claims", detail: "all-zero shared secret" });
+      }
+      return sharedSecret(z);
+    },
+  };
+}
+
+interface DiffieHellman {
+  readonly publicJwk: PublicJwk;
+  derive(peer: PublicJwk): Uint8Array;
+}
+
+// No key of generateKeyPairSync is exported here. The job behind it locks the key when it is collected, and in Node 20
+// the process hangs for ever where that happens inside export({ format: "jwk" }), which holds the same lock.
+
+function x25519(d?: Uint8Array): DiffieHellman {
+  const { privateKey, publicKey } = d ? x25519Of(d) : x25519Pair();
+  return {
+    publicJwk: publicJwkOf(publicKey),
+    derive: (peer) => diffieHellman({ privateKey, publicKey: importPublic(peer) }),
+  };
+}
+
+interface X25519Pair {
+  readonly privateKey: KeyObject;
+  readonly publicKey: PublicJwk;
+}
+
+/** The job itself encodes the public key, while it cannot be collected. @types/node does not know this combination. */
+function x25519Pair(): X25519Pair {
+  return generateKeyPairSync("x25519", { publicKeyEncoding: { format: "jwk" } } as object) as unknown as X25519Pair;
+}
+
+/** PrivateKeyInfo of an X25519 key up to its 32 bytes (RFC 8410 section 7). */
+const X25519_PKCS8: Uint8Array = Buffer.from("302e020100300506032b656e04220420", "hex");
+
+function x25519Of(d: Uint8Array): X25519Pair {
+  const privateKey = createPrivateKey({ key: Buffer.concat([X25519_PKCS8, d]), format: "der", type: "pkcs8" });
+  return { privateKey, publicKey: createPublicKey(privateKey).export({ format: "jwk" }) as unknown as PublicJwk };
+}
+
+function p256(d?: Uint8Array): DiffieHellman {
+  const ecdh = createECDH("prime256v1");
+  if (d) ecdh.setPrivateKey(d);
+  else ecdh.generateKeys();
+  const point = ecdh.getPublicKey(); // 0x04 || x || y (SEC 1 section 2.3.3)
+  return {
+    publicJwk: {
+      kty: "EC",
+      crv: "P-256",
+      x: encodeBase64url(point.subarray(1, 33)),
+      y: encodeBase64url(point.subarray(33)),
+    },
+    derive: (peer) =>
+      ecdh.computeSecret(concat(Uint8Array.of(4), decodeBase64url(peer.x), decodeBase64url(peer.y as string))),
+  };
+}
+
+function importPublic(jwk: PublicJwk): KeyObject {
+  return createPublicKey({ key: { ...publicJwkOf(jwk) }, format: "jwk" });
+}
+
+function signer(privateKey: KeyObject, publicJwk: PublicJwk): Signer {
+  const alg = signatureAlgOf(publicJwk);
+  const key = { key: privateKey, dsaEncoding: "ieee-p1363" } as const;
+  const hash = alg === "ES256" ? "sha256" : null;
+  return { alg, publicJwk, sign: (data) => plain(sign(hash, data, key)) };
+}
+
+function importVerifier(jwk: PublicJwk): Verifier {
+  const publicJwk = publicJwkOf(jwk);
+  const alg = signatureAlgOf(publicJwk);
+  const key = { key: importPublic(publicJwk), dsaEncoding: "ieee-p1363" } as const;
+  const hash = alg === "ES256" ? "sha256" : null;
+  return {
+    alg,
+    publicJwk,
+    verify: (data, signature) => signature.length === SIGNATURE_BYTES && verify(hash, data, key, signature),
+  };
+}
+
+/** Without the methods of Buffer, whose slice() is a view and whose toString() is text. */
+function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+function random(length: number): Uint8Array {
+  return randomFillSync(new Uint8Array(length));
+}
+
+/** node:crypto, synchronous throughout. */
+export const backend: CryptoBackend = {
+  name: "node",
+  random,
+  sha256: (data) => plain(createHash("sha256").update(data).digest()),
+  generateKeyAgreement: (suite) => keyAgreement(suite),
+  importSigner(key) {
+    if (isKeyPair(key)) {
+      algOfPair(key);
+      // The key behind a CryptoKey signs synchronously, extractable or not.
+      const [privateKey, publicKey] = [key.privateKey, key.publicKey].map((half) => KeyObject.from(half as never));
+      const publicJwk = publicJwkOf((publicKey as KeyObject).export({ format: "jwk" }) as unknown as PublicJwk);
+      return proveSigner(signer(privateKey as KeyObject, publicJwk), importVerifier(publicJwk));
+    }
+    const jwk = assertPrivateJwk(key);
+    let privateKey: KeyObject;
+    try {
+      privateKey = createPrivateKey({ key: { ...jwk }, format: "jwk" });
+    } catch (cause) {
+      refusePrivateJwk(cause);
+    }
+    return proveSigner(signer(privateKey, publicJwkOf(jwk)), importVerifier(jwk));
+  },
+  importVerifier,
+};

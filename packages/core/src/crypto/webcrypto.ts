@@ -1,0 +1,143 @@
+import { SealwireError } from "../errors.ts";
+import type { SignatureAlg, SuiteId } from "../registry.generated.ts";
+import type {
+  AeadKey,
+  CryptoBackend,
+  KeyAgreement,
+  MacKey,
+  PublicJwk,
+  SharedSecret,
+  Signer,
+  Verifier,
+} from "./backend.ts";
+import { assertPrivateJwk, publicJwkOf, signatureAlgOf } from "./jwk.ts";
+import { algOfPair, isKeyPair, proveSigner, refusePrivateJwk } from "./signing.ts";
+import { exportPublicJwk, generateKeyPair, source, subtle } from "./subtle.ts";
+
+const MAC_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+
+const AGREEMENT = {
+  x25519: { name: "X25519" },
+  p256: { name: "ECDH", namedCurve: "P-256" },
+} as const satisfies Record<SuiteId, object>;
+
+const SIGNATURE_KEY = {
+  ES256: { name: "ECDSA", namedCurve: "P-256" },
+  Ed25519: { name: "Ed25519" },
+} as const satisfies Record<SignatureAlg, object>;
+
+/** WebCrypto's ECDSA signatures are r || s of 64 bytes, those of JOSE (RFC 7518 section 3.4). */
+const SIGNATURE = {
+  ES256: { name: "ECDSA", hash: "SHA-256" },
+  Ed25519: { name: "Ed25519" },
+} as const satisfies Record<SignatureAlg, object>;
+
+const AEAD = { name: "AES-GCM", length: 256 };
+/** Without the length all engines derive 512 bits, the block size of SHA-256. */
+const MAC = { name: "HMAC", hash: "SHA-256", length: 256 };
+
+export function aeadKey(key: CryptoKey): AeadKey {
+  const params = (iv: Uint8Array, aad: Uint8Array): AesGcmParams => ({
+    name: "AES-GCM",
+    iv: source(iv),
+    additionalData: source(aad),
+    tagLength: 128,
+  });
+  return {
+    seal: async (iv, aad, text) => new Uint8Array(await subtle().encrypt(params(iv, aad), key, source(text))),
+    open: async (iv, aad, data) => new Uint8Array(await subtle().decrypt(params(iv, aad), key, source(data))),
+  };
+}
+
+export function macKey(key: CryptoKey): MacKey {
+  return {
+    sign: async (data) => new Uint8Array(await subtle().sign("HMAC", key, source(data))),
+    verify: (data, tag) => tag.length === MAC_BYTES && subtle().verify("HMAC", key, source(tag), source(data)),
+  };
+}
+
+/** Overwrites `z`: from here on only the engine holds it, and gives it to nobody. */
+export async function sharedSecret(z: Uint8Array): Promise<SharedSecret> {
+  const key = await subtle().importKey("raw", source(z), "HKDF", false, ["deriveBits", "deriveKey"]);
+  z.fill(0);
+  const hkdf = (salt: Uint8Array, info: Uint8Array): HkdfParams => ({
+    name: "HKDF",
+    hash: "SHA-256",
+    salt: source(salt),
+    info: source(info),
+  });
+  return {
+    bytes: async (salt, info, length) => new Uint8Array(await subtle().deriveBits(hkdf(salt, info), key, length * 8)),
+    aead: async (salt, info) =>
+      aeadKey(await subtle().deriveKey(hkdf(salt, info), key, AEAD, false, ["encrypt", "decrypt"])),
+    mac: async (salt, info) => macKey(await subtle().deriveKey(hkdf(salt, info), key, MAC, false, ["sign", "verify"])),
+  };
+}
+
+/** Of a given pair, which test vectors need. */
+export async function keyAgreement(suite: SuiteId, pair: CryptoKeyPair): Promise<KeyAgreement> {
+  const algorithm = AGREEMENT[suite];
+  return {
+    suite,
+    publicJwk: await exportPublicJwk(pair.publicKey),
+    async agree(peer) {
+      let z: Uint8Array;
+      try {
+        const key = await subtle().importKey("jwk", { ...publicJwkOf(peer) }, algorithm, false, []);
+        // Not deriveKey: on that path WebKit lets small-order X25519 points through, and nobody could see the zeros.
+        z = new Uint8Array(await subtle().deriveBits({ name: algorithm.name, public: key }, pair.privateKey, 256));
+      } catch (cause) {
+        throw new SealwireError("E_KEY", { stage: "claims", detail: "no key agreement with this key", cause });
+      }
+      if (suite === "x25519" && z.every((byte) => byte === 0)) {
+        throw new SealwireError("E_KEY", { stage: "claims", detail: "all-zero shared secret" });
+      }
+      return sharedSecret(z);
+    },
+  };
+}
+
+function signer(privateKey: CryptoKey, publicJwk: PublicJwk): Signer {
+  const alg = signatureAlgOf(publicJwk);
+  return {
+    alg,
+    publicJwk,
+    sign: async (data) => new Uint8Array(await subtle().sign(SIGNATURE[alg], privateKey, source(data))),
+  };
+}
+
+async function importVerifier(jwk: PublicJwk): Promise<Verifier> {
+  const publicJwk = publicJwkOf(jwk);
+  const alg = signatureAlgOf(publicJwk);
+  const key = await subtle().importKey("jwk", { ...publicJwk }, SIGNATURE_KEY[alg], false, ["verify"]);
+  return {
+    alg,
+    publicJwk,
+    verify: (data, signature) =>
+      signature.length === SIGNATURE_BYTES && subtle().verify(SIGNATURE[alg], key, source(signature), source(data)),
+  };
+}
+
+/** WebCrypto: every runtime; private and symmetric keys are not extractable. */
+export const backend: CryptoBackend = {
+  name: "webcrypto",
+  random: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)),
+  sha256: async (data) => new Uint8Array(await subtle().digest("SHA-256", source(data))),
+  generateKeyAgreement: async (suite) =>
+    keyAgreement(suite, await generateKeyPair(AGREEMENT[suite], false, ["deriveBits"])),
+  async importSigner(key) {
+    if (isKeyPair(key)) {
+      algOfPair(key);
+      if (!key.publicKey.extractable) throw new TypeError("The public key of the pair was made without extractable.");
+      const publicJwk = await exportPublicJwk(key.publicKey);
+      return proveSigner(signer(key.privateKey, publicJwk), await importVerifier(publicJwk));
+    }
+    const jwk = assertPrivateJwk(key);
+    const algorithm = SIGNATURE_KEY[signatureAlgOf(jwk)];
+    const members = { ...publicJwkOf(jwk), d: jwk.d };
+    const privateKey = await subtle().importKey("jwk", members, algorithm, false, ["sign"]).catch(refusePrivateJwk);
+    return proveSigner(signer(privateKey, publicJwkOf(jwk)), await importVerifier(jwk));
+  },
+  importVerifier,
+};
