@@ -1,0 +1,45 @@
+import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
+import { decodeUtf8, utf8 } from "../wire/bytes.ts";
+import { type Json, parseJson } from "../wire/json.ts";
+import { fail, type OutgoingClaims, type RawClaims } from "./claims.ts";
+
+const INTEGERS = new Set(["seq", "exp", "iat", "ref", "rcv"]);
+
+/** Where this protocol defines an integer, its lexical form counts: JSON.parse would take 1.0, 1e3 and -0 for one. */
+const isOwnInteger = (path: readonly (string | number)[]): boolean =>
+  INTEGERS.has(path[0] as string) || (path[0] === "bat" && path.length >= 3 && path[2] === 1);
+
+/** The member order of the literal is the order of specs/envelope.md; JSON.stringify leaves out what is undefined. */
+export function encodeJsonClaims(claims: OutgoingClaims): Uint8Array {
+  const { iss, aud, bnd, seq, iat, exp, top, ref, req, data } = claims;
+  const payload = data instanceof Uint8Array ? { bin: encodeBase64url(data) } : { dat: data };
+  return utf8.encode(JSON.stringify({ iss, aud, bnd, seq, iat, exp, top, ref, req, ...payload }));
+}
+
+export function decodeJsonClaims(bytes: Uint8Array): RawClaims {
+  const value = parseJson(decodeUtf8(bytes, fail), fail, { isOwnInteger });
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return fail("claims are not an object");
+  const raw = new Map<string, unknown>(Object.entries(value as { readonly [k: string]: Json }));
+  if (raw.has("bin")) raw.set("bin", decodeBin(raw.get("bin")));
+  return raw;
+}
+
+function decodeBin(value: unknown): Uint8Array {
+  if (typeof value !== "string") return fail("bin is not a string");
+  try {
+    return decodeBase64url(value);
+  } catch {
+    return fail("bin is not canonical base64url");
+  }
+}
+
+/** A control message, or another JSON object of the protocol: its members, syntax of numbers checked. */
+export function decodeObject(
+  bytes: Uint8Array,
+  onFail: (detail: string) => never,
+  integers: (path: readonly (string | number)[]) => boolean,
+): { readonly [k: string]: Json } {
+  const value = parseJson(decodeUtf8(bytes, onFail), onFail, { isOwnInteger: integers });
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return onFail("not a JSON object");
+  return value as { readonly [k: string]: Json };
+}

@@ -1,0 +1,121 @@
+import { SealwireError } from "../errors.ts";
+import { DEFAULT_LIMITS, type Level } from "../registry.generated.ts";
+import { isBase64url } from "../wire/base64url.ts";
+import type { Data } from "../wire/json.ts";
+
+/** What a reply or an error refers to: the `seq` of a message, or `[seq, index]` of an item in a batch. */
+export type Ref = number | readonly [seq: number, index: number];
+
+/** One application message after the envelope was opened. An unbatched message is a list of one. */
+export interface Item {
+  readonly topic: string;
+  readonly ref: Ref | null;
+  readonly request: boolean;
+  readonly data: Data;
+}
+
+/** Members of a claims set before their check: JSON values, or bytes where codec cbor carries them. */
+export type RawClaims = ReadonlyMap<string, unknown>;
+
+/** Claims of an application message, checked for syntax. Names as in specs/envelope.md. */
+export interface ApplicationClaims {
+  readonly seq: number;
+  readonly exp: number;
+  readonly iat: number | undefined;
+  readonly iss: string | undefined;
+  readonly aud: string | undefined;
+  readonly bnd: string | undefined;
+  readonly items: readonly Item[];
+  readonly batch: boolean;
+}
+
+/** What a sender puts in. `items` of a batch are never sent by this SDK, so there is one topic. */
+export interface OutgoingClaims {
+  readonly iss?: string;
+  readonly aud?: string;
+  readonly bnd?: string;
+  readonly seq: number;
+  readonly iat?: number;
+  readonly exp: number;
+  readonly top: string;
+  readonly ref?: Ref;
+  readonly req?: true;
+  readonly data: Data;
+}
+
+export const fail = (detail: string): never => {
+  throw new SealwireError("E_CLAIMS", { stage: "claims", detail });
+};
+
+const IDENTIFIER = /^[\x21-\x7e]{1,256}$/;
+const TOPIC = /^[A-Za-z0-9._:/-]{1,128}$/;
+
+export const isIdentifier = (v: unknown): v is string => typeof v === "string" && IDENTIFIER.test(v);
+export const isTopic = (v: unknown): v is string => typeof v === "string" && TOPIC.test(v);
+export const isInteger = (v: unknown, min: number): v is number => Number.isSafeInteger(v) && (v as number) >= min;
+
+/** Checks presence, type and range of every claim for the level; unknown claims are ignored (RFC 7519 section 4). */
+export function checkApplicationClaims(raw: RawClaims, level: Level): ApplicationClaims {
+  const signed = level === "sig" || level === "nest";
+  for (const name of ["constructor", "prototype"]) if (raw.has(name)) fail(`claim ${name}`);
+  // At mac and aead the key names the connection, so a claim about it could only disagree.
+  for (const name of ["iss", "aud", "bnd"]) {
+    if (raw.has(name) !== signed) fail(`${name} is ${signed ? "required" : "absent"} at level ${level}`);
+  }
+  if (raw.has("rcv")) fail("rcv belongs to control messages");
+  if (raw.has("pad") && (level === "mac" || level === "sig" || typeof raw.get("pad") !== "string")) fail("pad");
+  const [iss, aud, bnd] = [raw.get("iss"), raw.get("aud"), raw.get("bnd")];
+  if (signed && !(isIdentifier(iss) && isIdentifier(aud))) fail("iss or aud is not an identifier");
+  if (signed && !(typeof bnd === "string" && isBase64url(bnd, 22))) fail("bnd is not a key id");
+  const [seq, exp, iat] = [raw.get("seq"), raw.get("exp"), raw.get("iat")];
+  if (!isInteger(seq, 1)) return fail("seq is not an integer from 1");
+  if (!isInteger(exp, 0)) return fail("exp is not a NumericDate");
+  if (iat === undefined ? signed : !isInteger(iat, 0)) fail("iat is not a NumericDate");
+  if (iat !== undefined && exp < (iat as number)) fail("exp is before iat");
+  const batch = raw.has("bat");
+  return {
+    seq,
+    exp,
+    iat: iat as number | undefined,
+    iss: iss as string | undefined,
+    aud: aud as string | undefined,
+    bnd: bnd as string | undefined,
+    items: batch ? batchItems(raw) : [singleItem(raw)],
+    batch,
+  };
+}
+
+/** A `ref` names a message that its receiver sent: a positive integer, or that and the index in the batch. */
+export function checkRef(value: unknown): Ref {
+  if (isInteger(value, 1)) return value;
+  if (Array.isArray(value) && value.length === 2 && isInteger(value[0], 1) && isInteger(value[1], 0)) {
+    if (value[1] < DEFAULT_LIMITS.batchItems) return [value[0], value[1]];
+  }
+  return fail("ref is not the seq of a message");
+}
+
+function singleItem(raw: RawClaims): Item {
+  const topic = raw.get("top");
+  if (!isTopic(topic)) return fail("top is not a topic");
+  if (raw.has("dat") && raw.has("bin")) fail("dat and bin exclude each other");
+  const request = raw.has("req");
+  if (request && raw.get("req") !== true) fail("req is not true");
+  const ref = raw.has("ref") ? checkRef(raw.get("ref")) : null;
+  if (request && ref !== null) fail("req and ref exclude each other");
+  return { topic, ref, request, data: (raw.get("bin") ?? raw.get("dat") ?? null) as Data };
+}
+
+function batchItems(raw: RawClaims): readonly Item[] {
+  // A careless opener would authorize the one and dispatch the others (protocol-review item 13).
+  for (const name of ["top", "ref", "req", "dat", "bin"]) if (raw.has(name)) fail(`${name} beside bat`);
+  const bat = raw.get("bat");
+  if (!Array.isArray(bat) || bat.length < 1 || bat.length > DEFAULT_LIMITS.batchItems)
+    return fail("bat is not 1 to 256 items");
+  return bat.map((entry: unknown): Item => {
+    if (!Array.isArray(entry) || (entry.length !== 3 && entry.length !== 4)) return fail("item of bat");
+    const [topic, ref, data, request] = entry as [unknown, unknown, Data, unknown];
+    if (!isTopic(topic)) return fail("topic of an item of bat");
+    if (entry.length === 4 && (request !== true || ref !== null)) fail("request in bat");
+    return { topic, ref: ref === null ? null : checkRef(ref), request: entry.length === 4, data };
+  });
+}

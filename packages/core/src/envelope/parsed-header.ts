@@ -1,0 +1,48 @@
+import { SealwireError } from "../errors.ts";
+import { DEFAULT_LIMITS, type ErrorCode } from "../registry.generated.ts";
+import { decodeUtf8 } from "../wire/bytes.ts";
+import { type Json, parseJson } from "../wire/json.ts";
+
+const ALLOWED = new Set(["alg", "cty", "kid", "typ"]);
+
+/** The members of a header that has to be parsed: SH and the inner object of CA. Session headers never are. */
+export interface ParsedHeader {
+  readonly alg: Json | undefined;
+  readonly kid: Json | undefined;
+  readonly jwk: Json | undefined;
+  readonly cty: Json | undefined;
+  /** Last of the checks: the caller makes it after it found the key and compared `alg`. */
+  readonly assertContentType: (admitted?: string) => void;
+}
+
+const refuse =
+  (code: ErrorCode) =>
+  (detail: string): never => {
+    throw new SealwireError(code, { stage: "header", detail });
+  };
+
+/**
+ * Checks allow-list and duplicates (E_HEADER), then `typ` (E_TYP). The caller goes on with the key (E_KEY), `alg`
+ * (E_ALG) and `cty` (E_CTY), in this order. `jwk` is admitted only where the object proves possession of it.
+ */
+export function parseHeader(bytes: Uint8Array, typ: string, options: { jwk: boolean }): ParsedHeader {
+  const fail = refuse("E_HEADER");
+  if (bytes.length > DEFAULT_LIMITS.headerBytes) fail("header larger than the limit headerBytes");
+  const value = parseJson(decodeUtf8(bytes, fail), fail, { maxMembers: DEFAULT_LIMITS.headerMembers });
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return fail("header is not an object");
+  const members = value as { readonly [k: string]: Json };
+  for (const name of Object.keys(members)) {
+    // A member this protocol gives no meaning could change how another library reads the object (crit, b64, zip, jku …).
+    if (!ALLOWED.has(name) && !(name === "jwk" && options.jwk)) fail(`header member ${JSON.stringify(name)}`);
+  }
+  if (members.typ !== typ) refuse("E_TYP")(`expected ${typ}`);
+  return {
+    alg: members.alg,
+    kid: members.kid,
+    jwk: members.jwk,
+    cty: members.cty,
+    assertContentType: (admitted) => {
+      if (members.cty !== undefined && members.cty !== admitted) refuse("E_CTY")("this cty is not admitted here");
+    },
+  };
+}

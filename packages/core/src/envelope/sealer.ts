@@ -1,0 +1,110 @@
+import { AeadSealer, nonce } from "../crypto/aead.ts";
+import type { AeadKey, MacKey, Signer } from "../crypto/backend.ts";
+import { chain, type Maybe } from "../maybe.ts";
+import type { Codec, Level } from "../registry.generated.ts";
+import { ascii } from "../wire/bytes.ts";
+import { compactJws, encodeFrame, encodeText, signingInput, type Wire } from "../wire/frame.ts";
+import { applicationHeader, controlHeader, type Header, type SignerId, signedHeader } from "./headers.ts";
+
+/** What one WebSocket message carries: a string on the text wire, bytes on the binary one. */
+export type Payload = string | Uint8Array;
+
+/** Keys of one direction in one epoch (specs/session.md, key schedule). */
+export interface TrafficKeys {
+  /** K: names direction and epoch; 22 characters. */
+  readonly kid: string;
+  readonly iv: Uint8Array;
+  readonly aead: AeadKey;
+  readonly mac: MacKey;
+}
+
+/** Everything about a direction that both of its ends agree on. */
+export interface Protection {
+  readonly wire: Wire;
+  readonly level: Level;
+  readonly codec: Codec;
+  readonly epoch: number;
+  readonly keys: TrafficKeys;
+}
+
+const TAG = 16;
+/** Bytes that a sealed message adds to its claims at the most, by level: header, IV, tag, signature and framing. */
+const ENVELOPE = 512;
+
+/** An upper bound of the size on the wire, so that E_TOO_BIG is thrown before a sequence number is used. */
+export function maxSealedSize(wire: Wire, level: Level, claims: number): number {
+  const base64 = (n: number) => Math.ceil((n * 4) / 3);
+  const inner = level === "nest" ? base64(claims) : claims;
+  return (wire === "text" ? base64(inner) : inner) + ENVELOPE;
+}
+
+/** Seals the messages of one direction in one epoch. */
+export class MessageSealer {
+  readonly #p: Protection;
+  readonly #aead: AeadSealer;
+  readonly #signer: Signer | undefined;
+  readonly #application: Header;
+  readonly #control: Header;
+  readonly #inner: Header | undefined;
+
+  constructor(protection: Protection, signer?: { readonly signer: Signer; readonly id: SignerId }) {
+    const { level, codec, keys } = protection;
+    this.#p = protection;
+    this.#signer = signer?.signer;
+    this.#aead = new AeadSealer(keys.aead, keys.iv);
+    this.#application = applicationHeader(level, codec, keys.kid, signer?.id);
+    this.#control = controlHeader(keys.kid);
+    this.#inner = level === "nest" ? signedHeader(codec, signer?.id) : undefined;
+  }
+
+  control(seq: number, claims: Uint8Array): Maybe<Payload> {
+    return this.#encrypt(this.#control, 1, seq, claims);
+  }
+
+  application(seq: number, claims: Uint8Array): Maybe<Payload> {
+    const { level, keys } = this.#p;
+    switch (level) {
+      case "aead":
+        return this.#encrypt(this.#application, 0, seq, claims);
+      case "nest": {
+        const inner = (this.#inner as Header).json;
+        return chain(this.#sign(inner, claims), (signature) =>
+          this.#encrypt(
+            this.#application,
+            0,
+            seq,
+            ascii(compactJws({ form: 1, protected: inner, payload: claims, signature })),
+          ),
+        );
+      }
+      case "mac":
+        return chain(keys.mac.sign(signingInput(this.#application.json, claims)), (tag) => this.#signed(claims, tag));
+      case "sig":
+        return chain(this.#sign(this.#application.json, claims), (signature) => this.#signed(claims, signature));
+    }
+  }
+
+  #sign(header: Uint8Array, claims: Uint8Array): Maybe<Uint8Array> {
+    return (this.#signer as Signer).sign(signingInput(header, claims));
+  }
+
+  #signed(payload: Uint8Array, signature: Uint8Array): Payload {
+    return this.#p.wire === "binary"
+      ? encodeFrame({ form: 4, h: 2 * this.#p.epoch, payload, signature })
+      : encodeText({ form: 1, protected: this.#application.json, payload, signature });
+  }
+
+  #encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {
+    return chain(this.#aead.seal(seq, header.aad, plaintext), (sealed) =>
+      this.#p.wire === "binary"
+        ? encodeFrame({ form: 3, h: 2 * this.#p.epoch + parity, seq, sealed })
+        : encodeText({
+            form: 2,
+            protected: header.json,
+            iv: nonce(this.#p.keys.iv, seq),
+            ciphertext: sealed.subarray(0, -TAG),
+            tag: sealed.subarray(-TAG),
+          }),
+    );
+  }
+}

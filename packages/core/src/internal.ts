@@ -1,0 +1,30 @@
+// What the SDKs of this repository are built from. Not part of the public API: it changes without notice.
+export { backend } from "#backend";
+export type { CryptoBackend, Signer } from "./crypto/backend.ts";
+export { assertPrivateJwk, checkPublicJwk, publicJwkOf } from "./crypto/jwk.ts";
+export type { SignerId } from "./envelope/headers.ts";
+export { createKeySet, type Jwks as JWKS, KeySet } from "./keys/keyset.ts";
+export { thumbprint } from "./keys/thumbprint.ts";
+export {
+  CODECS,
+  DEFAULT_LIMITS,
+  LEVELS,
+  type Limits,
+  SUBPROTOCOLS,
+  SUITES,
+  type Subprotocol,
+} from "./registry.generated.ts";
+export {
+  ClientHandshake,
+  type ClientHandshakeOptions,
+  type HandshakeStep,
+  type ProofKey,
+} from "./session/client-handshake.ts";
+export { FULL_OFFER, type Offer, select } from "./session/client-hello.ts";
+export { Connection, type Handshake } from "./session/connection.ts";
+export type { Established } from "./session/established.ts";
+export { type AuthorizeRequest, LiveSession, type SessionHooks, type TraceRecord } from "./session/live.ts";
+export { remoteError } from "./session/payload.ts";
+export { ServerHandshake, type ServerHandshakeOptions, type VerifiedToken } from "./session/server-handshake.ts";
+export type { Clock, SessionSocket } from "./session/socket.ts";
+export { adaptWebSocket, type WebSocketLike } from "./session/websocket.ts";

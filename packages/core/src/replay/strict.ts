@@ -1,0 +1,23 @@
+import { SealwireError, type SealwireErrorOptions } from "../errors.ts";
+
+/**
+ * Strict order of one direction: the only sequence number accepted is the last one plus one.
+ * TCP keeps order, so anything else means that something on the way dropped, repeated or moved a message.
+ * `check` changes nothing; only an authenticated message may `commit`.
+ */
+export class StrictCounter {
+  #last = 0;
+
+  get last(): number {
+    return this.#last;
+  }
+
+  check(seq: number, options?: SealwireErrorOptions): void {
+    if (seq === this.#last + 1) return;
+    throw new SealwireError(seq <= this.#last && seq > 0 ? "E_REPLAY" : "E_SEQ", options);
+  }
+
+  commit(seq: number): void {
+    this.#last = seq;
+  }
+}

@@ -1,0 +1,109 @@
+import type { PublicJwk } from "../crypto/backend.ts";
+import { checkPublicJwk } from "../crypto/jwk.ts";
+import { fail, isIdentifier, isInteger } from "../envelope/claims.ts";
+import { decodeObject } from "../envelope/claims-json.ts";
+import { SealwireError } from "../errors.ts";
+import {
+  CODECS,
+  type Codec,
+  DEFAULT_LIMITS,
+  LEVELS,
+  type Level,
+  SIGNATURE_ALGS,
+  type SignatureAlg,
+  SUITES,
+  type SuiteId,
+} from "../registry.generated.ts";
+import { isBase64url } from "../wire/base64url.ts";
+import { utf8 } from "../wire/bytes.ts";
+
+/** ClientHello, in its member order. Sent in clear: SH signs it and every key depends on it. */
+export interface ClientHello {
+  readonly rnd: string;
+  readonly aud: string;
+  readonly prt: readonly string[];
+  readonly st: readonly string[];
+  /** Checked key by key with `agreementKey`, after prt and aud. */
+  readonly kex: readonly unknown[];
+  readonly lvl: readonly string[];
+  readonly sig: readonly string[];
+  readonly cod: readonly string[];
+  readonly msg: number;
+}
+
+export const suiteOf = (jwk: PublicJwk): SuiteId => (jwk.crv === "X25519" ? "x25519" : "p256");
+
+export function encodeClientHello(h: ClientHello): Uint8Array {
+  const { rnd, aud, prt, st, kex, lvl, sig, cod, msg } = h;
+  return utf8.encode(JSON.stringify({ typ: "sealwire-ch", v: 1, rnd, aud, prt, st, kex, lvl, sig, cod, lim: { msg } }));
+}
+
+const PROTOCOL = /^sealwire\.v[0-9a-z.]{1,32}$/;
+
+/** Syntax of CH. Unknown members are ignored, but hashed with the rest; unknown names in the offers are kept. */
+export function decodeClientHello(json: Uint8Array): ClientHello {
+  const o = decodeObject(json, fail, (path) => path[0] === "v" || path[0] === "lim");
+  if (o.typ !== "sealwire-ch") fail("typ is not sealwire-ch");
+  if (o.v !== 1) throw new SealwireError("E_NEGOTIATE", { detail: "version of CH is not 1" });
+  if (typeof o.rnd !== "string" || !isBase64url(o.rnd, 43)) return fail("rnd is not 32 bytes");
+  if (!isIdentifier(o.aud)) return fail("aud is not an identifier");
+  const prt = names(o.prt, "prt", 8);
+  if (!prt.every((p) => PROTOCOL.test(p))) fail("prt holds something that is no Sealwire subprotocol");
+  const st = names(o.st, "st", 4);
+  if (!Array.isArray(o.kex) || o.kex.length !== st.length) return fail("kex and st differ in length");
+  return {
+    rnd: o.rnd,
+    aud: o.aud,
+    prt,
+    st,
+    kex: o.kex,
+    lvl: names(o.lvl, "lvl", 16),
+    sig: names(o.sig, "sig", 16),
+    cod: names(o.cod, "cod", 16),
+    msg: messageLimit(o.lim),
+  };
+}
+
+/** The key offered for `suite`. Every key of a known suite is checked; one of an unknown suite is never used. */
+export function agreementKey(hello: ClientHello, suite: SuiteId): PublicJwk {
+  const keys = hello.st.map((name, i) => (SUITES.includes(name as SuiteId) ? ephemeralKey(hello.kex[i]) : undefined));
+  keys.forEach((jwk, i) => {
+    if (jwk !== undefined && suiteOf(jwk) !== hello.st[i]) fail("kex does not belong to its suite");
+  });
+  return keys[hello.st.indexOf(suite)] as PublicJwk;
+}
+
+/** A received ephemeral key: exact members (E_CLAIMS), then our own point check (E_KEY), before any library sees it. */
+export function ephemeralKey(value: unknown): PublicJwk {
+  const checked = checkPublicJwk(value, "agree", { exact: true });
+  if (checked.ok) return checked.jwk;
+  if (checked.reason === "members") return fail(checked.detail);
+  throw new SealwireError("E_KEY", { stage: "claims", detail: checked.detail });
+}
+
+export function messageLimit(lim: unknown): number {
+  const msg = (lim as { msg?: unknown } | null | undefined)?.msg;
+  return isInteger(msg, DEFAULT_LIMITS.messageBytesMin)
+    ? msg
+    : fail("lim.msg is missing or below the limit messageBytesMin");
+}
+
+function names(value: unknown, name: string, max: number): readonly string[] {
+  if (!Array.isArray(value) || value.length < 1 || value.length > max) return fail(`${name} is not 1 to ${max} names`);
+  if (!value.every((v) => typeof v === "string" && v.length <= 64)) fail(`${name} holds something that is no name`);
+  return new Set(value).size === value.length ? value : fail(`${name} names something twice`);
+}
+
+export interface Offer {
+  readonly suites: readonly SuiteId[];
+  readonly levels: readonly Level[];
+  readonly codecs: readonly Codec[];
+  readonly signatures: readonly SignatureAlg[];
+}
+
+export const FULL_OFFER: Offer = { suites: SUITES, levels: LEVELS, codecs: CODECS, signatures: SIGNATURE_ALGS };
+
+/** The first of the offered names, in the order of the client's preference, that the server supports. */
+export function select<T extends string>(offered: readonly string[], supported: readonly T[]): T | undefined {
+  return offered.find((name): name is T => supported.includes(name as T));
+}

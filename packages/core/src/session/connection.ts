@@ -1,0 +1,294 @@
+import type { Payload } from "../envelope/sealer.ts";
+import { SealwireError } from "../errors.ts";
+import type { Limits } from "../registry.generated.ts";
+import type { WireFrame } from "../wire/frame.ts";
+import { TokenBucket } from "./bucket.ts";
+import type { HandshakeStep } from "./client-handshake.ts";
+import type { Established } from "./established.ts";
+import { clearError, coarseName, decodePayload, remoteError, sizeOf, type Time, wireOf } from "./payload.ts";
+import type { Clock, SessionSocket } from "./socket.ts";
+import type { CloseInfo } from "./types.ts";
+
+/** Either side's handshake machine; the side that speaks first has `start`. */
+export interface Handshake {
+  readonly start?: () => Promise<HandshakeStep>;
+  readonly admit?: (size: number) => void;
+  receive(frame: WireFrame, time: Time): Promise<HandshakeStep>;
+}
+
+/** The established session, as the connection feeds it. */
+export interface Receiver {
+  admit(size: number): void;
+  /** A promise holds back the next message. */
+  receive(frame: WireFrame): void | Promise<void>;
+  /** True while the application has more to do than it may; nothing more is read then. */
+  readonly full: boolean;
+  /** Seals `bye` with the coarse name of the error, if that is still possible. */
+  farewell(code: string): void | Promise<void>;
+  readonly byeSent: boolean;
+  readonly byeReceived: boolean;
+  /** Last call, once. */
+  ended(info: CloseInfo): void;
+}
+
+export interface ConnectionOptions {
+  readonly socket: SessionSocket;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly handshake: Handshake;
+  /** Servers bound what a peer may send; a client trusts its server with that. */
+  readonly rateLimited: boolean;
+  readonly onEstablished: (established: Established, step: HandshakeStep) => Receiver;
+  /** Called once, at the end of everything. */
+  readonly onClosed: (info: CloseInfo) => void;
+}
+
+/**
+ * One WebSocket from the first byte to the last: an inbound queue in arrival order, the handshake, and the end.
+ * Every failure goes through `fail`, every end through `#finish`, once; after it no timer is left.
+ */
+export class Connection {
+  readonly #o: ConnectionOptions;
+  readonly #wire: "text" | "binary";
+  readonly #queue: Payload[] = [];
+  readonly #timers = new Set<() => void>();
+  readonly #bytes: TokenBucket;
+  #queuedBytes = 0;
+  #busy = false;
+  #paused = false;
+  #throttled = false;
+  #receiver: Receiver | undefined;
+  #error: SealwireError | undefined;
+  #closing = false;
+  #socketClosed: { code: number; reason: string } | undefined;
+  #done = false;
+  #lastHeard: number;
+  #handshakeTimers: (() => void)[] = [];
+
+  constructor(options: ConnectionOptions) {
+    this.#o = options;
+    const { socket, clock, limits, handshake } = options;
+    this.#wire = wireOf(socket.protocol);
+    this.#lastHeard = clock.elapsed();
+    this.#bytes = new TokenBucket(limits.bytesPerSecond, limits.bytesPerSecond);
+    this.#handshakeTimers = [this.#deadline(limits.handshakeSeconds)];
+    if (handshake.start === undefined) this.#handshakeTimers.push(this.#deadline(limits.clientHelloSeconds));
+    socket.listen({
+      onMessage: (payload) => this.#arrive(payload),
+      onError: (code, detail) => this.fail(new SealwireError(code, { stage: "frame", detail })),
+      onClose: (code, reason) => this.#onSocketClosed(code, reason),
+    });
+    if (handshake.start !== undefined) this.#run(handshake.start().then((step) => this.#advance(step)));
+  }
+
+  get time(): Time {
+    return { unix: this.#o.clock.unix(), elapsed: this.#o.clock.elapsed() };
+  }
+
+  get bufferedAmount(): number {
+    return this.#o.socket.bufferedAmount;
+  }
+
+  get established(): boolean {
+    return this.#receiver !== undefined;
+  }
+
+  /** Milliseconds since something arrived; 0 while this side itself does not read. */
+  get silence(): number {
+    return this.#paused || this.#busy ? 0 : this.#o.clock.elapsed() - this.#lastHeard;
+  }
+
+  /** Runs `fn` after `ms` unless the connection ends before; the result cancels it. */
+  timer(fn: () => void, ms: number): () => void {
+    if (this.#done) return () => {};
+    const cancel = this.#o.clock.schedule(() => {
+      this.#timers.delete(cancel);
+      fn();
+    }, ms);
+    this.#timers.add(cancel);
+    return () => {
+      this.#timers.delete(cancel);
+      cancel();
+    };
+  }
+
+  send(payload: Payload): void {
+    if (this.#socketClosed === undefined) this.#o.socket.send(payload);
+  }
+
+  drained(mark: number): Promise<void> {
+    return this.#o.socket.drained(mark);
+  }
+
+  /** Lets nothing more be processed for `ms`: the peer exceeded its rate, and nothing authentic is dropped for that. */
+  throttle(ms: number): void {
+    if (ms <= 0 || this.#throttled) return;
+    this.#throttled = true;
+    this.timer(() => {
+      this.#throttled = false;
+      this.pump();
+    }, ms);
+  }
+
+  /** Ends the connection for a reason of this side: says so in a sealed bye if it can, else in clear before SR. */
+  fail(error: SealwireError): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#error = error;
+    this.#queue.length = 0;
+    const close = () => this.#closeSocket(error.closeCode ?? 1011, coarseName(error));
+    const receiver = this.#receiver;
+    if (receiver === undefined) {
+      // The server answers in clear; a client's reason is in its close frame alone.
+      if (this.#o.handshake.start === undefined) this.send(clearError(this.#wire, error));
+      close();
+      return;
+    }
+    const said = receiver.byeSent ? undefined : receiver.farewell(coarseName(error));
+    if (said instanceof Promise) said.then(close, close);
+    else close();
+  }
+
+  /** Closes in order, after both sides said bye or the wait for it is over. */
+  close(code = 1000, reason = "normal"): void {
+    this.#closing = true;
+    this.#closeSocket(code, reason);
+  }
+
+  /** Ends the connection without waiting for anybody. */
+  terminate(): void {
+    this.#closing = true;
+    this.#o.socket.terminate();
+  }
+
+  #closeSocket(code: number, reason: string): void {
+    if (this.#socketClosed !== undefined) return;
+    this.#o.socket.close(code, reason);
+    // Paused reading would keep the peer's close frame from ever being seen.
+    this.#o.socket.resume();
+    this.timer(() => this.#o.socket.terminate(), this.#o.limits.byeSeconds * 1000);
+  }
+
+  #deadline(seconds: number): () => void {
+    return this.timer(() => this.fail(new SealwireError("E_TIMEOUT_HS", { stage: "local" })), seconds * 1000);
+  }
+
+  #arrive(payload: Payload): void {
+    if (this.#closing) return;
+    this.#lastHeard = this.#o.clock.elapsed();
+    const size = sizeOf(payload);
+    try {
+      (this.#receiver ?? this.#o.handshake).admit?.(size);
+    } catch (error) {
+      this.fail(asError(error));
+      return;
+    }
+    this.#queue.push(payload);
+    this.#queuedBytes += size;
+    if (this.#o.rateLimited) this.throttle(this.#bytes.spend(size, this.#lastHeard));
+    this.pump();
+  }
+
+  /** Takes messages from the queue while that is possible, and pauses reading while it is not. */
+  pump(): void {
+    while (!this.#busy && this.#queue.length > 0 && !this.#blocked()) {
+      const payload = this.#queue.shift() as Payload;
+      this.#queuedBytes -= sizeOf(payload);
+      try {
+        const result = this.#process(payload);
+        if (result instanceof Promise) this.#run(result);
+      } catch (error) {
+        this.fail(asError(error));
+      }
+    }
+    this.#regulate();
+    if (this.#socketClosed !== undefined && !this.#busy && this.#queue.length === 0) this.#finish();
+  }
+
+  /** After the socket closed, what had arrived is still worked off: its bye may be among it. */
+  #blocked(): boolean {
+    return this.#socketClosed === undefined && (this.#throttled || (this.#receiver?.full ?? false));
+  }
+
+  #regulate(): void {
+    const { receiveQueueMessages, receiveQueueBytes } = this.#o.limits;
+    const long = this.#queue.length >= receiveQueueMessages || this.#queuedBytes >= receiveQueueBytes;
+    const pause = !this.#closing && this.#socketClosed === undefined && (long || this.#blocked());
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    if (pause) this.#o.socket.pause();
+    else {
+      this.#lastHeard = this.#o.clock.elapsed();
+      this.#o.socket.resume();
+    }
+  }
+
+  #run(work: Promise<void>): void {
+    this.#busy = true;
+    work
+      .catch((error: unknown) => this.fail(asError(error)))
+      .finally(() => {
+        this.#busy = false;
+        this.pump();
+      });
+  }
+
+  #process(payload: Payload): void | Promise<void> {
+    const frame = decodePayload(this.#wire, payload);
+    if (this.#receiver !== undefined) return this.#receiver.receive(frame);
+    this.#handshakeTimers.splice(1).forEach((cancel) => {
+      cancel();
+    });
+    return this.#o.handshake.receive(frame, this.time).then((step) => this.#advance(step));
+  }
+
+  #advance(step: HandshakeStep): void {
+    if (this.#closing || this.#socketClosed !== undefined) return;
+    if (step.send !== undefined) this.send(step.send);
+    if (step.established === undefined) return;
+    this.#handshakeTimers[0]?.();
+    this.#receiver = this.#o.onEstablished(step.established, step);
+  }
+
+  #onSocketClosed(code: number, reason: string): void {
+    if (this.#socketClosed !== undefined) return;
+    this.#socketClosed = { code, reason };
+    this.pump();
+  }
+
+  #finish(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#closing = true;
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+    const info = this.#closeInfo();
+    this.#receiver?.ended(info);
+    this.#o.onClosed(info);
+  }
+
+  #closeInfo(): CloseInfo {
+    const { code } = this.#socketClosed as { code: number };
+    const [byeSent, byeReceived] = [this.#receiver?.byeSent ?? false, this.#receiver?.byeReceived ?? false];
+    const truncated = this.#receiver !== undefined && !byeReceived;
+    if (this.#error !== undefined) {
+      return { code: this.#error.closeCode ?? code, error: this.#error, clean: false, truncated };
+    }
+    if (byeReceived) return { code: 1000, clean: byeSent, truncated };
+    const detail = `close code ${code}, not authenticated`;
+    // A bare close code is the word of whoever is in between: after SR it never counts as what the server decided.
+    const error = truncated
+      ? new SealwireError("E_TRUNCATED", { detail, remote: true, closeCode: code })
+      : remoteError(code, detail);
+    return { code, error, clean: false, truncated };
+  }
+
+  /** The peer's bye carried a coarse name: its reason is authentic. */
+  endedByPeer(name: string): void {
+    this.#error ??= remoteError(name, "said by the peer in a sealed bye");
+  }
+}
+
+function asError(error: unknown): SealwireError {
+  return error instanceof SealwireError ? error : new SealwireError("E_INTERNAL", { cause: error });
+}

@@ -1,0 +1,216 @@
+import type { ApplicationClaims, Ref } from "../envelope/claims.ts";
+import { checkApplicationClaims, fail } from "../envelope/claims.ts";
+import { decodeClaims, encodeClaims } from "../envelope/codec.ts";
+import { type Control, decodeControl, encodeControl, type ReceivedControl } from "../envelope/control.ts";
+import type { MessageOpener, OpenedFrame } from "../envelope/opener.ts";
+import { type MessageSealer, maxSealedSize, type Payload } from "../envelope/sealer.ts";
+import { checkLife } from "../envelope/time.ts";
+import { SealwireError } from "../errors.ts";
+import { chain, type Maybe } from "../maybe.ts";
+import type { Codec, ErrorCode, Level, Limits } from "../registry.generated.ts";
+import { StrictCounter } from "../replay/strict.ts";
+import type { Wire, WireFrame } from "../wire/frame.ts";
+import type { Data } from "../wire/json.ts";
+import { TokenBucket } from "./bucket.ts";
+import type { Time } from "./payload.ts";
+
+export interface MachineOptions {
+  readonly wire: Wire;
+  readonly level: Level;
+  readonly codec: Codec;
+  readonly sealer: MessageSealer;
+  readonly opener: MessageOpener;
+  /** Levels sig and nest: who signs as whom for whom, and the key ids that bind a signature to this connection. */
+  readonly binding:
+    | { readonly self: string; readonly peer: string; readonly sendKid: string; readonly receiveKid: string }
+    | undefined;
+  readonly limits: Limits;
+  readonly peerMessageBytes: number;
+  /** Milliseconds from the local clock to the server's. */
+  readonly offset: number;
+}
+
+export interface Outgoing {
+  readonly topic: string;
+  readonly data: Data;
+  readonly ref?: Ref;
+  readonly request?: true;
+  /** Seconds. */
+  readonly ttl: number;
+}
+
+/** A message whose sequence number is fixed. `seal` is called once, in the order of the numbers. */
+export interface Prepared {
+  readonly seq: number;
+  readonly claims: Uint8Array;
+  readonly control: boolean;
+  seal(): Maybe<Payload>;
+}
+
+export type Received =
+  | { readonly kind: "control"; readonly seq: number; readonly message: Control }
+  | {
+      readonly kind: "message";
+      readonly seq: number;
+      readonly claims: ApplicationClaims;
+      readonly raw: Uint8Array;
+      readonly jws: string | undefined;
+      /** Step time failed: the message is not delivered, its seq is used up. */
+      readonly late: ErrorCode | undefined;
+    };
+
+/**
+ * An established session as a state machine: sequence numbers, keys and states; no socket, no clock, no timer.
+ * Up to step `claims` nothing changes; `commit` and what follows work on an authentic message.
+ */
+export class SessionMachine {
+  readonly #o: MachineOptions;
+  readonly #received = new StrictCounter();
+  readonly #control: TokenBucket;
+  readonly #pings = new Set<number>();
+  /** Messages sent that no err has answered. */
+  #answerable = 0;
+  #sent = 0;
+  #sentBytes = 0;
+  #receivedBytes = 0;
+  #peerRcv = 0;
+  #byeSent = false;
+  #byeReceived = false;
+
+  constructor(options: MachineOptions) {
+    this.#o = options;
+    this.#control = new TokenBucket(options.limits.controlPerSecond, options.limits.controlBurst);
+  }
+
+  get byeSent(): boolean {
+    return this.#byeSent;
+  }
+
+  get byeReceived(): boolean {
+    return this.#byeReceived;
+  }
+
+  /** Seconds in the server's time. */
+  now(time: Time): number {
+    return Math.floor((time.unix + this.#o.offset) / 1000);
+  }
+
+  /** Every refusal (limits, closed session) happens before a sequence number is used. */
+  prepare(message: Outgoing, time: Time): Prepared {
+    if (this.#byeSent) throw new SealwireError("E_CLOSED");
+    const { level, codec, wire, binding, limits } = this.#o;
+    const seq = this.#sent + 1;
+    const now = this.now(time);
+    const claims = encodeClaims(codec, {
+      ...(binding === undefined ? {} : { iss: binding.self, aud: binding.peer, bnd: binding.sendKid, iat: now }),
+      seq,
+      exp: now + message.ttl,
+      top: message.topic,
+      ...(message.ref === undefined ? {} : { ref: message.ref }),
+      ...(message.request === undefined ? {} : { req: true as const }),
+      data: message.data,
+    });
+    const size = maxSealedSize(wire, level, claims.length);
+    if (size > this.#o.peerMessageBytes) {
+      throw new SealwireError("E_TOO_BIG", {
+        fatal: false,
+        detail: `up to ${size} bytes sealed, the peer takes ${this.#o.peerMessageBytes} (limit messageBytes)`,
+      });
+    }
+    // The last number belongs to bye, so that a session can end in order.
+    this.#use(claims.length, limits.keyMessages - 1);
+    this.#answerable++;
+    return { seq, claims, control: false, seal: () => this.#o.sealer.application(seq, claims) };
+  }
+
+  prepareControl(message: Control): Prepared {
+    if (this.#byeSent) throw new SealwireError("E_CLOSED");
+    const seq = this.#sent + 1;
+    const claims = encodeControl(seq, this.#received.last, message);
+    this.#use(claims.length, this.#o.limits.keyMessages - (message.top === "bye" ? 0 : 1));
+    if (message.top === "ping") this.#pings.add(seq);
+    if (message.top === "bye") this.#byeSent = true;
+    return { seq, claims, control: true, seal: () => this.#o.sealer.control(seq, claims) };
+  }
+
+  #use(bytes: number, most: number): void {
+    if (this.#sent + 1 > most || this.#sentBytes > this.#o.limits.keyBytes) throw new SealwireError("E_KEY_LIMIT");
+    this.#sent++;
+    this.#sentBytes += bytes;
+  }
+
+  /** Size is checked on arrival, before the message is queued or parsed. */
+  admit(size: number): void {
+    if (size > this.#o.limits.messageBytes) throw new SealwireError("E_TOO_BIG", { detail: "messageBytes" });
+  }
+
+  /** Steps header to time. Throws SealwireError, or returns a promise that rejects with one. */
+  receive(frame: WireFrame, time: Time): Maybe<Received> {
+    return chain(
+      this.#o.opener.open(frame, (seq) => this.#received.check(seq)),
+      (opened) => (opened.control ? this.#onControl(opened, time) : this.#onMessage(opened, time)),
+    );
+  }
+
+  #onControl(opened: OpenedFrame, time: Time): Received {
+    const { seq, rcv, message }: ReceivedControl = decodeControl(opened.claims);
+    this.#checkSeq(opened, seq);
+    if (rcv > this.#sent || rcv < this.#peerRcv) {
+      throw new SealwireError("E_SEQ", {
+        stage: "claims",
+        detail: "rcv is not between the last one and what was sent",
+      });
+    }
+    if (message.top === "err" || message.top === "pong") this.#checkRef(message.ref);
+    this.#commit(seq, opened);
+    this.#peerRcv = rcv;
+    this.#charge(message, time);
+    if (message.top === "bye") this.#byeReceived = true;
+    return { kind: "control", seq, message };
+  }
+
+  #onMessage(opened: OpenedFrame, time: Time): Received {
+    const { codec, level, binding, limits } = this.#o;
+    const claims = checkApplicationClaims(decodeClaims(codec, opened.claims), level);
+    if (binding !== undefined) {
+      if (claims.iss !== binding.peer)
+        throw new SealwireError("E_KEY", { stage: "claims", detail: "iss is not the owner of the key" });
+      if (claims.aud !== binding.self) throw new SealwireError("E_BINDING", { detail: "aud" });
+      if (claims.bnd !== binding.receiveKid) throw new SealwireError("E_BINDING", { detail: "bnd" });
+    }
+    this.#checkSeq(opened, claims.seq);
+    for (const item of claims.items) if (item.ref !== null) this.#checkRef(item.ref);
+    this.#commit(claims.seq, opened);
+    const late = checkLife(claims, this.now(time), limits.skewSeconds, limits.messageTtlMax);
+    return { kind: "message", seq: claims.seq, claims, raw: opened.claims, jws: opened.jws, late };
+  }
+
+  #checkSeq(opened: OpenedFrame, seq: number): void {
+    if (opened.seq === undefined) this.#received.check(seq, { stage: "claims" });
+    else if (opened.seq !== seq)
+      throw new SealwireError("E_SEQ", { stage: "claims", detail: "seq differs from the IV" });
+  }
+
+  #checkRef(ref: Ref): void {
+    if ((typeof ref === "number" ? ref : ref[0]) > this.#sent) fail("ref names a message that was not sent");
+  }
+
+  #commit(seq: number, opened: OpenedFrame): void {
+    if (this.#byeReceived) throw new SealwireError("E_STATE", { detail: "message after bye" });
+    this.#receivedBytes += opened.claims.length;
+    const { keyMessages, keyBytes } = this.#o.limits;
+    if (seq > keyMessages || this.#receivedBytes > keyBytes) throw new SealwireError("E_KEY_LIMIT");
+    this.#received.commit(seq);
+  }
+
+  /** Control has a budget of its own; the answer to a ping of ours, and one err per message of ours, are free. */
+  #charge(message: Control, time: Time): void {
+    if (message.top === "pong" && this.#pings.delete(message.ref)) return;
+    if (message.top === "err" && this.#answerable > 0) {
+      this.#answerable--;
+      return;
+    }
+    if (!this.#control.take(1, time.elapsed))
+      throw new SealwireError("E_QUOTA", { stage: "commit", detail: "controlPerSecond" });
+  }
+}

@@ -1,0 +1,76 @@
+import type { Payload } from "../envelope/sealer.ts";
+import { SealwireError } from "../errors.ts";
+import type { Maybe } from "../maybe.ts";
+import type { Connection } from "./connection.ts";
+import type { Prepared } from "./machine.ts";
+
+/** Seals one message after the other, in the order of their sequence numbers, and hands the frames over in this order. */
+export class Outbox {
+  readonly #connection: Connection;
+  readonly #limit: number;
+  readonly #onSent: ((prepared: Prepared, payload: Payload) => void) | undefined;
+  #tail: Promise<void> | undefined;
+  #pending = 0;
+
+  constructor(connection: Connection, limit: number, onSent?: (prepared: Prepared, payload: Payload) => void) {
+    this.#connection = connection;
+    this.#limit = limit;
+    this.#onSent = onSent;
+  }
+
+  /** Bytes that wait for the cipher or the network. */
+  get unsent(): number {
+    return this.#pending + this.#connection.bufferedAmount;
+  }
+
+  push(prepared: Prepared): Maybe<void> {
+    this.#pending += prepared.claims.length;
+    if (this.#tail === undefined) {
+      const done = this.#seal(prepared);
+      if (!(done instanceof Promise)) return;
+      this.#tail = done;
+    } else {
+      this.#tail = this.#tail.then(() => this.#seal(prepared));
+    }
+    const tail = this.#tail;
+    void tail.then(() => {
+      if (this.#tail === tail) this.#tail = undefined;
+    });
+    return tail;
+  }
+
+  /** Waits until at most `mark` bytes are unsent. */
+  async drained(mark: number): Promise<void> {
+    await this.#tail;
+    if (this.unsent > mark) await this.#connection.drained(mark);
+  }
+
+  #seal(prepared: Prepared): Maybe<void> {
+    try {
+      const payload = prepared.seal();
+      if (!(payload instanceof Promise)) return this.#sent(prepared, payload);
+      return payload.then(
+        (sealed) => this.#sent(prepared, sealed),
+        (error: unknown) => this.#failed(error),
+      );
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  #sent(prepared: Prepared, payload: Payload): void {
+    this.#pending -= prepared.claims.length;
+    this.#connection.send(payload);
+    this.#onSent?.(prepared, payload);
+    if (this.#connection.bufferedAmount > this.#limit) {
+      this.#connection.fail(
+        new SealwireError("E_QUOTA", { stage: "local", detail: "sendBufferBytes: the peer reads too slowly" }),
+      );
+    }
+  }
+
+  /** The number is used up and nothing was sent under it: the session cannot go on. */
+  #failed(cause: unknown): void {
+    this.#connection.fail(new SealwireError("E_INTERNAL", { stage: "local", detail: "sealing failed", cause }));
+  }
+}

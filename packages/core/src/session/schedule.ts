@@ -1,0 +1,83 @@
+import type { AeadKey, CryptoBackend, SharedSecret } from "../crypto/backend.ts";
+import type { TrafficKeys } from "../envelope/sealer.ts";
+import { all, chain, type Maybe } from "../maybe.ts";
+import { encodeBase64url } from "../wire/base64url.ts";
+import { concat, utf8 } from "../wire/bytes.ts";
+
+const PREFIX = "sealwire1 ";
+const ZERO = new Uint8Array(1);
+
+/** lp(x): four bytes of length, big endian, then x; makes the concatenation injective. */
+function lengthPrefixed(x: Uint8Array): Uint8Array {
+  const out = new Uint8Array(4 + x.length);
+  new DataView(out.buffer).setUint32(0, x.length);
+  out.set(x, 4);
+  return out;
+}
+
+/** TH(label, x1, …) = SHA-256("sealwire1 " || label || 0x00 || lp(x1) || lp(x2) …). */
+export function transcriptHash(backend: CryptoBackend, label: string, ...parts: Uint8Array[]): Maybe<Uint8Array> {
+  return backend.sha256(concat(utf8.encode(PREFIX + label), ZERO, ...parts.map(lengthPrefixed)));
+}
+
+/** The name of a session, derived by both ends and never sent: first 16 bytes of TH("sid", TH2). */
+export function sessionId(backend: CryptoBackend, th2: Uint8Array): Maybe<string> {
+  return chain(transcriptHash(backend, "sid", th2), (hash) => encodeBase64url(hash.subarray(0, 16)));
+}
+
+export type Side = "c" | "s";
+
+/** Keys of the handshake objects CA ("c", ctx TH2) and SR ("s", ctx TH3). */
+export interface HandshakeKeys {
+  readonly kid: string;
+  readonly iv: Uint8Array;
+  readonly aead: AeadKey;
+}
+
+/** KDF(salt, label, ctx, L) = HKDF-SHA-256(Z, salt, "sealwire1 " || label || 0x00 || ctx, L), with salt and Z fixed. */
+export class KeySchedule {
+  readonly #secret: SharedSecret;
+  readonly #salt: Uint8Array;
+
+  /** In a full handshake the salt is TH2: every key depends on both hellos, byte for byte. */
+  constructor(secret: SharedSecret, salt: Uint8Array) {
+    this.#secret = secret;
+    this.#salt = salt;
+  }
+
+  handshakeKeys(side: Side, ctx: Uint8Array): Maybe<HandshakeKeys> {
+    const label = `${side} hs`;
+    return chain(
+      all([this.#bytes(`${label} kid`, ctx, 16), this.#bytes(`${label} iv`, ctx, 12), this.#aead(`${label} key`, ctx)]),
+      ([kid, iv, aead]) => ({ kid: encodeBase64url(kid), iv, aead }),
+    );
+  }
+
+  trafficKeys(side: Side, ctx: Uint8Array): Maybe<TrafficKeys> {
+    const label = `${side} app`;
+    return chain(
+      all([
+        this.#bytes(`${label} kid`, ctx, 16),
+        this.#bytes(`${label} iv`, ctx, 12),
+        this.#aead(`${label} key`, ctx),
+        this.#secret.mac(this.#salt, info(`${label} mac`, ctx)),
+      ]),
+      ([kid, iv, aead, mac]) => ({ kid: encodeBase64url(kid), iv, aead, mac }),
+    );
+  }
+
+  /** Public channel-binding value, for step-up challenges of the application. */
+  channelBinding(ctx: Uint8Array): Maybe<Uint8Array> {
+    return this.#bytes("cb", ctx, 32);
+  }
+
+  #bytes(label: string, ctx: Uint8Array, length: number): Maybe<Uint8Array> {
+    return this.#secret.bytes(this.#salt, info(label, ctx), length);
+  }
+
+  #aead(label: string, ctx: Uint8Array): Maybe<AeadKey> {
+    return this.#secret.aead(this.#salt, info(label, ctx));
+  }
+}
+
+const info = (label: string, ctx: Uint8Array): Uint8Array => concat(utf8.encode(PREFIX + label), ZERO, ctx);

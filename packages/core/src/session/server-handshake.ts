@@ -1,0 +1,250 @@
+import type { CryptoBackend, Verifier } from "../crypto/backend.ts";
+import type { SignerId } from "../envelope/headers.ts";
+import { checkLife } from "../envelope/time.ts";
+import { SealwireError } from "../errors.ts";
+import type { Limits, Subprotocol } from "../registry.generated.ts";
+import { encodeBase64url } from "../wire/base64url.ts";
+import type { WireFrame } from "../wire/frame.ts";
+import { clientAuthHeaders, hasProof, type OpenedClientAuth, readClientAuth, tokenHash } from "./client-auth.ts";
+import type { HandshakeStep, ProofKey } from "./client-handshake.ts";
+import { agreementKey, type ClientHello, decodeClientHello, type Offer, select } from "./client-hello.ts";
+import { establish } from "./established.ts";
+import { openHandshakeObject } from "./handshake-object.ts";
+import { encodePayload, type Time, wireOf } from "./payload.ts";
+import { type HandshakeKeys, KeySchedule, sessionId, transcriptHash } from "./schedule.ts";
+import { type ServerHello, type SessionPolicy, signServerHello } from "./server-hello.ts";
+import { sealServerReady } from "./server-ready.ts";
+
+/** What the token check found. Everything here comes from a token whose signature holds. */
+export interface VerifiedToken {
+  readonly subject: string;
+  readonly scopes: readonly string[];
+  /** NumericDate. */
+  readonly expiresAt: number;
+  /** `cnf.jkt`: thumbprint of the key that the token is bound to. */
+  readonly jkt: string | undefined;
+}
+
+export interface ServerHandshakeOptions<T extends VerifiedToken = VerifiedToken> {
+  readonly backend: CryptoBackend;
+  readonly id: string;
+  readonly signers: readonly ProofKey[];
+  /** What this server accepts. */
+  readonly accept: Offer;
+  readonly protocols: readonly Subprotocol[];
+  /** What the 101 response selected. */
+  readonly protocol: string;
+  readonly proof: SessionPolicy["pop"];
+  readonly limits: Limits;
+  /** Token of the upgrade request, where that way is enabled and one came. */
+  readonly upgradeToken: string | undefined;
+  /** Throws SealwireError E_TOKEN (or one of its kind) for a token that is not acceptable. */
+  readonly verifyToken: (token: string) => Promise<T>;
+  /** Connection-level authorization; false is E_FORBIDDEN. */
+  readonly admit: (token: T) => boolean | Promise<boolean>;
+}
+
+interface AuthState {
+  readonly hello: ServerHello;
+  readonly th2: Uint8Array;
+  readonly schedule: KeySchedule;
+  readonly keys: HandshakeKeys;
+  readonly signer: ProofKey;
+  readonly peerMessageBytes: number;
+}
+
+/** The server's side of CH, SH, CA, SR (specs/session.md, server states wait-CH and wait-CA). */
+export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
+  readonly #o: ServerHandshakeOptions<T>;
+  readonly #wire: "text" | "binary";
+  #auth: AuthState | undefined;
+  #arrived = 0;
+  #early = 0;
+
+  constructor(options: ServerHandshakeOptions<T>) {
+    this.#o = options;
+    this.#wire = wireOf(options.protocol);
+  }
+
+  /** Sizes are refused on arrival, before anything is parsed or queued. */
+  admit(size: number): void {
+    const { clientHelloBytes, clientAuthBytes, earlyDataBytes } = this.#o.limits;
+    this.#arrived++;
+    if (this.#arrived === 1 && size > clientHelloBytes)
+      throw new SealwireError("E_TOO_BIG", { detail: "clientHelloBytes" });
+    if (this.#arrived === 2 && size > clientAuthBytes)
+      throw new SealwireError("E_TOO_BIG", { detail: "clientAuthBytes" });
+    if (this.#arrived > 2) this.#early += size;
+    if (this.#early > earlyDataBytes) throw new SealwireError("E_STATE", { detail: "earlyDataBytes" });
+  }
+
+  async receive(frame: WireFrame, time: Time): Promise<HandshakeStep & { token?: T }> {
+    return this.#auth === undefined
+      ? await this.#onClientHello(frame, time)
+      : await this.#onClientAuth(frame, this.#auth, time);
+  }
+
+  async #onClientHello(frame: WireFrame, time: Time): Promise<HandshakeStep> {
+    const { backend, id, limits, protocol, protocols, proof } = this.#o;
+    if (frame.form !== 0) throw new SealwireError("E_HEADER", { detail: "CH is not clear JSON" });
+    const m1 = frame.json;
+    const hello = decodeClientHello(m1);
+    // Something that strips or transcodes the subprotocol offer is seen here, since m1 is signed for.
+    if (select(hello.prt, protocols) !== protocol) throw new SealwireError("E_DOWNGRADE");
+    if (hello.aud !== id) throw new SealwireError("E_NEGOTIATE", { detail: "the client wants another server" });
+    const { suite, level, codec, signer } = this.#choose(hello);
+    const peerKey = agreementKey(hello, suite);
+    const agreement = await backend.generateKeyAgreement(suite);
+    const signed = level === "sig" || level === "nest";
+    const serverHello: ServerHello = {
+      iss: id,
+      iat: Math.floor(time.unix / 1000),
+      th: encodeBase64url(await transcriptHash(backend, "ch", m1)),
+      rnd: encodeBase64url(backend.random(32)),
+      prt: protocol,
+      st: suite,
+      epk: agreement.publicJwk,
+      lvl: level,
+      cod: codec,
+      pol: { pop: signed ? "required" : proof, res: 0, seq: "strict" },
+      msg: limits.messageBytes,
+    };
+    const schedule = await agreement.agree(peerKey);
+    const sh = await signServerHello(serverHello, signer.signer, signer.id);
+    const th2 = await transcriptHash(backend, "th2", m1, sh.text);
+    const keySchedule = new KeySchedule(schedule, th2);
+    const keys = await keySchedule.handshakeKeys("c", th2);
+    this.#auth = { hello: serverHello, th2, schedule: keySchedule, keys, signer, peerMessageBytes: hello.msg };
+    return { send: encodePayload(this.#wire, sh.frame) };
+  }
+
+  #choose(hello: ClientHello) {
+    const { accept, signers } = this.#o;
+    const suite = select(hello.st, accept.suites);
+    const level = select(hello.lvl, accept.levels);
+    const codec = select(hello.cod, accept.codecs);
+    const alg = select(
+      hello.sig,
+      signers.map((s) => s.signer.alg),
+    );
+    const signer = signers.find((s) => s.signer.alg === alg);
+    if (suite === undefined || level === undefined || codec === undefined || signer === undefined) {
+      throw new SealwireError("E_NEGOTIATE", { detail: "no common suite, level, codec or signature algorithm" });
+    }
+    return { suite, level, codec, signer };
+  }
+
+  async #onClientAuth(frame: WireFrame, state: AuthState, time: Time): Promise<HandshakeStep & { token: T }> {
+    const { backend } = this.#o;
+    const plaintext = await openHandshakeObject(state.keys, frame, clientAuthHeaders(state.keys.kid));
+    const { ca, token } = await this.#authenticate(plaintext, hasProof(state.keys, frame), state, time).catch(
+      unauthorized,
+    );
+    if (!(await this.#o.admit(token))) throw new SealwireError("E_FORBIDDEN", { stage: "claims" });
+    const th3 = await transcriptHash(backend, "th3", state.th2, plaintext);
+    const { schedule, hello } = state;
+    const { id, limits, protocol } = this.#o;
+    const iat = Math.floor(time.unix / 1000);
+    const exp = Math.min(token.expiresAt, iat + limits.sessionSeconds);
+    const ready = await sealServerReady(await schedule.handshakeKeys("s", th3), {
+      th: encodeBase64url(th3),
+      iat,
+      exp,
+      sub: token.subject,
+      scp: token.scopes,
+      cb: encodeBase64url(await schedule.channelBinding(th3)),
+    });
+    const established = await establish({
+      backend,
+      role: "server",
+      protocol,
+      hello,
+      schedule,
+      ctx: th3,
+      server: { id, key: state.signer },
+      client: ca.proof && { verifier: ca.proof.verifier, id: peerId(ca.proof) },
+      peerMessageBytes: state.peerMessageBytes,
+      limits,
+      offset: 0,
+      sid: await sessionId(backend, state.th2),
+      subject: token.subject,
+      scopes: token.scopes,
+      expiresAt: exp,
+    });
+    return { send: encodePayload(this.#wire, ready), established, token };
+  }
+
+  /** The checks of CA in their normative order; the token is the first signature that is verified. */
+  async #authenticate(
+    plaintext: Uint8Array,
+    withProof: boolean,
+    { th2, hello }: AuthState,
+    time: Time,
+  ): Promise<{ ca: OpenedClientAuth; token: T }> {
+    const { backend, id, limits } = this.#o;
+    const ca = await readClientAuth(backend, plaintext, withProof);
+    const { claims, proof } = ca;
+    if (claims.th !== encodeBase64url(th2)) throw new SealwireError("E_TRANSCRIPT");
+    if (claims.aud !== id) throw new SealwireError("E_BINDING", { detail: "CA is for another server" });
+    const now = Math.floor(time.unix / 1000);
+    const late = checkLife(claims, now, limits.skewSeconds, limits.clientAuthLifeSeconds);
+    if (late !== undefined) throw new SealwireError("E_POP", { stage: "claims", detail: `CA: ${late}` });
+    const token = await this.#o.verifyToken(await this.#tokenOf(ca));
+    if (token.expiresAt <= now)
+      throw new SealwireError("E_TOKEN", { stage: "claims", detail: "the token has expired" });
+    if (token.jkt === undefined ? proof !== undefined : proof === undefined) {
+      throw new SealwireError("E_POP", {
+        stage: "claims",
+        detail: token.jkt === undefined ? "proof with a bearer token" : "key-bound token without proof",
+      });
+    }
+    if (hello.pol.pop === "required" && proof === undefined) {
+      throw new SealwireError("E_POP", { stage: "claims", detail: "this server requires a key-bound token" });
+    }
+    if (this.#o.upgradeToken !== undefined && token.jkt !== undefined && ca.ath === undefined) {
+      throw new SealwireError("E_POP", { stage: "claims", detail: "a key-bound upgrade token is proven by ath" });
+    }
+    if (proof !== undefined && (proof.thumbprint !== token.jkt || !(await proof.verify()))) {
+      throw new SealwireError("E_POP", { stage: "claims", detail: "the proof is not by the token's key" });
+    }
+    return { ca, token };
+  }
+
+  /** Exactly one source: `at`, or the upgrade token that `ath` (under a proof) or `at` (bearer) confirms. */
+  async #tokenOf({ at, ath, proof }: OpenedClientAuth): Promise<string> {
+    const { upgradeToken, backend, limits } = this.#o;
+    if (ath !== undefined && proof === undefined)
+      throw new SealwireError("E_POP", { stage: "claims", detail: "ath without a proof" });
+    const token = at ?? upgradeToken;
+    if (token === undefined)
+      throw new SealwireError("E_TOKEN", { stage: "claims", detail: "ath without an upgrade token" });
+    if (token.length > limits.tokenBytes) throw new SealwireError("E_TOKEN", { stage: "claims", detail: "tokenBytes" });
+    if (upgradeToken === undefined) return token;
+    const same =
+      at !== undefined ? at === upgradeToken || proof !== undefined : ath === (await tokenHash(backend, token));
+    if (!same)
+      throw new SealwireError("E_TOKEN", {
+        stage: "claims",
+        detail: "CA confirms another token than the upgrade brought",
+      });
+    return token;
+  }
+}
+
+const peerId = (proof: { readonly verifier: Verifier; readonly thumbprint: string }): SignerId => ({
+  alg: proof.verifier.alg,
+  thumbprint: proof.thumbprint,
+});
+
+/** One coarse answer to every failure of CA after decryption: no oracle about token or proof. */
+function unauthorized(error: unknown): never {
+  const e = error instanceof SealwireError ? error : new SealwireError("E_INTERNAL", { cause: error });
+  if (e.code === "E_INTERNAL" || e.code === "E_BUSY") throw e;
+  throw new SealwireError(e.code, {
+    stage: e.stage,
+    fatal: true,
+    closeCode: 3000,
+    ...(e.detail === undefined ? {} : { detail: e.detail }),
+    cause: e.cause,
+  });
+}

@@ -1,0 +1,119 @@
+import type { Signer, Verifier } from "../crypto/backend.ts";
+import { fail, isIdentifier, isInteger } from "../envelope/claims.ts";
+import { decodeObject } from "../envelope/claims-json.ts";
+import { type SignerId, serverHelloHeader } from "../envelope/headers.ts";
+import { parseHeader } from "../envelope/parsed-header.ts";
+import { SealwireError } from "../errors.ts";
+import type { KeySet } from "../keys/keyset.ts";
+import { isBase64url } from "../wire/base64url.ts";
+import { utf8 } from "../wire/bytes.ts";
+import { compactJws, signingInput, type WireFrame } from "../wire/frame.ts";
+import { messageLimit } from "./client-hello.ts";
+
+export interface SessionPolicy {
+  /** Required: every session proves possession of its token's key. Levels sig and nest need it. */
+  readonly pop: "required" | "optional";
+  /** Seconds for which a lost connection can be resumed; 0 in this draft. */
+  readonly res: number;
+  /** Order of messages; strict in this draft. */
+  readonly seq: "strict" | "window";
+}
+
+/** ServerHello: the server's choice, under its signature. */
+export interface ServerHello {
+  readonly iss: string;
+  readonly iat: number;
+  readonly th: string;
+  readonly rnd: string;
+  readonly prt: string;
+  readonly st: string;
+  /** As received: checked with `ephemeralKey` after all that is cheaper. */
+  readonly epk: unknown;
+  readonly lvl: string;
+  readonly cod: string;
+  readonly pol: SessionPolicy;
+  readonly msg: number;
+}
+
+/** A hello as it goes over the wire, and its text form, which is what the transcript hashes on both wires. */
+export interface SignedHello {
+  readonly frame: WireFrame & { readonly form: 1 };
+  readonly text: Uint8Array;
+}
+
+export async function signServerHello(h: ServerHello, signer: Signer, id: SignerId): Promise<SignedHello> {
+  const { iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, msg } = h;
+  const payload = utf8.encode(JSON.stringify({ iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, lim: { msg } }));
+  const header = serverHelloHeader(id).json;
+  const signature = await signer.sign(signingInput(header, payload));
+  const frame = { form: 1, protected: header, payload, signature } as const;
+  return { frame, text: utf8.encode(compactJws(frame)) };
+}
+
+/** A hello whose signature holds; what it says is compared by the caller. */
+export interface VerifiedServerHello {
+  readonly hello: ServerHello;
+  /** The compact JWS as received, on both wires: m2 of the transcript. */
+  readonly text: Uint8Array;
+  readonly key: { readonly id: SignerId; readonly verifier: Verifier };
+}
+
+/** Header, key (found in the pinned set by thumbprint), alg and signature of SH, in this order; then its syntax. */
+export async function verifyServerHello(
+  frame: WireFrame,
+  keys: KeySet,
+  offeredAlgs: readonly string[],
+): Promise<VerifiedServerHello> {
+  // A client that sent a clear CH accepts a signed SH and nothing else.
+  if (frame.form !== 1) throw new SealwireError("E_HEADER", { detail: "SH is not a JWS" });
+  const header = parseHeader(frame.protected, "sealwire-sh+jwt", { jwk: false });
+  const thumbprint = header.kid;
+  const verifier = typeof thumbprint === "string" ? keys.find(thumbprint) : undefined;
+  if (typeof thumbprint !== "string" || verifier === undefined) {
+    throw new SealwireError("E_KEY", { stage: "header", detail: "SH is signed by a key that is not pinned" });
+  }
+  const { alg } = verifier;
+  if (header.alg !== alg || !offeredAlgs.includes(alg)) throw new SealwireError("E_ALG");
+  header.assertContentType();
+  if (!(await verifier.verify(signingInput(frame.protected, frame.payload), frame.signature))) {
+    throw new SealwireError("E_SIG_SERVER");
+  }
+  return {
+    hello: decodeServerHello(frame.payload),
+    text: utf8.encode(compactJws(frame)),
+    key: { id: { alg, thumbprint }, verifier },
+  };
+}
+
+function decodeServerHello(json: Uint8Array): ServerHello {
+  const o = decodeObject(json, fail, (path) => path[0] === "iat" || path[0] === "lim" || path[0] === "pol");
+  if (!isIdentifier(o.iss)) return fail("iss is not an identifier");
+  if (!isInteger(o.iat, 0)) return fail("iat is not a NumericDate");
+  if (typeof o.th !== "string" || !isBase64url(o.th, 43)) return fail("th is not a hash");
+  if (typeof o.rnd !== "string" || !isBase64url(o.rnd, 43)) return fail("rnd is not 32 bytes");
+  const { iss, iat, th, rnd, prt, st, lvl, cod } = o;
+  for (const name of [prt, st, lvl, cod])
+    if (typeof name !== "string") return fail("prt, st, lvl or cod is not a name");
+  const [p, s, l, c] = [prt, st, lvl, cod] as string[];
+  return {
+    iss,
+    iat,
+    th,
+    rnd,
+    prt: p as string,
+    st: s as string,
+    epk: o.epk,
+    lvl: l as string,
+    cod: c as string,
+    pol: policy(o.pol),
+    msg: messageLimit(o.lim),
+  };
+}
+
+function policy(value: unknown): SessionPolicy {
+  const { pop, res, seq } = (value ?? {}) as { [k: string]: unknown };
+  if (pop !== "required" && pop !== "optional") return fail("pol.pop");
+  if (!isInteger(res, 0)) return fail("pol.res");
+  if (seq !== "strict" && seq !== "window") return fail("pol.seq");
+  return { pop, res, seq };
+}

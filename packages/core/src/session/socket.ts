@@ -1,0 +1,37 @@
+import type { Payload } from "../envelope/sealer.ts";
+
+/** The transport as the driver sees it: a WebSocket whose subprotocol is selected. Made by the client and the server SDK. */
+export interface SessionSocket {
+  /** The selected subprotocol; empty where the server selected none. */
+  readonly protocol: string;
+  /** Bytes handed over and not yet written to the network. */
+  readonly bufferedAmount: number;
+  send(payload: Payload): void;
+  close(code: number, reason: string): void;
+  /** Ends the connection without waiting for the peer. */
+  terminate(): void;
+  /** Stops and restarts reading; without effect in browsers, whose WebSocket cannot pause. */
+  pause(): void;
+  resume(): void;
+  /** Resolves when at most `mark` bytes are unsent, or the socket is closed. */
+  drained(mark: number): Promise<void>;
+  /** Set once by the driver. `onClose` comes exactly once, after the last message. */
+  listen(events: SocketEvents): void;
+}
+
+export interface SocketEvents {
+  onMessage(payload: Payload): void;
+  /** The transport itself refused a message: its size or number of fragments, or broken framing. */
+  onError(code: "E_TOO_BIG" | "E_FRAME", detail: string): void;
+  onClose(code: number, reason: string): void;
+}
+
+/** Time from outside: core has no clock of its own. */
+export interface Clock {
+  /** Milliseconds since 1970, by the wall clock. */
+  unix(): number;
+  /** Milliseconds of a clock that never jumps. */
+  elapsed(): number;
+  /** Runs `fn` once after `ms`; the result cancels it. A timer must not keep a process alive by itself. */
+  schedule(fn: () => void, ms: number): () => void;
+}

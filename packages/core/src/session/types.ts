@@ -1,0 +1,117 @@
+import type { SignedEvidence } from "../envelope/evidence.ts";
+import type { SealwireError } from "../errors.ts";
+import type { Level } from "../registry.generated.ts";
+import type { Data } from "../wire/json.ts";
+
+/** In a topic map: a topic that is requested and replied to. */
+export interface Call<Req, Res> {
+  readonly request: Req;
+  readonly reply: Res;
+}
+
+/** Topic names to data, or to a `Call`. Mapped over T itself: an index signature would refuse an `interface`. */
+export type TopicMap<T> = { [K in keyof T]: unknown };
+
+/** Any topic, any data: what a session without a topic map has. */
+export type AnyTopics = Record<string, Data>;
+
+type Untyped<T> = string extends keyof T ? true : false;
+export type Topic<T> = keyof T & string;
+/** Topics of one-way messages; every topic where the map is untyped. */
+export type SendTopic<T> =
+  Untyped<T> extends true ? Topic<T> : { [K in Topic<T>]: T[K] extends Call<unknown, unknown> ? never : K }[Topic<T>];
+/** Topics of requests; every topic where the map is untyped. */
+export type CallTopic<T> =
+  Untyped<T> extends true ? Topic<T> : { [K in Topic<T>]: T[K] extends Call<unknown, unknown> ? K : never }[Topic<T>];
+export type Req<T, K extends keyof T> = T[K] extends Call<infer Q, unknown> ? Q : T[K];
+export type Res<T, K extends keyof T> = T[K] extends Call<unknown, infer S> ? S : T[K];
+/** What a handler answers: the reply of a call; of no interest for a one-way message. */
+export type Reply<T, K extends keyof T> = T[K] extends Call<unknown, infer S> ? S : unknown;
+
+export type Awaitable<V> = V | Promise<V>;
+
+/** One authentic message. */
+export interface Message<D = Data> {
+  readonly topic: string;
+  readonly data: D;
+  readonly seq: number;
+  readonly issuedAt?: Date;
+  readonly expiresAt: Date;
+  /** Levels sig and nest. */
+  readonly signed?: SignedEvidence;
+}
+
+/** How a session ended. */
+export interface CloseInfo {
+  readonly code: number;
+  /** What went wrong, with `remote` true where the peer says so; undefined after a normal close. */
+  readonly error?: SealwireError;
+  /** True if both sides said bye in order. */
+  readonly clean: boolean;
+  /** True if the connection ended without the peer's sealed bye: its last messages may be missing. */
+  readonly truncated: boolean;
+}
+
+export interface SendOptions {
+  readonly signal?: AbortSignal;
+  /** Seconds until the message expires. Default: limit messageTtl. */
+  readonly ttl?: number;
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds to wait for the reply. Default: limit requestSeconds. */
+  readonly timeout?: number;
+}
+
+export interface HandlerContext {
+  readonly message: Message;
+  /** Aborted when the session ends. */
+  readonly signal: AbortSignal;
+}
+
+/** Called in order of arrival, up to 64 at once; awaited. A throw becomes E_HANDLER for a request. */
+export type Handler<T, K extends keyof T> = (data: Req<T, K>, context: HandlerContext) => Awaitable<Reply<T, K>>;
+
+export interface Denied {
+  readonly topic: string;
+  readonly seq: number;
+}
+
+/** A connection on which every message carries its own proof. */
+export interface Session<T extends TopicMap<T> = AnyTopics> extends AsyncIterable<Message> {
+  /** The same on both ends, derived by the handshake; never sent. */
+  readonly id: string;
+  readonly level: Level;
+  /** The selected subprotocol, codec and suite. */
+  readonly protocol: string;
+  readonly codec: string;
+  readonly suite: string;
+  /** Subject of the access token. */
+  readonly subject: string;
+  readonly scopes: readonly string[];
+  readonly expiresAt: Date;
+  /**
+   * Seals and sends one message. Resolves when less than the high-water mark is unsent; that the peer received it is
+   * what `request` tells. Not checked: whether the peer's authorization admits it (see `onDenied`).
+   * @throws TypeError for a topic or data outside the data model; SealwireError E_CLOSED, E_TOO_BIG, E_DENIED.
+   */
+  send<K extends SendTopic<T>>(topic: K, data: T[K], options?: SendOptions): Promise<void>;
+  /**
+   * Sends a request and resolves with its reply.
+   * @throws as `send`; SealwireError E_TIMEOUT, and E_DENIED, E_NO_HANDLER, E_HANDLER, E_INVALID from the peer.
+   */
+  request<K extends CallTopic<T>>(topic: K, data: Req<T, K>, options?: RequestOptions): Promise<Res<T, K>>;
+  /** Handles messages and requests on one topic; the returned value is the reply. One handler per topic. */
+  handle<K extends Topic<T>>(topic: K, fn: Handler<T, K>): () => void;
+  /** Messages of one topic that no handler takes, from now on. */
+  messages<K extends Topic<T>>(topic: K): AsyncIterableIterator<Message<Req<T, K>>>;
+  /** Resolves when the connection has ended; never rejects. */
+  readonly closed: Promise<CloseInfo>;
+  /** Called when the peer's authorization refused a message of this side. */
+  onDenied(fn: (denied: Denied) => void): () => void;
+  /** Says bye, waits for the peer's, and ends the connection. `reason` stays local. */
+  close(): Promise<CloseInfo>;
+  /** The compact JOSE object of a binary frame that this session received ("in") or sent ("out"). */
+  expand(frame: Uint8Array, direction?: "in" | "out"): string;
+}

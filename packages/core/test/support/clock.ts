@@ -1,0 +1,57 @@
+import type { Clock } from "../../src/session/socket.ts";
+
+/** Virtual time: nothing happens until a test says so. */
+export class VirtualClock implements Clock {
+  #now = 1_893_456_000_000;
+  #timers: { at: number; fn: () => void }[] = [];
+
+  unix(): number {
+    return this.#now;
+  }
+
+  elapsed(): number {
+    return this.#now - 1_893_456_000_000;
+  }
+
+  /** Timers that are waiting: none may be left when everything is closed. */
+  get pending(): number {
+    return this.#timers.length;
+  }
+
+  schedule(fn: () => void, ms: number): () => void {
+    const timer = { at: this.#now + ms, fn };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((t) => t !== timer);
+    };
+  }
+
+  /** Moves on, running due timers in their order and letting promises settle between them. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    for (;;) {
+      await settle();
+      const next = this.#timers.filter((t) => t.at <= end).sort((a, b) => a.at - b.at)[0];
+      if (next === undefined) break;
+      this.#timers = this.#timers.filter((t) => t !== next);
+      this.#now = Math.max(this.#now, next.at);
+      next.fn();
+    }
+    this.#now = end;
+    await settle();
+  }
+}
+
+/** Lets what is under way finish: promises at once, WebCrypto's threads in a few rounds. */
+export async function settle(rounds = 6): Promise<void> {
+  for (let i = 0; i < rounds; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Waits in real time until `ready`, for what runs on other threads; throws if it never comes. */
+export async function until(ready: () => boolean, what = "condition"): Promise<void> {
+  for (let i = 0; i < 2000; i++) {
+    if (ready()) return;
+    await new Promise((resolve) => setTimeout(resolve, i < 100 ? 0 : 5));
+  }
+  throw new Error(`${what} never came`);
+}

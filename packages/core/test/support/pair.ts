@@ -1,0 +1,185 @@
+import type { CryptoBackend, PrivateJwk } from "../../src/crypto/backend.ts";
+import { backend as node } from "../../src/crypto/node.ts";
+import { backend as webcrypto } from "../../src/crypto/webcrypto.ts";
+import { generateKey } from "../../src/keys/generate.ts";
+import { createKeySet } from "../../src/keys/keyset.ts";
+import { thumbprint } from "../../src/keys/thumbprint.ts";
+import {
+  type Codec,
+  DEFAULT_LIMITS,
+  type Level,
+  type Limits,
+  type SignatureAlg,
+  type SuiteId,
+} from "../../src/registry.generated.ts";
+import { ClientHandshake, type ClientHandshakeOptions, type ProofKey } from "../../src/session/client-handshake.ts";
+import { Connection } from "../../src/session/connection.ts";
+import { LiveSession, type SessionHooks } from "../../src/session/live.ts";
+import { ServerHandshake, type ServerHandshakeOptions } from "../../src/session/server-handshake.ts";
+import type { CloseInfo } from "../../src/session/types.ts";
+import { until, VirtualClock } from "./clock.ts";
+import { Link } from "./link.ts";
+import { type DerivedKeys, recording } from "./recorder.ts";
+
+export const BACKENDS: readonly CryptoBackend[] = [node, webcrypto];
+export const SERVER_ID = "https://server.example";
+export const TOKEN = "a.bearer.token";
+
+export interface PairOptions {
+  readonly backend?: CryptoBackend;
+  readonly serverBackend?: CryptoBackend;
+  readonly protocol?: "sealwire.v1.text" | "sealwire.v1.cbor";
+  readonly level?: Level;
+  readonly codec?: Codec;
+  readonly suite?: SuiteId;
+  /** Algorithm of the proof key; "none" is a bearer session. */
+  readonly proof?: SignatureAlg | "none";
+  readonly serverAlg?: SignatureAlg;
+  readonly limits?: Partial<Limits>;
+  readonly client?: Partial<ClientHandshakeOptions>;
+  readonly server?: Partial<ServerHandshakeOptions>;
+  readonly clientHooks?: Partial<SessionHooks>;
+  readonly serverHooks?: Partial<SessionHooks>;
+  /** False returns at once, for handshakes that hang. */
+  readonly waitFor?: false;
+  /** Called before the first byte, to set the tap. */
+  readonly onLink?: (link: Link) => void;
+}
+
+export interface Side {
+  readonly connection: Connection;
+  /** Undefined until the handshake is done. */
+  session: LiveSession | undefined;
+  /** How the connection ended. */
+  info: CloseInfo | undefined;
+}
+
+export interface Pair {
+  readonly link: Link;
+  readonly clock: VirtualClock;
+  readonly client: Side;
+  readonly server: Side;
+  readonly wire: "text" | "binary";
+  readonly level: Level;
+  readonly codec: Codec;
+  /** What the client derived, which is what both derived. */
+  readonly keys: DerivedKeys;
+  /** The proof key, unless it is a bearer session, and the key that signs SH, with their thumbprints. */
+  readonly clientKey: PrivateJwk | undefined;
+  readonly clientId: string | undefined;
+  readonly serverKey: PrivateJwk;
+  readonly serverKeyId: string;
+}
+
+export async function proofKey(backend: CryptoBackend, jwk: PrivateJwk): Promise<ProofKey> {
+  const signer = await backend.importSigner(jwk);
+  return { signer, id: { alg: signer.alg, thumbprint: await thumbprint(backend, signer.publicJwk) } };
+}
+
+/** A client and a server driver over a link in memory and virtual time; the handshake has run as far as it gets. */
+export async function openPair(options: PairOptions = {}): Promise<Pair> {
+  const {
+    protocol = "sealwire.v1.cbor",
+    level = "aead",
+    codec = "cbor",
+    suite = "x25519",
+    proof = "ES256",
+    serverAlg = "ES256",
+  } = options;
+  const backend = options.backend ?? node;
+  const serverBackend = options.serverBackend ?? backend;
+  const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const clock = new VirtualClock();
+  const link = new Link(protocol);
+  options.onLink?.(link);
+  const keys: DerivedKeys = new Map();
+  const identity = await generateKey(serverAlg);
+  const clientJwk = proof === "none" ? undefined : (await generateKey(proof)).privateJwk;
+  const client = clientJwk && (await proofKey(backend, clientJwk));
+  const signer = await proofKey(serverBackend, identity.privateJwk);
+  const offer = { suites: [suite], levels: [level], codecs: [codec], signatures: ["ES256", "Ed25519"] as const };
+  const clientSide: Partial<Side> = {};
+  const serverSide: Partial<Side> = {};
+
+  const serverMachine = new ServerHandshake({
+    backend: serverBackend,
+    id: SERVER_ID,
+    signers: [signer],
+    accept: {
+      suites: ["x25519", "p256"],
+      levels: ["mac", "sig", "aead", "nest"],
+      codecs: ["json", "cbor"],
+      signatures: ["ES256", "Ed25519"],
+    },
+    protocols: ["sealwire.v1.cbor", "sealwire.v1.text"],
+    protocol,
+    proof: "optional",
+    limits,
+    upgradeToken: undefined,
+    verifyToken: async () => ({
+      subject: "alice",
+      scopes: ["chat"],
+      expiresAt: clock.unix() / 1000 + 3600,
+      jkt: client?.id.thumbprint,
+    }),
+    admit: () => true,
+    ...options.server,
+  });
+  const clientMachine = new ClientHandshake({
+    backend: recording(backend, keys),
+    serverId: SERVER_ID,
+    serverKeys: await createKeySet(backend, { keys: [{ ...identity.publicJwk }] }, { source: "configured" }),
+    offeredProtocols: [protocol],
+    protocol,
+    offer,
+    limits,
+    token: TOKEN,
+    tokenSentAtUpgrade: false,
+    proof: client,
+    ...options.client,
+  });
+  const open = (side: Partial<Side>, role: "client" | "server"): Side => {
+    const connection: Connection = new Connection({
+      socket: link[role],
+      clock,
+      limits,
+      handshake:
+        role === "client"
+          ? { start: () => clientMachine.start(), receive: (frame, time) => clientMachine.receive(frame, time) }
+          : serverMachine,
+      rateLimited: role === "server",
+      onEstablished: (established) => {
+        side.session = new LiveSession(established, connection, limits, {
+          heartbeat: role === "server",
+          rateLimited: role === "server",
+          ...(role === "client" ? options.clientHooks : options.serverHooks),
+        });
+        return side.session;
+      },
+      onClosed: (info) => {
+        side.info = info;
+      },
+    });
+    return Object.assign(side, { connection }) as Side;
+  };
+  const pair: Pair = {
+    link,
+    clock,
+    wire: protocol === "sealwire.v1.cbor" ? "binary" : "text",
+    level,
+    codec,
+    keys,
+    clientKey: clientJwk,
+    clientId: client?.id.thumbprint,
+    serverKey: identity.privateJwk,
+    serverKeyId: signer.id.thumbprint,
+    server: open(serverSide, "server"),
+    client: open(clientSide, "client"),
+  };
+  const decided = (side: Side) => side.session !== undefined || side.info !== undefined;
+  await until(
+    () => options.waitFor === false || (decided(pair.client) && decided(pair.server)),
+    "end of the handshake",
+  );
+  return pair;
+}

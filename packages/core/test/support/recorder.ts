@@ -1,0 +1,45 @@
+import type { CryptoBackend, KeyAgreement, SharedSecret } from "../../src/crypto/backend.ts";
+import { chain } from "../../src/maybe.ts";
+
+/** Every secret that one side derived, by its label ("c app key"): a test opens and forges messages with them. */
+export type DerivedKeys = Map<string, Uint8Array>;
+
+/** A backend that works as `inner` does and keeps what was derived. HKDF gives a key's bytes where it gives a key. */
+export function recording(inner: CryptoBackend, keys: DerivedKeys): CryptoBackend {
+  const keep = (info: Uint8Array, raw: Uint8Array) => keys.set(labelOf(info), new Uint8Array(raw));
+  const secret = (z: SharedSecret): SharedSecret => ({
+    bytes: (salt, info, length) =>
+      chain(z.bytes(salt, info, length), (raw) => {
+        keep(info, raw);
+        return raw;
+      }),
+    aead: (salt, info) =>
+      chain(z.bytes(salt, info, 32), (raw) => {
+        keep(info, raw);
+        return z.aead(salt, info);
+      }),
+    mac: (salt, info) =>
+      chain(z.bytes(salt, info, 32), (raw) => {
+        keep(info, raw);
+        return z.mac(salt, info);
+      }),
+  });
+  return {
+    ...inner,
+    generateKeyAgreement: (suite) =>
+      chain(
+        inner.generateKeyAgreement(suite),
+        (own): KeyAgreement => ({
+          suite: own.suite,
+          publicJwk: own.publicJwk,
+          agree: (peer) => chain(own.agree(peer), secret),
+        }),
+      ),
+  };
+}
+
+/** info = "sealwire1 " || label || 0x00 || ctx. */
+function labelOf(info: Uint8Array): string {
+  const text = Buffer.from(info).toString("latin1");
+  return text.slice("sealwire1 ".length, text.indexOf("\0"));
+}
