@@ -1,0 +1,147 @@
+import { type AnyTopics, DEFAULT_LIMITS, type Limits, SealwireError, type TopicMap } from "@sealwire/core";
+import {
+  adaptWebSocket,
+  ClientHandshake,
+  Connection,
+  type CryptoBackend,
+  backend as defaultBackend,
+  LiveSession,
+  type ProofKey,
+  remoteError,
+  thumbprint,
+  type WebSocketLike,
+} from "@sealwire/core/internal";
+import { checkAddress, unsafeAllowInsecure } from "./address.ts";
+import { systemClock } from "./clock.ts";
+import { serverKeys } from "./keys.ts";
+import type { ClientSession, ConnectOptions } from "./options.ts";
+import { openSocket } from "./websocket.ts";
+
+/**
+ * Opens a sealed session. When it resolves, the server has proven that it holds one of `server.keys`, both ends have
+ * the same transcript and keys, and the server accepted the token.
+ *
+ * Not checked: that `server.keys` are the right ones (pin them from another path than the connection), and the
+ * server's certificate beyond what the platform does for `wss:`.
+ *
+ * @throws TypeError for options that cannot work; SealwireError for what the network or the server did: E_SIG_SERVER,
+ * E_KEY, E_TRANSCRIPT, E_DOWNGRADE, E_NEGOTIATE, E_TIMEOUT_HS, E_CLOSED, or with `remote` true E_AUTH_REQUIRED,
+ * E_FORBIDDEN, E_BUSY.
+ */
+export async function connect<T extends TopicMap<T> = AnyTopics>(
+  address: string | URL,
+  options: ConnectOptions,
+): Promise<ClientSession<T>> {
+  const url = checkAddress(address, options[unsafeAllowInsecure] === true);
+  const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const { signal, cancel } = deadline(options.signal, options.timeout ?? limits.handshakeSeconds * 1000);
+  try {
+    const session = await handshake(url, options, limits, signal);
+    return session as unknown as ClientSession<T>;
+  } finally {
+    cancel();
+  }
+}
+
+async function handshake(url: URL, options: ConnectOptions, limits: Limits, signal: AbortSignal): Promise<LiveSession> {
+  const backend = options.crypto ?? defaultBackend;
+  const proof = options.proof === undefined ? undefined : await importProof(backend, options.proof);
+  const offer = offerOf(options, proof);
+  const protocols = options.protocols ?? (["sealwire.v1.cbor", "sealwire.v1.text"] as const);
+  const keys = await serverKeys(options.server.keys, signal);
+  const token = typeof options.token === "string" ? options.token : await options.token({ reason: "connect", signal });
+  signal.throwIfAborted();
+  if (typeof token !== "string" || token === "") throw new TypeError("token is not a string, or empty");
+  const atUpgrade = options.tokenAtUpgrade === "authorization";
+  const ws = await openSocket(url, protocols, {
+    limits,
+    signal,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...(atUpgrade ? { authorization: `Bearer ${token}` } : {}),
+  });
+  return await run(ws, signal, limits, options, {
+    backend,
+    serverId: options.server.id,
+    serverKeys: keys,
+    offeredProtocols: protocols,
+    protocol: ws.protocol,
+    offer,
+    limits,
+    token,
+    tokenSentAtUpgrade: atUpgrade,
+    proof,
+  });
+}
+
+function run(
+  ws: WebSocketLike,
+  signal: AbortSignal,
+  limits: Limits,
+  options: ConnectOptions,
+  handshakeOptions: ConstructorParameters<typeof ClientHandshake>[0],
+): Promise<LiveSession> {
+  return new Promise((resolve, reject) => {
+    const machine = new ClientHandshake(handshakeOptions);
+    const connection = new Connection({
+      socket: adaptWebSocket(ws, systemClock),
+      clock: systemClock,
+      limits,
+      handshake: { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) },
+      rateLimited: false,
+      onEstablished: (established) => {
+        signal.removeEventListener("abort", abort);
+        const session = new LiveSession(established, connection, limits, {
+          heartbeat: false,
+          rateLimited: false,
+          ...(options.trace === undefined ? {} : { trace: options.trace }),
+          ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark }),
+        });
+        resolve(session);
+        return session;
+      },
+      onClosed: (info) => {
+        signal.removeEventListener("abort", abort);
+        reject(signal.aborted ? signal.reason : (info.error ?? remoteError(info.code, "before the session was ready")));
+      },
+    });
+    const abort = () =>
+      connection.fail(new SealwireError("E_CLOSED", { detail: "connecting was given up", cause: signal.reason }));
+    signal.addEventListener("abort", abort, { once: true });
+  });
+}
+
+function offerOf(options: ConnectOptions, proof: ProofKey | undefined) {
+  const levels = options.levels ?? ["aead"];
+  if (levels.length === 0) throw new TypeError("levels is empty");
+  if (proof === undefined && levels.some((level) => level === "sig" || level === "nest")) {
+    throw new TypeError("levels sig and nest need the option proof: the key that the token's cnf.jkt names");
+  }
+  return {
+    levels,
+    suites: options.suites ?? (["x25519", "p256"] as const),
+    codecs: options.codecs ?? (["cbor", "json"] as const),
+    signatures: ["ES256", "Ed25519"] as const,
+  };
+}
+
+async function importProof(backend: CryptoBackend, key: NonNullable<ConnectOptions["proof"]>): Promise<ProofKey> {
+  const signer = await backend.importSigner(key);
+  return { signer, id: { alg: signer.alg, thumbprint: await thumbprint(backend, signer.publicJwk) } };
+}
+
+/** One signal for both ways to give up. */
+function deadline(outer: AbortSignal | undefined, ms: number): { signal: AbortSignal; cancel: () => void } {
+  const controller = new AbortController();
+  const stop = systemClock.schedule(
+    () => controller.abort(new SealwireError("E_TIMEOUT_HS", { stage: "local", detail: `after ${ms} ms` })),
+    ms,
+  );
+  const forward = () => controller.abort(outer?.reason);
+  if (outer?.aborted) forward();
+  outer?.addEventListener("abort", forward, { once: true });
+  const cancel = () => {
+    stop();
+    outer?.removeEventListener("abort", forward);
+  };
+  return { signal: controller.signal, cancel };
+}

@@ -1,0 +1,73 @@
+import { type Limits, SealwireError } from "@sealwire/core";
+import { remoteError, type WebSocketLike } from "@sealwire/core/internal";
+import IsomorphicWebSocket from "isomorphic-ws";
+
+export interface SocketOptions {
+  readonly limits: Limits;
+  readonly signal: AbortSignal;
+  readonly tls?: { readonly ca: string | Uint8Array };
+  readonly authorization?: string;
+}
+
+/** In a browser this is the global WebSocket, which takes two arguments and has neither headers nor limits. */
+type Constructor = new (url: string, protocols: string[], options?: object) => WebSocketLike;
+
+/** Resolves when the WebSocket is open and a Sealwire subprotocol was selected. */
+export async function openSocket(
+  url: URL,
+  protocols: readonly string[],
+  options: SocketOptions,
+): Promise<WebSocketLike> {
+  const { limits, signal, tls, authorization } = options;
+  const WebSocket = IsomorphicWebSocket as unknown as Constructor | null;
+  if (WebSocket === null) throw new TypeError("this platform has no WebSocket");
+  const ws = new WebSocket(url.href, [...protocols], {
+    // Compression before encryption leaks content by its size (RFC 7692 section 8); ws offers it by default.
+    perMessageDeflate: false,
+    maxPayload: limits.messageBytes,
+    maxFragments: limits.fragments,
+    ...(tls === undefined ? {} : { ca: tls.ca }),
+    ...(authorization === undefined ? {} : { headers: { authorization } }),
+  });
+  await opened(ws, signal);
+  if (!protocols.includes(ws.protocol)) {
+    ws.close(4406, "negotiate");
+    throw new SealwireError("E_DOWNGRADE", {
+      detail: `the server selected ${ws.protocol === "" ? "no subprotocol" : "another subprotocol"}`,
+    });
+  }
+  return ws;
+}
+
+function opened(ws: WebSocketLike, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let reason: string | undefined;
+    const abort = () => {
+      // Before the 101 a close makes `ws` report an error, which `onError` below takes.
+      ws.close();
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    const done = (settle: () => void) => {
+      signal.removeEventListener("abort", abort);
+      settle();
+    };
+    ws.addEventListener("open", () => done(resolve));
+    // A browser tells no reason; `ws` does, and its text names the address and the status of the answer only.
+    ws.addEventListener("error", (event: { message?: string }) => {
+      reason ??= event.message;
+    });
+    ws.addEventListener("close", ({ code }: { code: number }) => {
+      done(() => reject(code === 1006 ? unreachable(reason) : remoteError(code, "before the handshake")));
+    });
+  });
+}
+
+function unreachable(reason: string | undefined): SealwireError {
+  return new SealwireError("E_CLOSED", {
+    detail:
+      reason === undefined || reason === ""
+        ? "the connection was not opened"
+        : `the connection was not opened: ${reason}`,
+  });
+}

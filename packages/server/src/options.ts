@@ -1,0 +1,97 @@
+import type {
+  AnyTopics,
+  Awaitable,
+  Codec,
+  Handler,
+  JWKS,
+  Level,
+  Limits,
+  Message,
+  PrivateJwk,
+  Reply,
+  Req,
+  SealwireError,
+  Session,
+  Subprotocol,
+  SuiteId,
+  Topic,
+  TopicMap,
+} from "@sealwire/core";
+import type { CryptoBackend } from "@sealwire/core/internal";
+import type { Principal } from "./principal.ts";
+
+/** How access tokens of one issuer are checked. Everything is strict by default. */
+export interface TokenPolicy {
+  /** `iss`, compared byte for byte. */
+  readonly issuer: string;
+  /** What `aud` has to contain. Default: the server's id. */
+  readonly audience?: string;
+  /** The issuer's keys, or the https address where it publishes them. */
+  readonly keys: JWKS | URL;
+  /** `typ` of the token's header. Default: "at+jwt" (RFC 9068). Some providers send "JWT". */
+  readonly typ?: string;
+  /** Signature algorithms that are accepted. Default: ES256 and Ed25519. */
+  readonly algorithms?: readonly string[];
+  /** Seconds of tolerance for `exp` and `nbf`. Default: limit skewSeconds. */
+  readonly clockTolerance?: number;
+}
+
+export interface AuthorizeContext {
+  readonly principal: Principal;
+  readonly topic: string;
+  /** "in": from the client; "out": to it. Replies are authorized by their request. */
+  readonly direction: "in" | "out";
+  readonly kind: "message" | "request";
+  readonly data: unknown;
+}
+
+export interface ServerOptions {
+  /** The id that clients ask for, and the signing keys whose public halves they have pinned. */
+  readonly identity: { readonly id: string; readonly keys: readonly PrivateJwk[] };
+  readonly tokens: TokenPolicy | readonly TokenPolicy[];
+  /**
+   * Asked for every message and request in both directions; only `true` grants. Awaited; messages behind it wait, in
+   * order. A throw is a denial and goes to `onError`.
+   */
+  readonly authorize: (context: AuthorizeContext) => Awaitable<boolean>;
+  /** Asked once per connection, after the token was accepted; false closes with 3003. Default: everybody. */
+  readonly admit?: (principal: Principal) => Awaitable<boolean>;
+  /** Origins whose pages may connect; exact. Default: "same-origin". Clients that send no Origin are not browsers. */
+  readonly origins?: "same-origin" | readonly string[];
+  /** Default: `["aead"]`. What is listed is accepted. */
+  readonly levels?: readonly Level[];
+  readonly protocols?: readonly Subprotocol[];
+  readonly codecs?: readonly Codec[];
+  readonly suites?: readonly SuiteId[];
+  /** "required": only key-bound tokens. Default: "optional"; levels sig and nest require it in any case. */
+  readonly proof?: "required" | "optional";
+  /** Ways besides CA in which a token may come. "authorization": the header of the upgrade request. Default: none. */
+  readonly tokenAtUpgrade?: "authorization";
+  readonly limits?: Partial<Limits>;
+  /** Proxies in front of this server that append to X-Forwarded-For; the address is taken that many hops back. Default: 0. */
+  readonly trustProxy?: number;
+  /** Told of failed handshakes and failed handlers. Must not throw. Never gets a token, key or body. */
+  readonly onError?: (
+    error: SealwireError,
+    context: { readonly sessionId?: string; readonly remoteAddress: string },
+  ) => void;
+  /** Default: node:crypto. */
+  readonly crypto?: CryptoBackend;
+}
+
+export interface ServerSession<T extends TopicMap<T> = AnyTopics> extends Session<T> {
+  readonly principal: Principal;
+  readonly remoteAddress: string;
+}
+
+export interface ServerContext<T extends TopicMap<T>> {
+  readonly session: ServerSession<T>;
+  readonly message: Message;
+  /** Aborted when the session ends. */
+  readonly signal: AbortSignal;
+}
+
+export type ServerHandler<T extends TopicMap<T>, K extends Topic<T>> = (
+  data: Req<T, K>,
+  context: ServerContext<T>,
+) => ReturnType<Handler<T, K>> | Awaitable<Reply<T, K>>;

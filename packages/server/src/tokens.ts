@@ -1,0 +1,143 @@
+import { type JWKS, SealwireError } from "@sealwire/core";
+import type { VerifiedToken } from "@sealwire/core/internal";
+import {
+  createLocalJWKSet,
+  decodeJwt,
+  errors,
+  type JSONWebKeySet,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from "jose";
+import type { TokenPolicy } from "./options.ts";
+import type { Principal } from "./principal.ts";
+import { remoteKeys } from "./token-keys.ts";
+
+export interface CheckedToken extends VerifiedToken {
+  readonly principal: Principal;
+  /** The token itself, for evidence of signed messages. */
+  readonly token: string;
+}
+
+interface Issuer {
+  readonly policy: Required<Omit<TokenPolicy, "keys">>;
+  readonly keys: JWTVerifyGetKey;
+}
+
+/** Base64url segments and nothing else: libraries accept white space, which gives one token many spellings. */
+const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/;
+
+/** Checks access tokens by RFC 9068: typ, signature, iss, aud, exp, sub, and a `cnf` this protocol can prove. */
+export function tokenVerifier(
+  policies: readonly TokenPolicy[],
+  defaults: { readonly audience: string; readonly tolerance: number },
+): (token: string) => Promise<CheckedToken> {
+  const issuers = new Map<string, Issuer>();
+  for (const policy of policies) {
+    if (issuers.has(policy.issuer)) throw new TypeError(`tokens: issuer ${policy.issuer} is listed twice`);
+    issuers.set(policy.issuer, {
+      policy: {
+        issuer: policy.issuer,
+        audience: policy.audience ?? defaults.audience,
+        typ: policy.typ ?? "at+jwt",
+        algorithms: policy.algorithms ?? ["ES256", "Ed25519"],
+        clockTolerance: policy.clockTolerance ?? defaults.tolerance,
+      },
+      keys: policy.keys instanceof URL ? remoteKeys(policy.keys) : localKeys(policy.keys),
+    });
+  }
+  if (issuers.size === 0) throw new TypeError("tokens: at least one issuer is needed");
+  return async (token) => {
+    const issuer = selectIssuer(token, issuers);
+    const { policy, keys } = issuer;
+    const { payload } = await jwtVerify(token, keys, {
+      issuer: policy.issuer,
+      audience: policy.audience,
+      typ: policy.typ,
+      algorithms: [...policy.algorithms],
+      clockTolerance: policy.clockTolerance,
+      requiredClaims: ["exp", "sub"],
+    }).catch((error: unknown) => explain(error, policy));
+    return checked(token, payload);
+  };
+}
+
+const localKeys = (keys: JWKS): JWTVerifyGetKey => createLocalJWKSet(keys as unknown as JSONWebKeySet);
+
+const refuse = (detail: string, cause?: unknown): never => {
+  throw new SealwireError("E_TOKEN", { stage: "claims", detail, cause });
+};
+
+/** `iss` of the unverified payload only picks one of the configured issuers; their keys then decide. */
+function selectIssuer(token: string, issuers: ReadonlyMap<string, Issuer>): Issuer {
+  if (!COMPACT.test(token)) return refuse("the token is not a compact JWT");
+  let iss: unknown;
+  try {
+    iss = decodeJwt(token).iss;
+  } catch {
+    return refuse("the token is not a JWT");
+  }
+  const issuer = typeof iss === "string" ? issuers.get(iss) : undefined;
+  return issuer ?? refuse("the token's issuer is not configured in tokens");
+}
+
+/** What is wrong, and which option admits it; the error of jose names claims, never the token. */
+function explain(error: unknown, policy: Issuer["policy"]): never {
+  if (error instanceof SealwireError) throw error;
+  const named = `issuer ${policy.issuer}`;
+  if (error instanceof errors.JOSEAlgNotAllowed) {
+    return refuse(`${named}: algorithm not among ${policy.algorithms.join(", ")}; see the option tokens.algorithms`);
+  }
+  if (error instanceof errors.JWTExpired) return refuse(`${named}: the token has expired`);
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    const option = {
+      typ: `typ is not ${policy.typ}; see the option tokens.typ`,
+      aud: `aud does not contain ${policy.audience}; see the option tokens.audience`,
+    }[error.claim];
+    return refuse(`${named}: ${option ?? `${error.claim} is missing or wrong`}`);
+  }
+  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
+    return refuse(`${named}: no key of the issuer fits the token`);
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed) return refuse(`${named}: the signature does not verify`);
+  if (error instanceof errors.JOSEError) return refuse(`${named}: ${error.code}`);
+  return refuse(`${named}: the key set cannot be had`, error);
+}
+
+function checked(token: string, payload: JWTPayload): CheckedToken {
+  const { iss, sub, exp, jti, client_id, cnf } = payload;
+  // jose takes exp: 1e400, which becomes Infinity.
+  if (!Number.isSafeInteger(exp)) return refuse("exp is not an integer");
+  if (typeof sub !== "string" || sub.length > 256) return refuse("sub is not a string of at most 256 characters");
+  const scopes = scopesOf(payload);
+  const jkt = cnf === undefined ? undefined : thumbprintOf(cnf);
+  const principal: Principal = {
+    issuer: iss as string,
+    subject: sub,
+    clientId: typeof client_id === "string" ? client_id : undefined,
+    tokenId: typeof jti === "string" ? jti : undefined,
+    scopes: new Set(scopes),
+    thumbprint: jkt,
+    claims: payload,
+  };
+  return { token, principal, subject: sub, scopes, expiresAt: exp as number, jkt };
+}
+
+/** A confirmation that this protocol cannot prove must not pass for none. */
+function thumbprintOf(cnf: unknown): string {
+  const members = typeof cnf === "object" && cnf !== null ? Object.entries(cnf) : [];
+  const [name, value] = members[0] ?? [];
+  if (members.length !== 1 || name !== "jkt" || typeof value !== "string" || !THUMBPRINT.test(value)) {
+    return refuse("cnf is something else than one jkt");
+  }
+  return value;
+}
+
+function scopesOf({ scope, scp }: JWTPayload): readonly string[] {
+  const value = scope ?? scp;
+  if (value === undefined) return [];
+  if (typeof value === "string") return value.split(" ").filter((s) => s !== "");
+  if (Array.isArray(value) && value.every((s): s is string => typeof s === "string")) return value;
+  return refuse("scope is neither a string nor an array of strings");
+}

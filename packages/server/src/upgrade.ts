@@ -1,0 +1,90 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Limits, Subprotocol } from "@sealwire/core";
+import { select } from "@sealwire/core/internal";
+import type { ServerOptions } from "./options.ts";
+
+/** Refuses an upgrade at HTTP level. A browser's script sees only that it failed, so this is kept to what is needed. */
+export function refuseUpgrade(socket: Duplex, status: 400 | 403 | 503, text: string): void {
+  const names = { 400: "Bad Request", 403: "Forbidden", 503: "Service Unavailable" };
+  const body = `${text}\n`;
+  socket.on("error", () => {});
+  socket.end(
+    `HTTP/1.1 ${status} ${names[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+/** Exact comparison; a request without Origin does not come from a page. */
+export function originAllowed(req: IncomingMessage, origins: NonNullable<ServerOptions["origins"]>): boolean {
+  const { origin, host } = req.headers;
+  if (origin === undefined) return true;
+  if (origins !== "same-origin") return origins.includes(origin);
+  return URL.canParse(origin) && new URL(origin).host === host;
+}
+
+/** The subprotocol of the 101 response: the first of the client's order that this server speaks, or none. */
+export function selectProtocol(offered: Iterable<string>, supported: readonly Subprotocol[]): Subprotocol | false {
+  return select([...offered], supported) ?? false;
+}
+
+/**
+ * The client's address: of the connection, or as many hops back in X-Forwarded-For as there are trusted proxies. What
+ * stands further left was written by the client itself.
+ */
+export function addressOf(req: IncomingMessage, trustProxy: number): string {
+  const direct = req.socket.remoteAddress ?? "unknown";
+  if (trustProxy === 0) return direct;
+  const forwarded = [req.headers["x-forwarded-for"] ?? []]
+    .flat()
+    .join(",")
+    .split(",")
+    .map((s) => s.trim());
+  return forwarded.at(-trustProxy) || direct;
+}
+
+/** The bearer token of the Authorization header; more than one source in a request is refused by the caller. */
+export function bearerToken(req: IncomingMessage): string | undefined {
+  const match = /^(?:Bearer|DPoP) +([A-Za-z0-9._~+/-]+=*)$/i.exec(req.headers.authorization ?? "");
+  return match?.[1];
+}
+
+/** Counts connections, in all and per address, before and after SR. */
+export class Admission {
+  readonly #limits: Limits;
+  readonly #open = new Map<string, { all: number; pending: number }>();
+  #pending = 0;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Undefined where there is no room; otherwise what to call when the session is ready and when the connection ends. */
+  enter(address: string): { ready: () => void; leave: () => void } | undefined {
+    const { connectionsPerAddress, unauthenticatedPerAddress, unauthenticatedTotal } = this.#limits;
+    const counts = this.#open.get(address) ?? { all: 0, pending: 0 };
+    if (counts.all >= connectionsPerAddress || counts.pending >= unauthenticatedPerAddress) return undefined;
+    if (this.#pending >= unauthenticatedTotal) return undefined;
+    counts.all++;
+    counts.pending++;
+    this.#pending++;
+    this.#open.set(address, counts);
+    let pending = true;
+    const ready = () => {
+      if (!pending) return;
+      pending = false;
+      counts.pending--;
+      this.#pending--;
+    };
+    const leave = () => {
+      ready();
+      counts.all--;
+      if (counts.all === 0) this.#open.delete(address);
+    };
+    return { ready, leave };
+  }
+}

@@ -1,0 +1,205 @@
+import { type Socket, connect as tcp } from "node:net";
+import { type CloseInfo, DEFAULT_LIMITS, type Limits, type Subprotocol } from "@sealwire/core";
+import {
+  adaptWebSocket,
+  backend,
+  ClientHandshake,
+  type Clock,
+  Connection,
+  createKeySet,
+  type Established,
+  LiveSession,
+  type ProofKey,
+  type WebSocketLike,
+} from "@sealwire/core/internal";
+import { onTestFinished } from "vitest";
+import { WebSocket } from "ws";
+import { token as goodToken, SERVER_ID, serverJwks } from "./keys.ts";
+import type { World } from "./world.ts";
+
+export const CBOR = "sealwire.v1.cbor";
+export const TEXT = "sealwire.v1.text";
+
+type Payload = string | Uint8Array;
+
+/** A WebSocket that is not ours: it sends what a test says and records what comes. */
+export interface RawSocket {
+  readonly ws: WebSocket;
+  readonly received: Payload[];
+  readonly closed: Promise<{ code: number; reason: string }>;
+  /** The next message; undefined when the connection ended. */
+  next(): Promise<Payload | undefined>;
+}
+
+export interface RawOptions {
+  readonly protocols?: readonly string[];
+  readonly headers?: Record<string, string>;
+  readonly path?: string;
+  readonly deflate?: boolean;
+}
+
+export function track(ws: WebSocket): RawSocket {
+  const received: Payload[] = [];
+  let read = 0;
+  let ended = false;
+  let wakes: (() => void)[] = [];
+  const wake = () => {
+    for (const w of wakes) w();
+    wakes = [];
+  };
+  ws.on("error", () => {});
+  ws.on("message", (data: Buffer, binary) => {
+    received.push(binary ? new Uint8Array(data) : data.toString());
+    wake();
+  });
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    ws.on("close", (code, reason) => {
+      ended = true;
+      wake();
+      resolve({ code, reason: reason.toString() });
+    });
+  });
+  const next = async () => {
+    while (read === received.length && !ended) await new Promise<void>((resolve) => wakes.push(resolve));
+    return received[read++];
+  };
+  return { ws, received, closed, next };
+}
+
+export async function rawSocket(world: Pick<World, "url">, options: RawOptions = {}): Promise<RawSocket> {
+  const { protocols = [CBOR], headers = {}, path = "/", deflate = false } = options;
+  const ws = new WebSocket(`${world.url}${path}`, [...protocols], { perMessageDeflate: deflate, headers });
+  const socket = track(ws);
+  onTestFinished(() => ws.terminate());
+  await new Promise<void>((resolve, reject) => {
+    ws.once("open", resolve);
+    ws.once("error", reject);
+  });
+  return socket;
+}
+
+export interface HandshakeOptions extends RawOptions {
+  readonly protocol?: Subprotocol;
+  readonly token?: string;
+  readonly tokenSentAtUpgrade?: boolean;
+  readonly proof?: ProofKey;
+  readonly limits?: Partial<Limits>;
+}
+
+export async function clientMachine(options: HandshakeOptions = {}): Promise<ClientHandshake> {
+  const { protocol = CBOR } = options;
+  return new ClientHandshake({
+    backend,
+    serverId: SERVER_ID,
+    serverKeys: await createKeySet(backend, serverJwks, { source: "configured" }),
+    offeredProtocols: [protocol],
+    protocol,
+    offer: { suites: ["x25519"], levels: ["aead"], codecs: ["cbor"], signatures: ["ES256"] },
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    token: options.token ?? (await goodToken()),
+    tokenSentAtUpgrade: options.tokenSentAtUpgrade ?? false,
+    proof: options.proof,
+  });
+}
+
+/** CH as its bytes on the wire. */
+export async function clientHello(options: HandshakeOptions = {}): Promise<Payload> {
+  return (await (await clientMachine(options)).start()).send as Payload;
+}
+
+export interface RawSession extends RawSocket {
+  readonly established: Established;
+  readonly session: LiveSession;
+  readonly info: Promise<CloseInfo>;
+}
+
+export const clock: Clock = {
+  unix: () => Date.now(),
+  elapsed: () => performance.now(),
+  schedule: (fn, ms) => {
+    const timer = setTimeout(fn, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** A real session over a socket that the test holds, so that what follows can break every rule. */
+export async function rawSession(world: Pick<World, "url">, options: HandshakeOptions = {}): Promise<RawSession> {
+  const socket = await rawSocket(world, { ...options, protocols: options.protocols ?? [options.protocol ?? CBOR] });
+  const machine = await clientMachine(options);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  return await new Promise((resolve, reject) => {
+    let onInfo: (info: CloseInfo) => void;
+    const info = new Promise<CloseInfo>((done) => {
+      onInfo = done;
+    });
+    const connection = new Connection({
+      socket: adaptWebSocket(socket.ws as unknown as WebSocketLike, clock),
+      clock,
+      limits,
+      handshake: { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) },
+      rateLimited: false,
+      onEstablished: (established) => {
+        const session = new LiveSession(established, connection, limits, { heartbeat: false, rateLimited: false });
+        resolve({ ...socket, established, session, info });
+        return session;
+      },
+      onClosed: (closed) => {
+        onInfo(closed);
+        reject(closed.error ?? new Error(`closed with ${closed.code}`));
+      },
+    });
+  });
+}
+
+export interface TcpAnswer {
+  readonly socket: Socket;
+  /** The status line and headers, as soon as they are complete; "" if the connection ended before. */
+  readonly head: Promise<string>;
+  readonly closed: Promise<void>;
+}
+
+/** Bytes on a TCP connection, for requests that no client library would write. `allowHalfOpen`: it never closes by itself. */
+export function rawTcp(port: number, ...chunks: readonly (string | Uint8Array)[]): TcpAnswer {
+  const socket = tcp({ port, host: "127.0.0.1", allowHalfOpen: true });
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  let text = "";
+  socket.on("error", () => {});
+  const closed = new Promise<void>((resolve) => {
+    socket.on("end", resolve);
+    socket.on("close", () => resolve());
+  });
+  const head = new Promise<string>((resolve) => {
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1");
+      const end = text.indexOf("\r\n\r\n");
+      if (end >= 0) resolve(text.slice(0, end));
+    });
+    void closed.then(() => resolve(text.split("\r\n\r\n")[0] ?? ""));
+  });
+  for (const chunk of chunks) socket.write(chunk);
+  return { socket, head, closed };
+}
+
+/** An upgrade request as text; a header set to undefined is left out, one with an array is repeated. */
+export function upgradeRequest(
+  over: Record<string, string | readonly string[] | undefined> = {},
+  line?: string,
+): string {
+  const headers: Record<string, string | readonly string[] | undefined> = {
+    Host: "chat.example",
+    Connection: "Upgrade",
+    Upgrade: "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol": CBOR,
+    ...over,
+  };
+  const lines = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [value].flat().map((v) => `${name}: ${v}`),
+  );
+  return `${[line ?? "GET / HTTP/1.1", ...lines].join("\r\n")}\r\n\r\n`;
+}
+
+export const statusOf = async (answer: TcpAnswer): Promise<number> => Number((await answer.head).split(" ")[1] ?? 0);
