@@ -1,0 +1,158 @@
+import { readFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { DevIssuer } from "./issuer.ts";
+import { USERS } from "./issuer.ts";
+import { listen } from "./listen.ts";
+import type { Relay } from "./relay.ts";
+import { relayApi } from "./relay-api.ts";
+import { type DemoServer, SERVER_ID } from "./server.ts";
+
+export interface App {
+  readonly origin: string;
+  close(): Promise<void>;
+}
+
+export interface AppParts {
+  readonly issuer: DevIssuer;
+  readonly server: DemoServer;
+  readonly relay: Relay;
+}
+
+export interface AppOptions {
+  readonly port: number;
+  /** Called when the app has its port, which is part of what the others are configured with. */
+  readonly parts: (origin: string) => Promise<AppParts>;
+  /** Folder of the built page, with a slash at its end. Default: beside the built program. */
+  readonly assets?: URL | undefined;
+}
+
+const STATIC: Readonly<Record<string, { file: string; type: string }>> = {
+  "/": { file: "index.html", type: "text/html; charset=utf-8" },
+  "/style.css": { file: "style.css", type: "text/css; charset=utf-8" },
+  "/app.js": { file: "app.js", type: "text/javascript; charset=utf-8" },
+  "/app.js.map": { file: "app.js.map", type: "application/json" },
+  "/icon.svg": { file: "icon.svg", type: "image/svg+xml" },
+};
+
+/** The page's own server: static files, development tokens, the pinned keys, and the lever for the relay. */
+export async function createApp(options: AppOptions): Promise<App> {
+  const assets = options.assets ?? new URL("./static/", import.meta.url);
+  let parts: AppParts | undefined;
+  let origin = "";
+  const http = createServer((req, res) => {
+    answer(req, res).catch((error: unknown) => {
+      const caller = error instanceof RangeError;
+      if (!caller) console.error("demo app:", error);
+      if (res.headersSent) res.destroy();
+      else
+        send(
+          res,
+          caller ? 400 : 500,
+          "text/plain; charset=utf-8",
+          caller ? error.message : "The demo failed; see its terminal.",
+        );
+    });
+  });
+
+  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    // A page under another name (DNS rebinding) must not read tokens; localhost is sent to the one origin.
+    if (`http://${req.headers.host}` !== origin) {
+      const local = /^(localhost|\[::1\])(:\d+)?$/.test(req.headers.host ?? "");
+      if (local) res.writeHead(307, { location: origin + (req.url ?? "/") }).end();
+      else send(res, 421, "text/plain; charset=utf-8", `This demo answers at ${origin} only.`);
+      return;
+    }
+    if (!parts) return send(res, 503, "text/plain; charset=utf-8", "The demo is starting.");
+    const url = new URL(req.url ?? "/", origin);
+    if (url.pathname.startsWith("/api/")) {
+      if (crossSite(req, origin))
+        return send(res, 403, "text/plain; charset=utf-8", "Only the demo's own page may steer the relay.");
+      return relayApi(req, res, url, parts);
+    }
+    if (req.method !== "GET") return send(res, 405, "text/plain; charset=utf-8", "Only GET here.");
+    const asset = Object.hasOwn(STATIC, url.pathname) ? STATIC[url.pathname] : undefined;
+    if (asset) {
+      const body = await readFile(new URL(asset.file, assets));
+      return send(res, 200, asset.type, body, policy(parts.relay));
+    }
+    if (url.pathname === "/jwks") return json(res, parts.issuer.jwks);
+    if (url.pathname === "/config.json") return json(res, config(parts, origin));
+    if (url.pathname === "/token") {
+      if (crossSite(req, origin))
+        return send(res, 403, "text/plain; charset=utf-8", "Tokens are for the demo's own page.");
+      return send(res, 200, "text/plain; charset=utf-8", await token(parts.issuer, url.searchParams));
+    }
+    send(res, 404, "text/plain; charset=utf-8", "There is nothing here.");
+  };
+
+  const port = await listen(http, options.port);
+  origin = `http://127.0.0.1:${port}`;
+  parts = await options.parts(origin);
+  return {
+    origin,
+    async close() {
+      http.closeAllConnections();
+      await new Promise((resolve) => http.close(resolve));
+    },
+  };
+}
+
+/** DEVELOPMENT ONLY: no password. A real issuer authenticates the user here. */
+function token(issuer: DevIssuer, query: URLSearchParams): Promise<string> {
+  return issuer.issue(query.get("user") ?? "", { expired: query.has("expired"), jkt: query.get("jkt") ?? undefined });
+}
+
+function config(parts: AppParts, origin: string): object {
+  const users = Object.entries(USERS).map(([id, { title }]) => ({ id, title }));
+  return {
+    relay: parts.relay.url,
+    server: { id: SERVER_ID, keys: parts.server.keys },
+    pinnedFrom: origin,
+    users: users.filter((u) => u.id !== "bot"),
+  };
+}
+
+/** No inline code, no eval, no other host than the relay. */
+function policy(relay: Relay): Record<string, string> {
+  const csp = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    `connect-src 'self' ${new URL(relay.url).origin}`,
+    "img-src 'self' data: blob:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ];
+  return { "content-security-policy": csp.join("; ") };
+}
+
+function crossSite(req: IncomingMessage, origin: string): boolean {
+  const site = req.headers["sec-fetch-site"];
+  if (site !== undefined && site !== "same-origin") return true;
+  return req.headers.origin !== undefined && req.headers.origin !== origin;
+}
+
+export function json(res: ServerResponse, value: unknown): void {
+  send(res, 200, "application/json", JSON.stringify(value));
+}
+
+export function send(
+  res: ServerResponse,
+  status: number,
+  type: string,
+  body: string | Uint8Array,
+  headers: Record<string, string> = {},
+): void {
+  res.writeHead(status, {
+    "content-type": type,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    ...headers,
+  });
+  res.end(body);
+}

@@ -1,0 +1,58 @@
+import type { ErrorCode } from "@sealwire/core";
+import type { RelayConnection } from "../relay/connection.ts";
+import type { UpgradePlan } from "../relay.ts";
+
+export type WireName = "text" | "binary";
+
+/** Who must refuse, with which error code in its own log, and with which close code. */
+export interface Expected {
+  readonly side: "client" | "server";
+  readonly code: ErrorCode;
+  readonly closeCode: number;
+}
+
+/** What the relay has in reach when it arms an attack. */
+export interface Reach {
+  /** A second live connection through the same relay. */
+  readonly other?: RelayConnection | undefined;
+}
+
+interface Base {
+  readonly id: string;
+  readonly title: string;
+  /** What the attacker does, in one sentence. */
+  readonly what: string;
+  /** Where the wires differ in what is hit first, one expectation for each. */
+  readonly expect: Expected | Readonly<Record<WireName, Expected>>;
+}
+
+/** The relay acts on a session that stands; then the victim sends `sends` messages. */
+export interface SessionAttack extends Base {
+  readonly on: "session";
+  readonly sends: number;
+  /** How many of these reach the other members, each at most once. */
+  readonly delivered: number;
+  readonly needsOther?: boolean;
+  readonly arm: (connection: RelayConnection, reach: Reach) => void;
+}
+
+/** The relay acts on a handshake: armed before the victim connects. */
+export interface HandshakeAttack extends Base {
+  readonly on: "handshake";
+  readonly needsOther?: boolean;
+  /** Only where the client offers both wires. */
+  readonly offersBoth?: boolean;
+  readonly arm: (reach: Reach) => UpgradePlan;
+}
+
+/** No relay needed: a client comes with credentials that it should not be let in with. */
+export interface ClientAttack extends Base {
+  readonly on: "client";
+  readonly credentials: "expired" | "bound-no-key" | "bound-other-key";
+}
+
+export type Attack = SessionAttack | HandshakeAttack | ClientAttack;
+
+export function expectedOn(attack: Attack, wire: WireName): Expected {
+  return "side" in attack.expect ? attack.expect : attack.expect[wire];
+}
