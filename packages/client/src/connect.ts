@@ -1,13 +1,20 @@
-import { type AnyTopics, DEFAULT_LIMITS, type Limits, SealwireError, type TopicMap } from "@sealwire/core";
+import { type AnyTopics, type Limits, SealwireError, type TopicMap } from "@sealwire/core";
 import {
   adaptWebSocket,
   ClientHandshake,
+  CODECS,
   Connection,
   type CryptoBackend,
   backend as defaultBackend,
+  isIdentifier,
+  LEVELS,
   LiveSession,
+  limitsOf,
+  namesOf,
   type ProofKey,
   remoteError,
+  SUBPROTOCOLS,
+  SUITES,
   thumbprint,
   type WebSocketLike,
 } from "@sealwire/core/internal";
@@ -33,7 +40,7 @@ export async function connect<T extends TopicMap<T> = AnyTopics>(
   options: ConnectOptions,
 ): Promise<ClientSession<T>> {
   const url = checkAddress(address, options[unsafeAllowInsecure] === true);
-  const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const limits = limitsOf(options.limits);
   const { signal, cancel } = deadline(options.signal, options.timeout ?? limits.handshakeSeconds * 1000);
   try {
     const session = await handshake(url, options, limits, signal);
@@ -45,12 +52,14 @@ export async function connect<T extends TopicMap<T> = AnyTopics>(
 
 async function handshake(url: URL, options: ConnectOptions, limits: Limits, signal: AbortSignal): Promise<LiveSession> {
   const backend = options.crypto ?? defaultBackend;
+  if (!isIdentifier(options.server?.id)) throw new TypeError("server.id is not 1 to 256 visible ASCII characters");
+  if (typeof options.token !== "string" && typeof options.token !== "function") throw new TypeError("token is missing");
   const proof = options.proof === undefined ? undefined : await importProof(backend, options.proof);
   const offer = offerOf(options, proof);
-  const protocols = options.protocols ?? (["sealwire.v1.cbor", "sealwire.v1.text"] as const);
-  const keys = await serverKeys(options.server.keys, signal);
-  const token = typeof options.token === "string" ? options.token : await options.token({ reason: "connect", signal });
+  const protocols = namesOf("protocols", options.protocols ?? SUBPROTOCOLS, SUBPROTOCOLS);
   signal.throwIfAborted();
+  const keys = await serverKeys(options.server.keys, signal);
+  const token = await tokenOf(options.token, signal);
   if (typeof token !== "string" || token === "") throw new TypeError("token is not a string, or empty");
   const atUpgrade = options.tokenAtUpgrade === "authorization";
   const ws = await openSocket(url, protocols, {
@@ -107,21 +116,37 @@ function run(
     const abort = () =>
       connection.fail(new SealwireError("E_CLOSED", { detail: "connecting was given up", cause: signal.reason }));
     signal.addEventListener("abort", abort, { once: true });
+    ws.resume?.();
   });
 }
 
 function offerOf(options: ConnectOptions, proof: ProofKey | undefined) {
-  const levels = options.levels ?? ["aead"];
-  if (levels.length === 0) throw new TypeError("levels is empty");
+  const levels = namesOf("levels", options.levels ?? ["aead"], LEVELS);
   if (proof === undefined && levels.some((level) => level === "sig" || level === "nest")) {
     throw new TypeError("levels sig and nest need the option proof: the key that the token's cnf.jkt names");
   }
   return {
     levels,
-    suites: options.suites ?? (["x25519", "p256"] as const),
-    codecs: options.codecs ?? (["cbor", "json"] as const),
+    suites: namesOf("suites", options.suites ?? ["x25519", "p256"], SUITES),
+    codecs: namesOf("codecs", options.codecs ?? ["cbor", "json"], CODECS),
     signatures: ["ES256", "Ed25519"] as const,
   };
+}
+
+/** A function that never settles must not outlast the signal. */
+async function tokenOf(token: ConnectOptions["token"], signal: AbortSignal): Promise<string> {
+  if (typeof token === "string") return token;
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    stop = () => signal.removeEventListener("abort", abort);
+  });
+  try {
+    return await Promise.race([token({ reason: "connect", signal }), aborted]);
+  } finally {
+    stop();
+  }
 }
 
 async function importProof(backend: CryptoBackend, key: NonNullable<ConnectOptions["proof"]>): Promise<ProofKey> {

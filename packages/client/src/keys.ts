@@ -10,7 +10,8 @@ const LONGEST = 262_144;
  */
 export async function serverKeys(keys: JWKS | URL, signal: AbortSignal): Promise<KeySet> {
   if (!(keys instanceof URL)) return await createKeySet(backend, keys, { source: "configured" });
-  if (keys.protocol !== "https:" && !isLoopback(keys)) throw new TypeError("a key set is fetched over https: only");
+  if (keys.protocol !== "https:" && !(keys.protocol === "http:" && isLoopback(keys)))
+    throw new TypeError("a key set is fetched over https: only");
   return await createKeySet(backend, await fetchKeys(keys, signal), { source: "fetched" });
 }
 
@@ -25,12 +26,29 @@ async function fetchKeys(url: URL, signal: AbortSignal): Promise<JWKS> {
       headers: { accept: "application/jwk-set+json, application/json" },
     });
     if (!response.ok) return refuse(`key set answered ${response.status}`);
-    const text = await response.text();
-    if (text.length > LONGEST) return refuse("key set is too large");
+    const text = await boundedText(response);
+    if (text === undefined) return refuse("key set is too large");
     const value = JSON.parse(text) as JWKS;
     return Array.isArray(value?.keys) ? value : refuse("no key set");
   } catch (error) {
     if (error instanceof SealwireError || signal.aborted) throw error;
     return refuse("key set cannot be fetched", error);
+  }
+}
+
+/** Undefined for more than is worth reading. */
+async function boundedText(response: Response): Promise<string | undefined> {
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let [text, size] = ["", 0];
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true };
+    if (done || value === undefined) return text + decoder.decode();
+    size += value.length;
+    if (size > LONGEST) {
+      void reader?.cancel();
+      return undefined;
+    }
+    text += decoder.decode(value, { stream: true });
   }
 }

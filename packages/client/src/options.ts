@@ -43,7 +43,7 @@ export interface ConnectOptions {
   readonly limits?: Partial<Limits>;
   /** Also send the token with the upgrade request, for servers that want it there. Node only; default: not. */
   readonly tokenAtUpgrade?: "authorization";
-  /** Certificates to trust besides the system's. Node only; browsers have their own store. */
+  /** Certificates to trust in place of the system's. Node only; browsers have their own store. */
   readonly tls?: { readonly ca: string | Uint8Array };
   /** Sees every message in clear, for inspectors. Do not log what it gets. */
   readonly trace?: (record: TraceRecord) => void;

@@ -12,7 +12,7 @@ export interface SocketOptions {
 /** In a browser this is the global WebSocket, which takes two arguments and has neither headers nor limits. */
 type Constructor = new (url: string, protocols: string[], options?: object) => WebSocketLike;
 
-/** Resolves when the WebSocket is open and a Sealwire subprotocol was selected. */
+/** Resolves when the WebSocket is open and a Sealwire subprotocol was selected; it does not read until `resume`. */
 export async function openSocket(
   url: URL,
   protocols: readonly string[],
@@ -26,15 +26,15 @@ export async function openSocket(
     perMessageDeflate: false,
     maxPayload: limits.messageBytes,
     maxFragments: limits.fragments,
+    closeTimeout: limits.byeSeconds * 1000,
     ...(tls === undefined ? {} : { ca: tls.ca }),
     ...(authorization === undefined ? {} : { headers: { authorization } }),
   });
   await opened(ws, signal);
   if (!protocols.includes(ws.protocol)) {
     ws.close(4406, "negotiate");
-    throw new SealwireError("E_DOWNGRADE", {
-      detail: `the server selected ${ws.protocol === "" ? "no subprotocol" : "another subprotocol"}`,
-    });
+    ws.resume?.();
+    throw downgrade(ws.protocol === "" ? "no subprotocol" : "another subprotocol");
   }
   return ws;
 }
@@ -52,7 +52,11 @@ function opened(ws: WebSocketLike, signal: AbortSignal): Promise<void> {
       signal.removeEventListener("abort", abort);
       settle();
     };
-    ws.addEventListener("open", () => done(resolve));
+    ws.addEventListener("open", () => {
+      // What came together with the 101 would be handed out before anybody listens; a browser does that later.
+      ws.pause?.();
+      done(resolve);
+    });
     // A browser tells no reason; `ws` does, and its text names the address and the status of the answer only.
     ws.addEventListener("error", (event: { message?: string }) => {
       reason ??= event.message;
@@ -63,7 +67,12 @@ function opened(ws: WebSocketLike, signal: AbortSignal): Promise<void> {
   });
 }
 
+const downgrade = (selected: string) => new SealwireError("E_DOWNGRADE", { detail: `the server selected ${selected}` });
+
 function unreachable(reason: string | undefined): SealwireError {
+  // `ws` ends such a connection itself and says so in words only; a browser lets it open or says nothing.
+  if (reason === "Server sent no subprotocol") return downgrade("no subprotocol");
+  if (reason === "Server sent an invalid subprotocol") return downgrade("another subprotocol");
   return new SealwireError("E_CLOSED", {
     detail:
       reason === undefined || reason === ""

@@ -2,9 +2,11 @@
 export { backend } from "#backend";
 export type { CryptoBackend, Signer } from "./crypto/backend.ts";
 export { assertPrivateJwk, checkPublicJwk, publicJwkOf } from "./crypto/jwk.ts";
+export { isIdentifier, isTopic } from "./envelope/claims.ts";
 export type { SignerId } from "./envelope/headers.ts";
 export { createKeySet, type Jwks as JWKS, KeySet } from "./keys/keyset.ts";
 export { thumbprint } from "./keys/thumbprint.ts";
+export { all, chain, type Maybe } from "./maybe.ts";
 export {
   CODECS,
   DEFAULT_LIMITS,
@@ -24,6 +26,7 @@ export { FULL_OFFER, type Offer, select } from "./session/client-hello.ts";
 export { Connection, type Handshake } from "./session/connection.ts";
 export type { Established } from "./session/established.ts";
 export { type AuthorizeRequest, LiveSession, type SessionHooks, type TraceRecord } from "./session/live.ts";
+export { limitsOf, namesOf } from "./session/options.ts";
 export { remoteError } from "./session/payload.ts";
 export { ServerHandshake, type ServerHandshakeOptions, type VerifiedToken } from "./session/server-handshake.ts";
 export type { Clock, SessionSocket } from "./session/socket.ts";

@@ -1,34 +1,31 @@
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import {
-  type AnyTopics,
-  DEFAULT_LIMITS,
-  type Limits,
-  type SealwireError,
-  type Topic,
-  type TopicMap,
-} from "@sealwire/core";
+import { type AnyTopics, SealwireError, type Topic, type TopicMap } from "@sealwire/core";
 import {
   adaptWebSocket,
+  all,
   assertPrivateJwk,
   Connection,
   type CryptoBackend,
+  chain,
   backend as defaultBackend,
+  isTopic,
+  type Maybe,
   type ProofKey,
   ServerHandshake,
-  SUBPROTOCOLS,
-  type Subprotocol,
   thumbprint,
   type WebSocketLike,
 } from "@sealwire/core/internal";
 import { type WebSocket, WebSocketServer } from "ws";
+import { checkOptions } from "./check.ts";
 import { systemClock } from "./clock.ts";
 import type { ServerHandler, ServerOptions, ServerSession } from "./options.ts";
 import { countBytes } from "./pre-auth.ts";
+import { attach } from "./routes.ts";
 import { LiveServerSession } from "./session.ts";
 import { type CheckedToken, tokenVerifier } from "./tokens.ts";
-import { Admission, addressOf, bearerToken, originAllowed, refuseUpgrade, selectProtocol } from "./upgrade.ts";
+import { Admission, addressOf, bearerTokens, originAllowed, refuseUpgrade, selectProtocol } from "./upgrade.ts";
 
 export interface SealwireServer<T extends TopicMap<T> = AnyTopics> {
   /** Takes the upgrade requests of an HTTP server, at one path or at all; the result detaches. */
@@ -59,33 +56,31 @@ export function createServer<T extends TopicMap<T> = AnyTopics>(options: ServerO
 
 class Server {
   readonly #o: ServerOptions;
-  readonly #limits: Limits;
+  readonly #c: ReturnType<typeof checkOptions>;
   readonly #backend: CryptoBackend;
   readonly #signers: Promise<readonly ProofKey[]>;
   readonly #verifyToken: (token: string) => Promise<CheckedToken>;
-  readonly #protocols: readonly Subprotocol[];
   readonly #wss: WebSocketServer;
   readonly #admission: Admission;
   readonly #handlers = new Map<string, AnyHandler>();
   readonly #listeners = new Set<(session: LiveServerSession) => void>();
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Map<Connection, Promise<void>>();
+  /** Every connection from the upgrade on, also those that never get as far as a session. */
+  readonly #sockets = new Set<Duplex>();
   readonly #detach = new Set<() => void>();
   readonly sessions: Set<LiveServerSession> = new Set();
   #closing = false;
 
   constructor(options: ServerOptions) {
     this.#o = options;
-    const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#limits = limits;
+    this.#c = checkOptions(options);
+    const { limits, protocols } = this.#c;
     this.#backend = options.crypto ?? defaultBackend;
     this.#admission = new Admission(limits);
-    this.#protocols = options.protocols ?? SUBPROTOCOLS;
-    this.#signers = importSigners(this.#backend, options.identity.keys);
-    const policies = [options.tokens].flat();
-    const audience = options.identity.id;
-    this.#verifyToken = tokenVerifier(policies, { audience, tolerance: limits.skewSeconds });
-    if (typeof options.authorize !== "function")
-      throw new TypeError("authorize is required: nothing is granted by default");
+    this.#signers = Promise.resolve(importSigners(this.#backend, options.identity.keys));
+    // Every connection reports it; here it must not end the process.
+    if (this.#signers instanceof Promise) this.#signers.catch(() => {});
+    this.#verifyToken = tokenVerifier([options.tokens].flat(), { audience: options.identity.id, limits });
     this.#wss = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -93,18 +88,16 @@ class Server {
       perMessageDeflate: false,
       maxPayload: limits.messageBytes,
       ...{ maxFragments: limits.fragments },
-      handleProtocols: (offered) => selectProtocol(offered, this.#protocols),
+      // A peer that does not answer a close frame is not waited for longer than after a bye.
+      ...{ closeTimeout: limits.byeSeconds * 1000 },
+      handleProtocols: (offered) => selectProtocol(offered, protocols),
     });
   }
 
   attach(http: HttpServer | HttpsServer, { path }: { path?: string } = {}): () => void {
-    const listener = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-      if (path === undefined || new URL(req.url ?? "/", "http://localhost").pathname === path)
-        this.handleUpgrade(req, socket, head);
-    };
-    http.on("upgrade", listener);
+    const stop = attach(http, path, (req, socket, head) => this.handleUpgrade(req, socket, head));
     const detach = () => {
-      http.off("upgrade", listener);
+      stop();
       this.#detach.delete(detach);
     };
     this.#detach.add(detach);
@@ -112,64 +105,77 @@ class Server {
   }
 
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { origins, trustProxy } = this.#o;
-    if (!originAllowed(req, origins ?? "same-origin")) {
+    const { origins, trustProxy } = this.#c;
+    if (!originAllowed(req, origins)) {
       refuseUpgrade(socket, 403, "origin not allowed: see the server's option origins");
       return;
     }
-    const address = addressOf(req, trustProxy ?? 0);
+    const tokens = this.#o.tokenAtUpgrade === "authorization" ? bearerTokens(req) : [];
+    if (tokens.length > 1) {
+      refuseUpgrade(socket, 400, "more than one access token");
+      return;
+    }
+    const address = addressOf(req, trustProxy);
     const place = this.#closing ? undefined : this.#admission.enter(address);
     if (place === undefined) {
       refuseUpgrade(socket, 503, "no room for another connection now");
       return;
     }
-    socket.once("close", place.leave);
-    // A broken upgrade request is answered by ws itself, and the socket closes.
-    this.#wss.handleUpgrade(req, socket, head, (ws) => this.#accept(ws, req, socket, address, place.ready));
-  }
-
-  #accept(ws: WebSocket, req: IncomingMessage, socket: Duplex, address: string, ready: () => void): void {
-    if (ws.protocol === "") {
-      // A browser can read this code; a refused upgrade it could not.
-      ws.on("error", () => {});
-      ws.close(4406, "negotiate");
-      return;
-    }
-    void this.#signers.then((signers) => this.#open(ws, req, socket, address, ready, signers));
+    this.#sockets.add(socket);
+    socket.on("error", () => {});
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      place.leave();
+    });
+    const upgrade = (signers: readonly ProofKey[]) => {
+      if (this.#closing) return refuseUpgrade(socket, 503, "this server is closing");
+      // A broken upgrade request is answered by ws itself, and the socket closes.
+      this.#wss.handleUpgrade(req, socket, head, (ws) => {
+        if (ws.protocol !== "") return this.#open(ws, socket, tokens[0], address, place.ready, signers);
+        // A browser can read this code; a refused upgrade it could not.
+        ws.on("error", () => {});
+        ws.close(4406, "negotiate");
+      });
+    };
+    const refuse = (cause: unknown) => {
+      refuseUpgrade(socket, 503, "not ready");
+      const error = new SealwireError("E_INTERNAL", { detail: "identity.keys cannot be imported", cause });
+      this.#o.onError?.(error, { remoteAddress: address });
+    };
+    // The 101 waits for it, so that nothing can arrive while nobody listens.
+    if (this.#signers instanceof Promise) this.#signers.then(upgrade, refuse);
+    else upgrade(this.#signers);
   }
 
   #open(
     ws: WebSocket,
-    req: IncomingMessage,
     socket: Duplex,
+    upgradeToken: string | undefined,
     address: string,
     ready: () => void,
     signers: readonly ProofKey[],
   ): void {
-    const { identity, levels, codecs, suites, proof, tokenAtUpgrade, admit, onError } = this.#o;
+    const { identity, proof, admit, onError } = this.#o;
+    const { levels, codecs, suites, protocols, limits } = this.#c;
     const handshake = new ServerHandshake<CheckedToken>({
       backend: this.#backend,
       id: identity.id,
       signers,
-      accept: {
-        suites: suites ?? ["x25519", "p256"],
-        levels: levels ?? ["aead"],
-        codecs: codecs ?? ["cbor", "json"],
-        signatures: ["ES256", "Ed25519"],
-      },
-      protocols: this.#protocols,
+      accept: { suites, levels, codecs, signatures: ["ES256", "Ed25519"] },
+      protocols,
       protocol: ws.protocol,
       proof: proof ?? "optional",
-      limits: this.#limits,
-      upgradeToken: tokenAtUpgrade === "authorization" ? bearerToken(req) : undefined,
+      limits,
+      upgradeToken,
       verifyToken: this.#verifyToken,
       admit: (token) => admit?.(token.principal) ?? true,
     });
     let session: LiveServerSession | undefined;
+    let closed = () => {};
     const connection = new Connection({
       socket: adaptWebSocket(ws as unknown as WebSocketLike, systemClock),
       clock: systemClock,
-      limits: this.#limits,
+      limits,
       handshake,
       rateLimited: true,
       onEstablished: (established, step) => {
@@ -179,15 +185,12 @@ class Server {
         session = new LiveServerSession(
           established,
           connection,
-          this.#limits,
+          limits,
           this.#hooks(principal, token, address, () => session),
-          {
-            principal,
-            remoteAddress: address,
-          },
+          { principal, remoteAddress: address },
         );
         this.sessions.add(session);
-        for (const fn of this.#listeners) fn(session);
+        this.#announce(session, connection);
         return session;
       },
       onClosed: (info) => {
@@ -195,10 +198,26 @@ class Server {
         this.#connections.delete(connection);
         if (session !== undefined) this.sessions.delete(session);
         if (info.error !== undefined) onError?.(info.error, context(session, address));
+        closed();
       },
     });
-    this.#connections.add(connection);
-    const stopCounting = countBytes(socket, this.#limits.unauthenticatedBytes, (error) => connection.fail(error));
+    this.#connections.set(
+      connection,
+      new Promise((resolve) => {
+        closed = resolve;
+      }),
+    );
+    const stopCounting = countBytes(socket, limits.unauthenticatedBytes, (error) => connection.fail(error));
+  }
+
+  /** A listener that fails must not leave half a session behind: it ends, in order. */
+  #announce(session: LiveServerSession, connection: Connection): void {
+    try {
+      for (const fn of this.#listeners) fn(session);
+    } catch (cause) {
+      const error = new SealwireError("E_INTERNAL", { detail: "a listener of onSession failed", cause });
+      queueMicrotask(() => connection.fail(error));
+    }
   }
 
   #hooks(
@@ -229,6 +248,7 @@ class Server {
   }
 
   handle(topic: string, fn: AnyHandler): () => void {
+    if (!isTopic(topic)) throw new TypeError(`not a topic: ${JSON.stringify(topic)}`);
     if (this.#handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
     this.#handlers.set(topic, fn);
     return () => this.#handlers.get(topic) === fn && this.#handlers.delete(topic);
@@ -236,27 +256,36 @@ class Server {
 
   async close({ timeout = 5000 }: { timeout?: number } = {}): Promise<void> {
     this.#closing = true;
-    for (const detach of this.#detach) detach();
-    const ended = [...this.sessions].map((session) => session.leave());
-    for (const connection of this.#connections) if (!connection.established) connection.close(1001, "away");
+    for (const session of this.sessions) void session.leave();
+    for (const connection of this.#connections.keys()) if (!connection.established) connection.close(1001, "away");
     let cancel = () => {};
     const late = new Promise<void>((resolve) => {
       cancel = systemClock.schedule(resolve, timeout);
     });
-    await Promise.race([Promise.all(ended), late]);
+    await Promise.race([Promise.all(this.#connections.values()), late]);
     cancel();
-    for (const connection of this.#connections) connection.terminate();
+    // Until here a new upgrade got its 503; from here on it is the business of the HTTP server.
+    for (const detach of this.#detach) detach();
+    for (const connection of this.#connections.keys()) connection.terminate();
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(this.#connections.values());
   }
 }
 
 const context = (session: LiveServerSession | undefined, remoteAddress: string) =>
   session === undefined ? { remoteAddress } : { sessionId: session.id, remoteAddress };
 
-async function importSigners(backend: CryptoBackend, keys: readonly unknown[]): Promise<readonly ProofKey[]> {
-  return await Promise.all(
-    keys.map(async (jwk) => {
-      const signer = await backend.importSigner(assertPrivateJwk(jwk));
-      return { signer, id: { alg: signer.alg, thumbprint: await thumbprint(backend, signer.publicJwk) } };
-    }),
+/** @throws TypeError for a key that cannot sign, for none, and for the same key twice */
+function importSigners(backend: CryptoBackend, keys: readonly unknown[]): Maybe<readonly ProofKey[]> {
+  if (keys.length === 0) throw new TypeError("identity.keys: at least one signing key is needed");
+  const imported = keys.map((jwk) =>
+    chain(backend.importSigner(assertPrivateJwk(jwk)), (signer) =>
+      chain(thumbprint(backend, signer.publicJwk), (name) => ({ signer, id: { alg: signer.alg, thumbprint: name } })),
+    ),
   );
+  return chain(all<readonly ProofKey[]>(imported), (signers) => {
+    const names = new Set(signers.map(({ id }) => id.thumbprint));
+    if (names.size < signers.length) throw new TypeError("identity.keys: a key is listed twice");
+    return signers;
+  });
 }

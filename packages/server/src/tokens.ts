@@ -1,4 +1,4 @@
-import { type JWKS, SealwireError } from "@sealwire/core";
+import { type JWKS, type Limits, SealwireError } from "@sealwire/core";
 import type { VerifiedToken } from "@sealwire/core/internal";
 import {
   createLocalJWKSet,
@@ -27,24 +27,29 @@ interface Issuer {
 /** Base64url segments and nothing else: libraries accept white space, which gives one token many spellings. */
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/;
+/** An issuer's keys are public: with them anybody could make a token of these. */
+const SYMMETRIC = /^(HS\d+|none)$/i;
 
 /** Checks access tokens by RFC 9068: typ, signature, iss, aud, exp, sub, and a `cnf` this protocol can prove. */
 export function tokenVerifier(
   policies: readonly TokenPolicy[],
-  defaults: { readonly audience: string; readonly tolerance: number },
+  defaults: { readonly audience: string; readonly limits: Limits },
 ): (token: string) => Promise<CheckedToken> {
   const issuers = new Map<string, Issuer>();
   for (const policy of policies) {
+    if (typeof policy.issuer !== "string" || policy.issuer === "") throw new TypeError("tokens.issuer is missing");
     if (issuers.has(policy.issuer)) throw new TypeError(`tokens: issuer ${policy.issuer} is listed twice`);
+    const symmetric = policy.algorithms?.find((alg) => SYMMETRIC.test(alg));
+    if (symmetric !== undefined) throw new TypeError(`tokens.algorithms: ${symmetric} proves no issuer`);
     issuers.set(policy.issuer, {
       policy: {
         issuer: policy.issuer,
         audience: policy.audience ?? defaults.audience,
         typ: policy.typ ?? "at+jwt",
         algorithms: policy.algorithms ?? ["ES256", "Ed25519"],
-        clockTolerance: policy.clockTolerance ?? defaults.tolerance,
+        clockTolerance: policy.clockTolerance ?? defaults.limits.skewSeconds,
       },
-      keys: policy.keys instanceof URL ? remoteKeys(policy.keys) : localKeys(policy.keys),
+      keys: policy.keys instanceof URL ? remoteKeys(policy.keys, defaults.limits) : localKeys(policy.keys),
     });
   }
   if (issuers.size === 0) throw new TypeError("tokens: at least one issuer is needed");
@@ -59,7 +64,7 @@ export function tokenVerifier(
       clockTolerance: policy.clockTolerance,
       requiredClaims: ["exp", "sub"],
     }).catch((error: unknown) => explain(error, policy));
-    return checked(token, payload);
+    return checked(token, payload, policy);
   };
 }
 
@@ -105,10 +110,14 @@ function explain(error: unknown, policy: Issuer["policy"]): never {
   return refuse(`${named}: the key set cannot be had`, error);
 }
 
-function checked(token: string, payload: JWTPayload): CheckedToken {
-  const { iss, sub, exp, jti, client_id, cnf } = payload;
+function checked(token: string, payload: JWTPayload, { clockTolerance }: Issuer["policy"]): CheckedToken {
+  const { iss, sub, exp, iat, jti, client_id, cnf } = payload;
   // jose takes exp: 1e400, which becomes Infinity.
   if (!Number.isSafeInteger(exp)) return refuse("exp is not an integer");
+  // jose looks at iat only where a longest age is asked for.
+  if (iat !== undefined && !(typeof iat === "number" && iat <= Date.now() / 1000 + clockTolerance)) {
+    return refuse("iat is in the future; see the option tokens.clockTolerance");
+  }
   if (typeof sub !== "string" || sub.length > 256) return refuse("sub is not a string of at most 256 characters");
   const scopes = scopesOf(payload);
   const jkt = cnf === undefined ? undefined : thumbprintOf(cnf);

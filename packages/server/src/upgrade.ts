@@ -1,14 +1,17 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import type { Limits, Subprotocol } from "@sealwire/core";
 import { select } from "@sealwire/core/internal";
 import type { ServerOptions } from "./options.ts";
 
 /** Refuses an upgrade at HTTP level. A browser's script sees only that it failed, so this is kept to what is needed. */
-export function refuseUpgrade(socket: Duplex, status: 400 | 403 | 503, text: string): void {
-  const names = { 400: "Bad Request", 403: "Forbidden", 503: "Service Unavailable" };
+export function refuseUpgrade(socket: Duplex, status: 400 | 403 | 404 | 503, text: string): void {
+  const names = { 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" };
   const body = `${text}\n`;
   socket.on("error", () => {});
+  // The peer's half stays open otherwise, for as long as it likes: no timeout of the HTTP server covers an upgrade.
+  socket.once("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${names[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
@@ -20,7 +23,11 @@ export function originAllowed(req: IncomingMessage, origins: NonNullable<ServerO
   const { origin, host } = req.headers;
   if (origin === undefined) return true;
   if (origins !== "same-origin") return origins.includes(origin);
-  return URL.canParse(origin) && new URL(origin).host === host;
+  if (!URL.canParse(origin)) return false;
+  const url = new URL(origin);
+  // Behind a proxy that ends TLS the page's scheme cannot be known; here it can.
+  const encrypted = (req.socket as Partial<TLSSocket>).encrypted === true;
+  return url.origin === origin && url.host === host && (!encrypted || url.protocol === "https:");
 }
 
 /** The subprotocol of the 101 response: the first of the client's order that this server speaks, or none. */
@@ -43,10 +50,10 @@ export function addressOf(req: IncomingMessage, trustProxy: number): string {
   return forwarded.at(-trustProxy) || direct;
 }
 
-/** The bearer token of the Authorization header; more than one source in a request is refused by the caller. */
-export function bearerToken(req: IncomingMessage): string | undefined {
-  const match = /^(?:Bearer|DPoP) +([A-Za-z0-9._~+/-]+=*)$/i.exec(req.headers.authorization ?? "");
-  return match?.[1];
+/** The tokens of all Authorization headers; Node itself would keep the first and hide the others. */
+export function bearerTokens(req: IncomingMessage): readonly string[] {
+  const values = (req.headersDistinct.authorization ?? []).flatMap((value) => value.split(","));
+  return values.flatMap((value) => /^ *(?:Bearer|DPoP) +([A-Za-z0-9._~+/-]+=*) *$/i.exec(value)?.[1] ?? []);
 }
 
 /** Counts connections, in all and per address, before and after SR. */

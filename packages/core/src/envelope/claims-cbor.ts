@@ -32,9 +32,20 @@ export function encodeCborClaims(claims: OutgoingClaims): Uint8Array {
   return writer.finish();
 }
 
+/** Values that a message may still hold; every value counts as one, containers included. */
+interface Budget {
+  nodes: number;
+}
+
+function spend(budget: Budget, values = 1): void {
+  budget.nodes -= values;
+  if (budget.nodes < 0) fail("too many values");
+}
+
 export function decodeCborClaims(bytes: Uint8Array): RawClaims {
   const reader = new CborReader(bytes, fail);
-  const budget = { nodes: DEFAULT_LIMITS.claimsNodes };
+  const budget: Budget = { nodes: DEFAULT_LIMITS.claimsNodes };
+  spend(budget);
   const raw = new Map<string, unknown>();
   const count = reader.mapHead();
   if (count > DEFAULT_LIMITS.claimsMembers) fail("too many members");
@@ -48,39 +59,48 @@ export function decodeCborClaims(bytes: Uint8Array): RawClaims {
   return raw;
 }
 
-function member(reader: CborReader, bytes: Uint8Array, name: string, budget: { nodes: number }): unknown {
-  budget.nodes--;
-  if (INTEGERS.has(name)) return reader.uint();
-  if (TEXTS.has(name)) return name === "bin" ? fail("bin exists in codec json only") : reader.text();
-  if (name === "ref") return ref(reader);
+function member(reader: CborReader, bytes: Uint8Array, name: string, budget: Budget): unknown {
   if (name === "dat") return data(reader, bytes, budget, 1);
   if (name === "bat") return batch(reader, bytes, budget);
+  if (name === "ref") return ref(reader, budget);
+  const known = INTEGERS.has(name) || TEXTS.has(name) || name === "req";
+  if (!known) return skip(reader, bytes, budget);
+  spend(budget);
+  if (INTEGERS.has(name)) return reader.uint();
   if (name === "req") return reader.simpleOrFloat();
-  skip(reader, bytes, budget);
-  return undefined;
+  return name === "bin" ? fail("bin exists in codec json only") : reader.text();
 }
 
-function ref(reader: CborReader): unknown {
+function ref(reader: CborReader, budget: Budget): unknown {
+  spend(budget);
   if (reader.peek() !== MAJOR.array) return reader.uint();
+  spend(budget, 2);
   return reader.arrayHead() === 2 ? [reader.uint(), reader.uint()] : fail("ref is not a pair");
 }
 
-/** `depth`: containers around the value. Bytes are a copy, so that a message does not keep its frame alive. */
-function data(reader: CborReader, bytes: Uint8Array, budget: { nodes: number }, depth: number): Data {
+/** `depth`: containers around the value. Bytes are a copy, so that a message does not keep its frame alive; slice() of a Buffer is none. */
+function data(reader: CborReader, bytes: Uint8Array, budget: Budget, depth: number): Data {
   const start = reader.position;
   reader.position = prescanDat(bytes, start, fail, { allowBytes: true, depth, budget });
   const item = bytes.subarray(start, reader.position);
-  return (item[0] as number) >> 5 === MAJOR.bytes ? new CborReader(item, fail).bytes().slice() : decodeDat(item);
+  return (item[0] as number) >> 5 === MAJOR.bytes
+    ? new Uint8Array(new CborReader(item, fail).bytes())
+    : decodeDat(item);
 }
 
-function batch(reader: CborReader, bytes: Uint8Array, budget: { nodes: number }): unknown[] {
+function batch(reader: CborReader, bytes: Uint8Array, budget: Budget): unknown[] {
+  spend(budget);
   const count = reader.arrayHead();
   if (count > DEFAULT_LIMITS.batchItems) fail("bat has too many items");
   return Array.from({ length: count }, () => {
     const length = reader.arrayHead();
     if (length !== 3 && length !== 4) fail("item of bat");
+    // The item, its topic, and its flag; `ref` counts its own unless it is null.
+    spend(budget, length - 1);
     const topic = reader.text();
-    const itemRef = reader.peek() === MAJOR.simple ? reader.simpleOrFloat() : ref(reader);
+    const isNull = reader.peek() === MAJOR.simple;
+    if (isNull) spend(budget);
+    const itemRef = isNull ? reader.simpleOrFloat() : ref(reader, budget);
     const item: unknown[] = [topic, itemRef, data(reader, bytes, budget, 3)];
     if (length === 4) item.push(reader.simpleOrFloat());
     return item;
@@ -88,6 +108,6 @@ function batch(reader: CborReader, bytes: Uint8Array, budget: { nodes: number })
 }
 
 /** An unknown claim is ignored, but is held to the same rules and limits. */
-function skip(reader: CborReader, bytes: Uint8Array, budget: { nodes: number }): void {
+function skip(reader: CborReader, bytes: Uint8Array, budget: Budget): undefined {
   reader.position = prescanDat(bytes, reader.position, fail, { allowBytes: true, budget });
 }

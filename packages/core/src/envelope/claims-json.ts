@@ -41,5 +41,6 @@ export function decodeObject(
 ): { readonly [k: string]: Json } {
   const value = parseJson(decodeUtf8(bytes, onFail), onFail, { isOwnInteger: integers });
   if (typeof value !== "object" || value === null || Array.isArray(value)) return onFail("not a JSON object");
+  for (const name of ["constructor", "prototype"]) if (Object.hasOwn(value, name)) onFail(`member ${name}`);
   return value as { readonly [k: string]: Json };
 }

@@ -3,7 +3,8 @@ import { DEFAULT_LIMITS, type ErrorCode } from "../registry.generated.ts";
 import { decodeUtf8 } from "../wire/bytes.ts";
 import { type Json, parseJson } from "../wire/json.ts";
 
-const ALLOWED = new Set(["alg", "cty", "kid", "typ"]);
+/** The key is named by its thumbprint, or stands there itself where the object proves possession of it. */
+const allowed = (jwk: boolean): ReadonlySet<string> => new Set(["alg", "cty", jwk ? "jwk" : "kid", "typ"]);
 
 /** The members of a header that has to be parsed: SH and the inner object of CA. Session headers never are. */
 export interface ParsedHeader {
@@ -23,7 +24,7 @@ const refuse =
 
 /**
  * Checks allow-list and duplicates (E_HEADER), then `typ` (E_TYP). The caller goes on with the key (E_KEY), `alg`
- * (E_ALG) and `cty` (E_CTY), in this order. `jwk` is admitted only where the object proves possession of it.
+ * (E_ALG) and `cty` (E_CTY), in this order.
  */
 export function parseHeader(bytes: Uint8Array, typ: string, options: { jwk: boolean }): ParsedHeader {
   const fail = refuse("E_HEADER");
@@ -31,9 +32,10 @@ export function parseHeader(bytes: Uint8Array, typ: string, options: { jwk: bool
   const value = parseJson(decodeUtf8(bytes, fail), fail, { maxMembers: DEFAULT_LIMITS.headerMembers });
   if (typeof value !== "object" || value === null || Array.isArray(value)) return fail("header is not an object");
   const members = value as { readonly [k: string]: Json };
+  const names = allowed(options.jwk);
   for (const name of Object.keys(members)) {
     // A member this protocol gives no meaning could change how another library reads the object (crit, b64, zip, jku …).
-    if (!ALLOWED.has(name) && !(name === "jwk" && options.jwk)) fail(`header member ${JSON.stringify(name)}`);
+    if (!names.has(name)) fail(`header member ${JSON.stringify(name)}`);
   }
   if (members.typ !== typ) refuse("E_TYP")(`expected ${typ}`);
   return {

@@ -91,14 +91,13 @@ export async function readClientAuth(
   withProof: boolean,
 ): Promise<OpenedClientAuth> {
   if (!withProof) return { plaintext, ...readClaims(plaintext), proof: undefined };
-  const jws = decodeText(compactText(plaintext));
+  const jws = decodeText(compactText(plaintext), "inner");
   if (jws.form !== 1) throw new SealwireError("E_MALFORMED", { stage: "inner", detail: "CA holds no JWS" });
   const header = parseHeader(jws.protected, "sealwire-auth+jwt", { jwk: true });
   const checked = checkPublicJwk(header.jwk, "sign", { exact: true });
   if (!checked.ok) throw new SealwireError("E_KEY", { stage: "header", detail: checked.detail });
   const verifier = await backend.importVerifier(checked.jwk);
   if (header.alg !== verifier.alg) throw new SealwireError("E_ALG");
-  if (header.kid !== undefined) throw new SealwireError("E_HEADER", { detail: "kid beside jwk" });
   header.assertContentType();
   return {
     plaintext,

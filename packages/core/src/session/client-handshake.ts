@@ -8,7 +8,7 @@ import type { Limits, SuiteId } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { sealClientAuth } from "./client-auth.ts";
-import { encodeClientHello, ephemeralKey, type Offer, suiteOf } from "./client-hello.ts";
+import { encodeClientHello, ephemeralKey, type Offer } from "./client-hello.ts";
 import { type Established, establish } from "./established.ts";
 import { encodePayload, reportedError, type Time, wireOf } from "./payload.ts";
 import { type HandshakeKeys, KeySchedule, sessionId, transcriptHash } from "./schedule.ts";
@@ -55,8 +55,6 @@ interface ReadyState {
   readonly offset: number;
 }
 
-const DAY = 86_400_000;
-
 /** The client's side of CH, SH, CA, SR (specs/session.md, client states wait-SH and wait-SR). */
 export class ClientHandshake {
   readonly #o: ClientHandshakeOptions;
@@ -69,15 +67,17 @@ export class ClientHandshake {
   }
 
   async start(): Promise<HandshakeStep> {
-    const { backend, offer, offeredProtocols, serverId, limits } = this.#o;
+    const { backend, offer, offeredProtocols, serverId, limits, proof } = this.#o;
     const agreements = await ephemeralKeys(backend, offer.suites);
     const m1 = encodeClientHello({
+      v: 1,
       rnd: encodeBase64url(backend.random(32)),
       aud: serverId,
       prt: offeredProtocols,
       st: agreements.map((a) => a.suite),
       kex: agreements.map((a) => a.publicJwk),
-      lvl: offer.levels,
+      // Levels sig and nest sign with the proof key.
+      lvl: offer.levels.filter((level) => proof !== undefined || (level !== "sig" && level !== "nest")),
       sig: offer.signatures,
       cod: offer.codecs,
       msg: limits.messageBytes,
@@ -139,9 +139,7 @@ export class ClientHandshake {
     if (pol.res !== 0 || pol.seq !== "strict") {
       throw new SealwireError("E_NEGOTIATE", { detail: "resume and window order are not part of this draft" });
     }
-    const epk = ephemeralKey(hello.epk);
-    if (suiteOf(epk) !== st) throw new SealwireError("E_CLAIMS", { detail: "epk does not belong to the suite" });
-    return epk;
+    return ephemeralKey(hello.epk, st as SuiteId);
   }
 
   /** Milliseconds to add to the local clock to get the server's, frozen for the connection. */
@@ -149,8 +147,9 @@ export class ClientHandshake {
     const offset = hello.iat * 1000 - time.unix;
     const signed = hello.lvl === "sig" || hello.lvl === "nest";
     // A server must not be able to date an honest client's signatures: they are evidence.
-    const bound = signed ? this.#o.limits.clockOffsetWarnSeconds * 1000 : DAY;
-    if (Math.abs(offset) <= bound) return offset;
+    const { clockOffsetWarnSeconds, clockOffsetMaxSeconds } = this.#o.limits;
+    const bound = signed ? Math.min(clockOffsetWarnSeconds, clockOffsetMaxSeconds) : clockOffsetMaxSeconds;
+    if (Math.abs(offset) <= bound * 1000) return offset;
     const seconds = Math.round(offset / 1000);
     throw new SealwireError("E_FUTURE", {
       stage: "claims",

@@ -19,6 +19,8 @@ import { utf8 } from "../wire/bytes.ts";
 
 /** ClientHello, in its member order. Sent in clear: SH signs it and every key depends on it. */
 export interface ClientHello {
+  /** 1; another one is refused after the syntax of this draft. */
+  readonly v: number;
   readonly rnd: string;
   readonly aud: string;
   readonly prt: readonly string[];
@@ -31,27 +33,24 @@ export interface ClientHello {
   readonly msg: number;
 }
 
-export const suiteOf = (jwk: PublicJwk): SuiteId => (jwk.crv === "X25519" ? "x25519" : "p256");
-
 export function encodeClientHello(h: ClientHello): Uint8Array {
-  const { rnd, aud, prt, st, kex, lvl, sig, cod, msg } = h;
-  return utf8.encode(JSON.stringify({ typ: "sealwire-ch", v: 1, rnd, aud, prt, st, kex, lvl, sig, cod, lim: { msg } }));
+  const { v, rnd, aud, prt, st, kex, lvl, sig, cod, msg } = h;
+  return utf8.encode(JSON.stringify({ typ: "sealwire-ch", v, rnd, aud, prt, st, kex, lvl, sig, cod, lim: { msg } }));
 }
-
-const PROTOCOL = /^sealwire\.v[0-9a-z.]{1,32}$/;
 
 /** Syntax of CH. Unknown members are ignored, but hashed with the rest; unknown names in the offers are kept. */
 export function decodeClientHello(json: Uint8Array): ClientHello {
-  const o = decodeObject(json, fail, (path) => path[0] === "v" || path[0] === "lim");
+  const o = decodeObject(json, fail, (path) => path[0] === "v" || isMessageLimit(path));
   if (o.typ !== "sealwire-ch") fail("typ is not sealwire-ch");
-  if (o.v !== 1) throw new SealwireError("E_NEGOTIATE", { detail: "version of CH is not 1" });
+  if (!isInteger(o.v, 0)) return fail("v is not an integer");
   if (typeof o.rnd !== "string" || !isBase64url(o.rnd, 43)) return fail("rnd is not 32 bytes");
   if (!isIdentifier(o.aud)) return fail("aud is not an identifier");
   const prt = names(o.prt, "prt", 8);
-  if (!prt.every((p) => PROTOCOL.test(p))) fail("prt holds something that is no Sealwire subprotocol");
+  if (!prt.every((p) => p.startsWith("sealwire.v"))) fail("prt holds something that is no Sealwire subprotocol");
   const st = names(o.st, "st", 4);
   if (!Array.isArray(o.kex) || o.kex.length !== st.length) return fail("kex and st differ in length");
   return {
+    v: o.v,
     rnd: o.rnd,
     aud: o.aud,
     prt,
@@ -66,20 +65,28 @@ export function decodeClientHello(json: Uint8Array): ClientHello {
 
 /** The key offered for `suite`. Every key of a known suite is checked; one of an unknown suite is never used. */
 export function agreementKey(hello: ClientHello, suite: SuiteId): PublicJwk {
-  const keys = hello.st.map((name, i) => (SUITES.includes(name as SuiteId) ? ephemeralKey(hello.kex[i]) : undefined));
-  keys.forEach((jwk, i) => {
-    if (jwk !== undefined && suiteOf(jwk) !== hello.st[i]) fail("kex does not belong to its suite");
+  const keys = hello.st.map((name, i) => {
+    const known = SUITES.find((s) => s === name);
+    return known && ephemeralKey(hello.kex[i], known);
   });
   return keys[hello.st.indexOf(suite)] as PublicJwk;
 }
 
-/** A received ephemeral key: exact members (E_CLAIMS), then our own point check (E_KEY), before any library sees it. */
-export function ephemeralKey(value: unknown): PublicJwk {
+const KEY_TYPE = { p256: { kty: "EC", crv: "P-256" }, x25519: { kty: "OKP", crv: "X25519" } } as const;
+
+/** A received ephemeral key: the members of its suite (E_CLAIMS), then our own point check (E_KEY), before any library sees it. */
+export function ephemeralKey(value: unknown, suite: SuiteId): PublicJwk {
+  const { kty, crv } = (value ?? {}) as { kty?: unknown; crv?: unknown };
+  if (kty !== KEY_TYPE[suite].kty || crv !== KEY_TYPE[suite].crv) return fail("key of another type than its suite's");
   const checked = checkPublicJwk(value, "agree", { exact: true });
   if (checked.ok) return checked.jwk;
   if (checked.reason === "members") return fail(checked.detail);
   throw new SealwireError("E_KEY", { stage: "claims", detail: checked.detail });
 }
+
+/** Where `lim.msg` stands: an integer of this protocol, unlike other members of `lim`. */
+export const isMessageLimit = (path: readonly (string | number)[]): boolean =>
+  path.length === 2 && path[0] === "lim" && path[1] === "msg";
 
 export function messageLimit(lim: unknown): number {
   const msg = (lim as { msg?: unknown } | null | undefined)?.msg;
@@ -90,7 +97,8 @@ export function messageLimit(lim: unknown): number {
 
 function names(value: unknown, name: string, max: number): readonly string[] {
   if (!Array.isArray(value) || value.length < 1 || value.length > max) return fail(`${name} is not 1 to ${max} names`);
-  if (!value.every((v) => typeof v === "string" && v.length <= 64)) fail(`${name} holds something that is no name`);
+  if (!value.every((v) => typeof v === "string" && v.length >= 1 && v.length <= 64))
+    fail(`${name} holds something that is no name`);
   return new Set(value).size === value.length ? value : fail(`${name} names something twice`);
 }
 

@@ -18,7 +18,6 @@ export interface Handshake {
 
 /** The established session, as the connection feeds it. */
 export interface Receiver {
-  admit(size: number): void;
   /** A promise holds back the next message. */
   receive(frame: WireFrame): void | Promise<void>;
   /** True while the application has more to do than it may; nothing more is read then. */
@@ -55,11 +54,13 @@ export class Connection {
   readonly #bytes: TokenBucket;
   #queuedBytes = 0;
   #busy = false;
+  #pumping = false;
   #paused = false;
   #throttled = false;
   #receiver: Receiver | undefined;
   #error: SealwireError | undefined;
   #closing = false;
+  #failed = false;
   #socketClosed: { code: number; reason: string } | undefined;
   #done = false;
   #lastHeard: number;
@@ -91,6 +92,11 @@ export class Connection {
 
   get established(): boolean {
     return this.#receiver !== undefined;
+  }
+
+  /** True once this side found an error: it stops reading and delivering. */
+  get failed(): boolean {
+    return this.#failed;
   }
 
   /** Milliseconds since something arrived; 0 while this side itself does not read. */
@@ -134,6 +140,7 @@ export class Connection {
   fail(error: SealwireError): void {
     if (this.#closing) return;
     this.#closing = true;
+    this.#failed = true;
     this.#error = error;
     this.#queue.length = 0;
     const close = () => this.#closeSocket(error.closeCode ?? 1011, coarseName(error));
@@ -178,7 +185,9 @@ export class Connection {
     this.#lastHeard = this.#o.clock.elapsed();
     const size = sizeOf(payload);
     try {
-      (this.#receiver ?? this.#o.handshake).admit?.(size);
+      // Size is checked on arrival, before the message is queued or parsed.
+      if (size > this.#o.limits.messageBytes) throw new SealwireError("E_TOO_BIG", { detail: "messageBytes" });
+      if (this.#receiver === undefined) this.#o.handshake.admit?.(size);
     } catch (error) {
       this.fail(asError(error));
       return;
@@ -191,6 +200,16 @@ export class Connection {
 
   /** Takes messages from the queue while that is possible, and pauses reading while it is not. */
   pump(): void {
+    // What a message does may ask for the next one: that waits until it is done.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    this.#work();
+    this.#pumping = false;
+    this.#regulate();
+    if (this.#socketClosed !== undefined && !this.#busy && this.#queue.length === 0) this.#finish();
+  }
+
+  #work(): void {
     while (!this.#busy && this.#queue.length > 0 && !this.#blocked()) {
       const payload = this.#queue.shift() as Payload;
       this.#queuedBytes -= sizeOf(payload);
@@ -201,8 +220,6 @@ export class Connection {
         this.fail(asError(error));
       }
     }
-    this.#regulate();
-    if (this.#socketClosed !== undefined && !this.#busy && this.#queue.length === 0) this.#finish();
   }
 
   /** After the socket closed, what had arrived is still worked off: its bye may be among it. */
@@ -253,6 +270,13 @@ export class Connection {
   #onSocketClosed(code: number, reason: string): void {
     if (this.#socketClosed !== undefined) return;
     this.#socketClosed = { code, reason };
+    // A token check that hangs holds nothing back: without a peer there is no one to let in.
+    if (this.#receiver === undefined && this.#o.handshake.start === undefined) {
+      this.#finish();
+      return;
+    }
+    // Nor does an authorization that never answers keep the session for ever.
+    this.timer(() => this.#finish(), this.#o.limits.byeSeconds * 1000);
     this.pump();
   }
 
@@ -260,6 +284,7 @@ export class Connection {
     if (this.#done) return;
     this.#done = true;
     this.#closing = true;
+    this.#queue.length = 0;
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     const info = this.#closeInfo();
@@ -272,7 +297,9 @@ export class Connection {
     const [byeSent, byeReceived] = [this.#receiver?.byeSent ?? false, this.#receiver?.byeReceived ?? false];
     const truncated = this.#receiver !== undefined && !byeReceived;
     if (this.#error !== undefined) {
-      return { code: this.#error.closeCode ?? code, error: this.#error, clean: false, truncated };
+      // A peer that goes away says so in order: nothing went wrong.
+      const away = this.#error.remote && this.#error.closeCode === 1001;
+      return { code: this.#error.closeCode ?? code, error: this.#error, clean: away && byeSent, truncated };
     }
     if (byeReceived) return { code: 1000, clean: byeSent, truncated };
     const detail = `close code ${code}, not authenticated`;

@@ -25,10 +25,16 @@ export class Inbox {
     this.#next();
   }
 
+  /** Forgets what has not begun. */
+  clear(): void {
+    this.#waiting.length = 0;
+    this.#bytes = 0;
+  }
+
   #next(): void {
     while (this.#active < this.#limits.concurrentHandlers && this.#waiting.length > 0) {
-      const { size, run } = this.#waiting.shift() as { size: number; run: () => Promise<void> };
       const wasFull = this.full;
+      const { size, run } = this.#waiting.shift() as { size: number; run: () => Promise<void> };
       this.#active++;
       this.#bytes -= size;
       void run().finally(() => {
@@ -42,26 +48,34 @@ export class Inbox {
 
 /** Messages for one `for await`; what is not read yet counts against the receive queue. */
 export class MessageStream implements AsyncIterableIterator<Message> {
-  readonly #queue: Message[] = [];
+  readonly #queue: { readonly message: Message; readonly size: number }[] = [];
+  readonly #limits: Limits;
   readonly #onRead: () => void;
   readonly #onEnd: (stream: MessageStream) => void;
   readonly #wakes: ((result: IteratorResult<Message>) => void)[] = [];
+  #bytes = 0;
   #ended = false;
 
-  constructor(onRead: () => void, onEnd: (stream: MessageStream) => void) {
+  constructor(limits: Limits, onRead: () => void, onEnd: (stream: MessageStream) => void) {
+    this.#limits = limits;
     this.#onRead = onRead;
     this.#onEnd = onEnd;
   }
 
-  get length(): number {
-    return this.#queue.length;
+  get full(): boolean {
+    const { receiveQueueMessages, receiveQueueBytes } = this.#limits;
+    return this.#queue.length >= receiveQueueMessages || this.#bytes >= receiveQueueBytes;
   }
 
-  push(message: Message): void {
+  push(message: Message, size: number): void {
     if (this.#ended) return;
     const wake = this.#wakes.shift();
-    if (wake !== undefined) wake({ value: message, done: false });
-    else this.#queue.push(message);
+    if (wake !== undefined) {
+      wake({ value: message, done: false });
+      return;
+    }
+    this.#queue.push({ message, size });
+    this.#bytes += size;
   }
 
   /** No more will come; what is queued can still be read. */
@@ -71,10 +85,11 @@ export class MessageStream implements AsyncIterableIterator<Message> {
   }
 
   async next(): Promise<IteratorResult<Message>> {
-    const message = this.#queue.shift();
-    if (message !== undefined) {
+    const next = this.#queue.shift();
+    if (next !== undefined) {
+      this.#bytes -= next.size;
       this.#onRead();
-      return { value: message, done: false };
+      return { value: next.message, done: false };
     }
     if (this.#ended) return { value: undefined, done: true };
     return await new Promise((resolve) => {
@@ -84,6 +99,7 @@ export class MessageStream implements AsyncIterableIterator<Message> {
 
   async return(): Promise<IteratorResult<Message>> {
     this.#queue.length = 0;
+    this.#bytes = 0;
     this.end();
     this.#onEnd(this);
     this.#onRead();

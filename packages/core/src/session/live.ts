@@ -62,6 +62,12 @@ export interface SessionHooks {
   readonly highWaterMark?: number;
 }
 
+interface TransmitOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told the number before the message can be answered. */
+  readonly onSeq?: (seq: number) => void;
+}
+
 /** A session over one connection: sends, requests, handlers. Everything it holds is released in `ended`. */
 export class LiveSession implements Session, Receiver {
   readonly #e: Established;
@@ -83,6 +89,8 @@ export class LiveSession implements Session, Receiver {
   #resolveClosed!: (info: CloseInfo) => void;
   #sends: Promise<void> | undefined;
   #ended: CloseInfo | undefined;
+  /** Closes the socket, where this side said bye first. */
+  #onPeerBye: () => void = () => this.#connection.close();
 
   constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks) {
     this.#e = established;
@@ -132,8 +140,9 @@ export class LiveSession implements Session, Receiver {
   }
 
   async send(topic: string, data: Data, options: SendOptions = {}): Promise<void> {
-    options.signal?.throwIfAborted();
-    await this.#transmit(this.#outgoing(topic, data, options.ttl), "message");
+    const { signal } = options;
+    signal?.throwIfAborted();
+    await this.#transmit(this.#outgoing(topic, data, options.ttl), "message", { signal });
     await this.#outbox.drained(this.#hooks.highWaterMark ?? this.#limits.highWaterMark);
   }
 
@@ -142,9 +151,10 @@ export class LiveSession implements Session, Receiver {
     const message = { ...this.#outgoing(topic, data, undefined), request: true as const };
     const timeout = options.timeout ?? this.#limits.requestSeconds * 1000;
     let reply: Promise<Data> | undefined;
-    await this.#transmit(message, "request", (seq) => {
+    const onSeq = (seq: number) => {
       reply = this.#requests.expect(seq, topic, timeout, options.signal);
-    });
+    };
+    await this.#transmit(message, "request", { onSeq, signal: options.signal });
     return await (reply as unknown as Promise<Data>);
   }
 
@@ -170,19 +180,20 @@ export class LiveSession implements Session, Receiver {
     return () => this.#deniedListeners.delete(fn);
   }
 
-  async close(): Promise<CloseInfo> {
-    if (this.#ended === undefined && !this.byeSent) {
-      await this.#control({ top: "bye" });
-      this.#connection.timer(() => this.#connection.close(), this.#limits.byeSeconds * 1000);
-    }
-    return await this.#closed;
+  close(): Promise<CloseInfo> {
+    return this.#depart({ top: "bye" }, () => this.#connection.close());
   }
 
   /** Says bye because this side goes away (1001): the peer may connect again. */
-  async leave(): Promise<CloseInfo> {
+  leave(): Promise<CloseInfo> {
+    return this.#depart({ top: "bye", code: "away" }, () => this.#connection.close(1001, "away"));
+  }
+
+  async #depart(bye: Control, close: () => void): Promise<CloseInfo> {
     if (this.#ended === undefined && !this.byeSent) {
-      await this.#control({ top: "bye", code: "away" });
-      this.#connection.timer(() => this.#connection.close(1001, "away"), this.#limits.byeSeconds * 1000);
+      this.#onPeerBye = close;
+      await this.#control(bye);
+      this.#connection.timer(close, this.#limits.byeSeconds * 1000);
     }
     return await this.#closed;
   }
@@ -195,9 +206,7 @@ export class LiveSession implements Session, Receiver {
 
   get full(): boolean {
     if (this.#inbox.full) return true;
-    for (const set of this.#streams.values()) {
-      for (const stream of set) if (stream.length >= this.#limits.receiveQueueMessages) return true;
-    }
+    for (const set of this.#streams.values()) for (const stream of set) if (stream.full) return true;
     return false;
   }
 
@@ -207,10 +216,6 @@ export class LiveSession implements Session, Receiver {
 
   get byeReceived(): boolean {
     return this.#e.machine.byeReceived;
-  }
-
-  admit(size: number): void {
-    this.#e.machine.admit(size);
   }
 
   receive(frame: WireFrame): Maybe<void> {
@@ -224,6 +229,7 @@ export class LiveSession implements Session, Receiver {
   ended(info: CloseInfo): void {
     this.#ended = info;
     const error = info.error ?? new SealwireError("E_CLOSED");
+    if (info.truncated || this.#connection.failed) this.#inbox.clear();
     this.#requests.fail(error);
     this.#abort.abort(error);
     for (const set of this.#streams.values()) for (const stream of set) stream.end();
@@ -247,15 +253,16 @@ export class LiveSession implements Session, Receiver {
   }
 
   /** Authorizes, numbers, seals. Messages keep the order of the calls also where authorization takes its time. */
-  #transmit(message: Outgoing, kind: "message" | "request", onSeq?: (seq: number) => void): Maybe<number> {
+  #transmit(message: Outgoing, kind: "message" | "request", options: TransmitOptions = {}): Maybe<number> {
     const { topic, data } = message;
     // A reply is authorized by its request.
     const granted = message.ref !== undefined || this.#authorize({ topic, direction: "out", kind, data });
     const go = (ok: boolean): number => {
+      options.signal?.throwIfAborted();
       if (!ok) throw new SealwireError("E_DENIED", { detail: `sending ${topic}` });
       if (this.#ended !== undefined) throw new SealwireError("E_CLOSED");
       const prepared = this.#prepare(message);
-      onSeq?.(prepared.seq);
+      options.onSeq?.(prepared.seq);
       if (kind === "message" && this.#deniedListeners.size > 0) this.#remember(prepared.seq, topic);
       void this.#outbox.push(prepared);
       return prepared.seq;
@@ -308,12 +315,22 @@ export class LiveSession implements Session, Receiver {
 
   #control(message: Control): Maybe<void> {
     if (this.#ended !== undefined || this.byeSent) return;
-    return this.#outbox.push(this.#e.machine.prepareControl(message));
+    let prepared: Prepared;
+    try {
+      prepared = this.#e.machine.prepareControl(message);
+    } catch (error) {
+      // E_KEY_LIMIT; a timer or a handler that answers has no one to tell.
+      this.#connection.fail(error as SealwireError);
+      return;
+    }
+    return this.#outbox.push(prepared);
   }
 
   // --- receiving -----------------------------------------------------------------------------------------------
 
   #dispatch(received: Received): Maybe<void> {
+    // It was being opened when this side ended the session: nothing more is delivered.
+    if (this.#connection.failed) return;
     if (received.kind === "control") return this.#onControl(received.message, received.seq);
     const { seq, claims, late } = received;
     if (this.#connection.time.elapsed >= this.#end) throw new SealwireError("E_SESSION_EXPIRED");
@@ -346,6 +363,7 @@ export class LiveSession implements Session, Receiver {
   }
 
   #item(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {
+    if (this.#connection.failed) return;
     if (item.ref !== null) {
       this.#requests.resolve(item.ref, item.topic, item.data);
       return;
@@ -358,13 +376,15 @@ export class LiveSession implements Session, Receiver {
   }
 
   #deliver(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {
+    if (this.#connection.failed || this.#ended !== undefined) return;
     const handler = this.#handlers.get(item.topic) ?? this.#hooks.handler?.(item.topic);
     if (handler !== undefined) {
       this.#inbox.push(size, () => this.#handle(handler, item, ref, message));
       return;
     }
     if (item.request) return this.#refuse(ref, "E_NO_HANDLER");
-    for (const key of [item.topic, undefined]) for (const stream of this.#streams.get(key) ?? []) stream.push(message);
+    for (const key of [item.topic, undefined])
+      for (const stream of this.#streams.get(key) ?? []) stream.push(message, size);
   }
 
   async #handle(handler: AnyHandler, item: Item, ref: Ref, message: Message): Promise<void> {
@@ -409,7 +429,7 @@ export class LiveSession implements Session, Receiver {
   #onBye(code: string | undefined): Maybe<void> {
     if (code !== undefined) this.#connection.endedByPeer(code);
     if (this.byeSent) {
-      this.#connection.close();
+      this.#onPeerBye();
       return;
     }
     return chain(this.#control({ top: "bye" }), () => {
@@ -425,6 +445,7 @@ export class LiveSession implements Session, Receiver {
   #stream(topic: string | undefined): MessageStream {
     const streams = this.#streams.get(topic) ?? new Set();
     const stream = new MessageStream(
+      this.#limits,
       () => this.#connection.pump(),
       (ended) => streams.delete(ended),
     );
@@ -448,14 +469,16 @@ export class LiveSession implements Session, Receiver {
       else this.#connection.timer(expire, Math.min(left, LONGEST_TIMER));
     };
     expire();
+    const listen = () => {
+      const left = idleSeconds * 1000 - this.#connection.silence;
+      if (left <= 0) this.#connection.fail(new SealwireError("E_IDLE", { stage: "local" }));
+      else this.#connection.timer(listen, left);
+    };
+    listen();
     const beat = () => {
-      if (this.#connection.silence >= idleSeconds * 1000) {
-        this.#connection.fail(new SealwireError("E_IDLE", { stage: "local" }));
-        return;
-      }
-      if (this.#hooks.heartbeat) void this.#control({ top: "ping" });
+      void this.#control({ top: "ping" });
       this.#connection.timer(beat, heartbeatSeconds * 1000);
     };
-    this.#connection.timer(beat, heartbeatSeconds * 1000);
+    if (this.#hooks.heartbeat) this.#connection.timer(beat, heartbeatSeconds * 1000);
   }
 }

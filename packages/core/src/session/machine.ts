@@ -8,6 +8,7 @@ import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { Codec, ErrorCode, Level, Limits } from "../registry.generated.ts";
+import { SeqSet } from "../replay/seq-set.ts";
 import { StrictCounter } from "../replay/strict.ts";
 import type { Wire, WireFrame } from "../wire/frame.ts";
 import type { Data } from "../wire/json.ts";
@@ -39,6 +40,9 @@ export interface Outgoing {
   readonly ttl: number;
 }
 
+/** More than the claims of any bye. */
+const BYE_BYTES = 128;
+
 /** A message whose sequence number is fixed. `seal` is called once, in the order of the numbers. */
 export interface Prepared {
   readonly seq: number;
@@ -68,8 +72,8 @@ export class SessionMachine {
   readonly #received = new StrictCounter();
   readonly #control: TokenBucket;
   readonly #pings = new Set<number>();
-  /** Messages sent that no err has answered. */
-  #answerable = 0;
+  /** Messages of ours that the peer refused. */
+  readonly #refused = new SeqSet();
   #sent = 0;
   #sentBytes = 0;
   #receivedBytes = 0;
@@ -117,9 +121,7 @@ export class SessionMachine {
         detail: `up to ${size} bytes sealed, the peer takes ${this.#o.peerMessageBytes} (limit messageBytes)`,
       });
     }
-    // The last number belongs to bye, so that a session can end in order.
-    this.#use(claims.length, limits.keyMessages - 1);
-    this.#answerable++;
+    this.#use(claims.length, limits);
     return { seq, claims, control: false, seal: () => this.#o.sealer.application(seq, claims) };
   }
 
@@ -127,21 +129,18 @@ export class SessionMachine {
     if (this.#byeSent) throw new SealwireError("E_CLOSED");
     const seq = this.#sent + 1;
     const claims = encodeControl(seq, this.#received.last, message);
-    this.#use(claims.length, this.#o.limits.keyMessages - (message.top === "bye" ? 0 : 1));
+    this.#use(claims.length, this.#o.limits, message.top === "bye");
     if (message.top === "ping") this.#pings.add(seq);
     if (message.top === "bye") this.#byeSent = true;
     return { seq, claims, control: true, seal: () => this.#o.sealer.control(seq, claims) };
   }
 
-  #use(bytes: number, most: number): void {
-    if (this.#sent + 1 > most || this.#sentBytes > this.#o.limits.keyBytes) throw new SealwireError("E_KEY_LIMIT");
+  /** The last number, and room for its claims, are kept for the bye, so that a session can end in order. */
+  #use(bytes: number, { keyMessages, keyBytes }: Limits, bye = false): void {
+    const [messages, room] = bye ? [keyMessages, keyBytes] : [keyMessages - 1, keyBytes - BYE_BYTES];
+    if (this.#sent + 1 > messages || this.#sentBytes + bytes > room) throw new SealwireError("E_KEY_LIMIT");
     this.#sent++;
     this.#sentBytes += bytes;
-  }
-
-  /** Size is checked on arrival, before the message is queued or parsed. */
-  admit(size: number): void {
-    if (size > this.#o.limits.messageBytes) throw new SealwireError("E_TOO_BIG", { detail: "messageBytes" });
   }
 
   /** Steps header to time. Throws SealwireError, or returns a promise that rejects with one. */
@@ -203,14 +202,11 @@ export class SessionMachine {
     this.#received.commit(seq);
   }
 
-  /** Control has a budget of its own; the answer to a ping of ours, and one err per message of ours, are free. */
+  /** Control has a budget of its own. The first answer to a ping and the first err to a message of ours are free. */
   #charge(message: Control, time: Time): void {
     if (message.top === "pong" && this.#pings.delete(message.ref)) return;
-    if (message.top === "err" && this.#answerable > 0) {
-      this.#answerable--;
-      return;
-    }
+    if (message.top === "err" && typeof message.ref === "number" && this.#refused.add(message.ref)) return;
     if (!this.#control.take(1, time.elapsed))
-      throw new SealwireError("E_QUOTA", { stage: "commit", detail: "controlPerSecond" });
+      throw new SealwireError("E_QUOTA", { stage: "rate", detail: "controlPerSecond" });
   }
 }

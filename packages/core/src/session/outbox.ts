@@ -11,6 +11,7 @@ export class Outbox {
   readonly #onSent: ((prepared: Prepared, payload: Payload) => void) | undefined;
   #tail: Promise<void> | undefined;
   #pending = 0;
+  #broken = false;
 
   constructor(connection: Connection, limit: number, onSent?: (prepared: Prepared, payload: Payload) => void) {
     this.#connection = connection;
@@ -24,7 +25,9 @@ export class Outbox {
   }
 
   push(prepared: Prepared): Maybe<void> {
+    if (this.#broken) return;
     this.#pending += prepared.claims.length;
+    this.#checkLimit();
     if (this.#tail === undefined) {
       const done = this.#seal(prepared);
       if (!(done instanceof Promise)) return;
@@ -46,6 +49,7 @@ export class Outbox {
   }
 
   #seal(prepared: Prepared): Maybe<void> {
+    if (this.#broken) return;
     try {
       const payload = prepared.seal();
       if (!(payload instanceof Promise)) return this.#sent(prepared, payload);
@@ -62,15 +66,20 @@ export class Outbox {
     this.#pending -= prepared.claims.length;
     this.#connection.send(payload);
     this.#onSent?.(prepared, payload);
-    if (this.#connection.bufferedAmount > this.#limit) {
-      this.#connection.fail(
-        new SealwireError("E_QUOTA", { stage: "local", detail: "sendBufferBytes: the peer reads too slowly" }),
-      );
-    }
+    this.#checkLimit();
+  }
+
+  #checkLimit(): void {
+    if (this.unsent <= this.#limit) return;
+    this.#connection.fail(
+      new SealwireError("E_QUOTA", { stage: "local", detail: "sendBufferBytes: the peer reads too slowly" }),
+    );
   }
 
   /** The number is used up and nothing was sent under it: the session cannot go on. */
   #failed(cause: unknown): void {
+    // Not even a bye comes after it: it would stand behind a gap.
+    this.#broken = true;
     this.#connection.fail(new SealwireError("E_INTERNAL", { stage: "local", detail: "sealing failed", cause }));
   }
 }

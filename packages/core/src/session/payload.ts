@@ -1,3 +1,4 @@
+import { fail } from "../envelope/claims.ts";
 import { decodeObject } from "../envelope/claims-json.ts";
 import type { Payload } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
@@ -26,8 +27,10 @@ export function decodePayload(wire: Wire, payload: Payload): WireFrame {
   return typeof payload === "string" ? decodeText(payload) : decodeFrame(payload);
 }
 
-/** Bytes on the wire. A text message is ASCII, or refused, so a character counts as one byte. */
-export const sizeOf = (payload: Payload): number => payload.length;
+/** Bytes on the wire. Only CH can hold other characters than ASCII; elsewhere they are refused a little later. */
+export const sizeOf = (payload: Payload): number =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of ASCII
+  typeof payload === "string" && /[^\x00-\x7f]/.test(payload) ? utf8.encode(payload).length : payload.length;
 
 /** The coarse name that the peer may see: never the code itself, so that a failure tells nothing about its reason. */
 export function coarseName(error: SealwireError): string {
@@ -55,10 +58,7 @@ export function remoteError(nameOrCode: string | number, detail: string): Sealwi
 
 /** The error that a peer reports in clear before SR: an unauthenticated hint. Anything else in clear is not admitted. */
 export function reportedError(json: Uint8Array): SealwireError {
-  const refuse = (detail: string): never => {
-    throw new SealwireError("E_HEADER", { detail });
-  };
-  const { typ, code } = decodeObject(json, refuse, () => false);
-  if (typ !== "sealwire-err" || typeof code !== "string") return refuse("clear JSON in the handshake");
+  const { typ, code } = decodeObject(json, fail, () => false);
+  if (typ !== "sealwire-err" || typeof code !== "string") return fail("clear JSON in the handshake");
   return remoteError(code, "reported by the server, unauthenticated");
 }

@@ -88,7 +88,10 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     const { backend, id, limits, protocol, protocols, proof } = this.#o;
     if (frame.form !== 0) throw new SealwireError("E_HEADER", { detail: "CH is not clear JSON" });
     const m1 = frame.json;
+    // On the text wire a character may be several bytes.
+    if (m1.length > limits.clientHelloBytes) throw new SealwireError("E_TOO_BIG", { detail: "clientHelloBytes" });
     const hello = decodeClientHello(m1);
+    if (hello.v !== 1) throw new SealwireError("E_NEGOTIATE", { detail: "version of CH is not 1" });
     // Something that strips or transcodes the subprotocol offer is seen here, since m1 is signed for.
     if (select(hello.prt, protocols) !== protocol) throw new SealwireError("E_DOWNGRADE");
     if (hello.aud !== id) throw new SealwireError("E_NEGOTIATE", { detail: "the client wants another server" });

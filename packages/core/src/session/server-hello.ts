@@ -8,7 +8,7 @@ import type { KeySet } from "../keys/keyset.ts";
 import { isBase64url } from "../wire/base64url.ts";
 import { utf8 } from "../wire/bytes.ts";
 import { compactJws, signingInput, type WireFrame } from "../wire/frame.ts";
-import { messageLimit } from "./client-hello.ts";
+import { isMessageLimit, messageLimit } from "./client-hello.ts";
 
 export interface SessionPolicy {
   /** Required: every session proves possession of its token's key. Levels sig and nest need it. */
@@ -85,8 +85,11 @@ export async function verifyServerHello(
   };
 }
 
+const isOwnInteger = (path: readonly (string | number)[]): boolean =>
+  path[0] === "iat" || isMessageLimit(path) || (path[0] === "pol" && path[1] === "res");
+
 function decodeServerHello(json: Uint8Array): ServerHello {
-  const o = decodeObject(json, fail, (path) => path[0] === "iat" || path[0] === "lim" || path[0] === "pol");
+  const o = decodeObject(json, fail, isOwnInteger);
   if (!isIdentifier(o.iss)) return fail("iss is not an identifier");
   if (!isInteger(o.iat, 0)) return fail("iat is not a NumericDate");
   if (typeof o.th !== "string" || !isBase64url(o.th, 43)) return fail("th is not a hash");

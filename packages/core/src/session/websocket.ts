@@ -30,6 +30,7 @@ const LIMITS = new Set([
 /** The thin layer between a WebSocket and the session driver; the WebSocket is open, or about to be. */
 export function adaptWebSocket(ws: WebSocketLike, clock: Clock): SessionSocket {
   const native = ws.pause === undefined;
+  if (!native) nameLimits(ws);
   let waiters: { readonly mark: number; readonly resolve: () => void }[] = [];
   const settle = () => {
     const closed = ws.readyState === CLOSED;
@@ -63,6 +64,12 @@ export function adaptWebSocket(ws: WebSocketLike, clock: Clock): SessionSocket {
     },
     listen: (events) => listen(ws, events, settle),
   };
+}
+
+/** `ws` closes with 1008 for too many fragments, before it reports them; in the registry every size is 1009. */
+function nameLimits(ws: WebSocketLike): void {
+  const close = ws.close.bind(ws);
+  ws.close = (code, reason) => (code === 1008 || code === 1009 ? close(1009, "too-big") : close(code, reason));
 }
 
 function listen(ws: WebSocketLike, events: SocketEvents, settle: () => void): void {

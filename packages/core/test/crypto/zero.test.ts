@@ -9,7 +9,7 @@ vi.mock("node:crypto", async (original) => ({
 
 const AGREED = { code: "E_KEY", stage: "claims", detail: "all-zero shared secret" };
 
-describe("an all-zero X25519 output", () => {
+describe("an all-zero X25519 output [kdf:zero]", () => {
   afterEach(() => {
     vi.unstubAllGlobals();
   });
@@ -19,10 +19,11 @@ describe("an all-zero X25519 output", () => {
     expect(await failure(() => key.agree(key.publicJwk))).toMatchObject(AGREED);
   });
 
-  it("is refused on WebCrypto", async () => {
+  it("is refused on WebCrypto, which is asked for bits and never for a key [kdf:derive-bits]", async () => {
     const key = await webBackend.backend.generateKeyAgreement("x25519");
     const { subtle } = globalThis.crypto;
     const importKey = subtle.importKey.bind(subtle);
+    // Were there a deriveKey, some engines would make an HKDF key of the zeros without a word.
     vi.stubGlobal("crypto", { subtle: { importKey, deriveBits: async () => new ArrayBuffer(32) } });
     expect(await failure(() => key.agree(key.publicJwk))).toMatchObject(AGREED);
   });

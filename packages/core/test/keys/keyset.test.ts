@@ -22,7 +22,7 @@ const BAD: [string, unknown, RegExp][] = [
 ];
 
 describe.each(BACKENDS)("$name: createKeySet", ({ backend }) => {
-  it("finds verifiers by thumbprint and ignores kid", async () => {
+  it("finds verifiers by thumbprint and ignores kid [key:kid-ignored]", async () => {
     const keys = await createKeySet(backend, set({ ...EC, kid: "server" }, { ...ED, kid: "server" }), {
       source: "configured",
     });
@@ -37,7 +37,7 @@ describe.each(BACKENDS)("$name: createKeySet", ({ backend }) => {
     for (const name of ["", "__proto__", "constructor", "toString"]) expect(keys.find(name)).toBeUndefined();
   });
 
-  it.each(BAD)("configured: refuses %s with a TypeError", async (_, key, pattern) => {
+  it.each(BAD)("configured: refuses %s with a TypeError [key:config]", async (_, key, pattern) => {
     const error = await failure(() => createKeySet(backend, set(EC, key), { source: "configured" }));
     expect(error).toBeInstanceOf(TypeError);
     expect(String(error)).toMatch(/keys\[1\]/);
@@ -55,7 +55,7 @@ describe.each(BACKENDS)("$name: createKeySet", ({ backend }) => {
     expect(dropped).toEqual([expect.stringMatching(pattern)]);
   });
 
-  it("has a key once", async () => {
+  it("has a key once [key:config-duplicate]", async () => {
     const twice = set(EC, { ...EC, kid: "other" });
     expect(await failure(() => createKeySet(backend, twice, { source: "configured" }))).toBeInstanceOf(TypeError);
     const dropped: string[] = [];

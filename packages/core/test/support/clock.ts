@@ -18,6 +18,15 @@ export class VirtualClock implements Clock {
     return this.#timers.length;
   }
 
+  /** The same time on a clock that is set wrongly. */
+  behind(seconds: number): Clock {
+    return {
+      unix: () => this.unix() - seconds * 1000,
+      elapsed: () => this.elapsed(),
+      schedule: (fn, ms) => this.schedule(fn, ms),
+    };
+  }
+
   schedule(fn: () => void, ms: number): () => void {
     const timer = { at: this.#now + ms, fn };
     this.#timers.push(timer);

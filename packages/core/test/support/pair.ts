@@ -40,10 +40,12 @@ export interface PairOptions {
   readonly server?: Partial<ServerHandshakeOptions>;
   readonly clientHooks?: Partial<SessionHooks>;
   readonly serverHooks?: Partial<SessionHooks>;
+  /** Seconds that the client's clock is behind the server's. */
+  readonly behind?: number;
   /** False returns at once, for handshakes that hang. */
   readonly waitFor?: false;
   /** Called before the first byte, to set the tap. */
-  readonly onLink?: (link: Link) => void;
+  readonly onLink?: (link: Link, secrets: Secrets) => void;
 }
 
 export interface Side {
@@ -54,14 +56,8 @@ export interface Side {
   info: CloseInfo | undefined;
 }
 
-export interface Pair {
-  readonly link: Link;
-  readonly clock: VirtualClock;
-  readonly client: Side;
-  readonly server: Side;
-  readonly wire: "text" | "binary";
-  readonly level: Level;
-  readonly codec: Codec;
+/** What an attacker never has: with it a tap seals again what it changed. */
+export interface Secrets {
   /** What the client derived, which is what both derived. */
   readonly keys: DerivedKeys;
   /** The proof key, unless it is a bearer session, and the key that signs SH, with their thumbprints. */
@@ -69,6 +65,16 @@ export interface Pair {
   readonly clientId: string | undefined;
   readonly serverKey: PrivateJwk;
   readonly serverKeyId: string;
+}
+
+export interface Pair extends Secrets {
+  readonly link: Link;
+  readonly clock: VirtualClock;
+  readonly client: Side;
+  readonly server: Side;
+  readonly wire: "text" | "binary";
+  readonly level: Level;
+  readonly codec: Codec;
 }
 
 export async function proofKey(backend: CryptoBackend, jwk: PrivateJwk): Promise<ProofKey> {
@@ -91,12 +97,19 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const clock = new VirtualClock();
   const link = new Link(protocol);
-  options.onLink?.(link);
   const keys: DerivedKeys = new Map();
   const identity = await generateKey(serverAlg);
   const clientJwk = proof === "none" ? undefined : (await generateKey(proof)).privateJwk;
   const client = clientJwk && (await proofKey(backend, clientJwk));
   const signer = await proofKey(serverBackend, identity.privateJwk);
+  const secrets: Secrets = {
+    keys,
+    clientKey: clientJwk,
+    clientId: client?.id.thumbprint,
+    serverKey: identity.privateJwk,
+    serverKeyId: signer.id.thumbprint,
+  };
+  options.onLink?.(link, secrets);
   const offer = { suites: [suite], levels: [level], codecs: [codec], signatures: ["ES256", "Ed25519"] as const };
   const clientSide: Partial<Side> = {};
   const serverSide: Partial<Side> = {};
@@ -141,7 +154,7 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
   const open = (side: Partial<Side>, role: "client" | "server"): Side => {
     const connection: Connection = new Connection({
       socket: link[role],
-      clock,
+      clock: role === "client" ? clock.behind(options.behind ?? 0) : clock,
       limits,
       handshake:
         role === "client"
@@ -163,16 +176,12 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
     return Object.assign(side, { connection }) as Side;
   };
   const pair: Pair = {
+    ...secrets,
     link,
     clock,
     wire: protocol === "sealwire.v1.cbor" ? "binary" : "text",
     level,
     codec,
-    keys,
-    clientKey: clientJwk,
-    clientId: client?.id.thumbprint,
-    serverKey: identity.privateJwk,
-    serverKeyId: signer.id.thumbprint,
     server: open(serverSide, "server"),
     client: open(clientSide, "client"),
   };

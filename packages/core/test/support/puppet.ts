@@ -1,8 +1,10 @@
-import { CompactEncrypt, CompactSign, importJWK } from "jose";
+import { decode } from "cbor-x";
+import { CompactEncrypt, CompactSign, compactDecrypt, importJWK } from "jose";
 import type { PrivateJwk } from "../../src/crypto/backend.ts";
 import type { Payload } from "../../src/envelope/sealer.ts";
 import { cbor } from "./cbor.ts";
-import { type Pair, SERVER_ID } from "./pair.ts";
+import { type Pair, SERVER_ID, type Side } from "./pair.ts";
+import { b64u, unb64u } from "./raw.ts";
 
 export type Claims = Record<string, unknown>;
 /** Claims as an object, or encoded already. */
@@ -16,9 +18,6 @@ export interface Forgery {
   readonly signer?: PrivateJwk;
 }
 
-const b64u = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
-export const unb64u = (text: string): Buffer => Buffer.from(text, "base64url");
-
 /**
  * One end of a session in the hands of an attacker who has its keys. What it seals is made by stock jose, with the
  * headers of specs/envelope.md written out here: it shares no code with what it is tested against.
@@ -28,9 +27,38 @@ export class Puppet {
   readonly as: "client" | "server";
   seq = 0;
 
+  /** What the other end sent to this one since it was seized. */
+  readonly received: Payload[] = [];
+
   constructor(pair: Pair, as: "client" | "server" = "client") {
     this.pair = pair;
     this.as = as;
+  }
+
+  /** Takes the place of one end: the real one neither hears nor says anything any more. */
+  static seize(pair: Pair, as: "client" | "server" = "client"): Puppet {
+    const puppet = new Puppet(pair, as);
+    const own = as === "client" ? "c2s" : "s2c";
+    pair.link.tap = (direction, payload) => {
+      if (direction !== own) puppet.received.push(payload);
+      return [];
+    };
+    return puppet;
+  }
+
+  /** The end that this one talks to. */
+  get target(): Side {
+    return this.pair[this.as === "client" ? "server" : "client"];
+  }
+
+  /** The control messages among what was received, opened. */
+  async controls(): Promise<Claims[]> {
+    const other = new Puppet(this.pair, this.as === "client" ? "server" : "client");
+    const texts = this.received.map((payload) => other.toText(payload));
+    const wanted = JSON.stringify(other.controlHeader);
+    const found = texts.filter((text) => unb64u(text.split(".")[0] as string).toString() === wanted);
+    const opened = await Promise.all(found.map((text) => compactDecrypt(text, other.key("key"))));
+    return opened.map(({ plaintext }) => JSON.parse(Buffer.from(plaintext).toString()));
   }
 
   key(name: "key" | "iv" | "mac" | "kid"): Uint8Array {
@@ -59,16 +87,14 @@ export class Puppet {
   /** The header of application messages, member by member as the specification prints it. */
   get header(): object {
     const kid = this.kid;
-    switch (this.pair.level) {
-      case "mac":
-        return { alg: "HS256", ...this.#cty, kid, typ: "sealwire+jwt" };
-      case "aead":
-        return { alg: "dir", enc: "A256GCM", ...this.#cty, kid, typ: "sealwire+jwt" };
-      case "sig":
-        return this.signedHeader;
-      case "nest":
-        return { alg: "dir", enc: "A256GCM", cty: "JWT", kid, typ: "sealwire+jwt" };
-    }
+    const aead = { alg: "dir", enc: "A256GCM" };
+    const typ = "sealwire+jwt";
+    return {
+      mac: { alg: "HS256", ...this.#cty, kid, typ },
+      aead: { ...aead, ...this.#cty, kid, typ },
+      sig: this.pair.clientKey === undefined ? {} : this.signedHeader,
+      nest: { ...aead, cty: "JWT", kid, typ },
+    }[this.pair.level];
   }
 
   get controlHeader(): object {
@@ -162,6 +188,20 @@ export class Puppet {
     const [, ...rest] = compact.split(".").map(unb64u);
     if (rest.length === 2) return cbor([4, h, ...rest]);
     return cbor([3, h, seq, Buffer.concat([rest[2] as Buffer, rest[3] as Buffer])]);
+  }
+
+  /** The inverse: the compact object that a payload of this end is on either wire. */
+  toText(payload: Payload): string {
+    if (typeof payload === "string") return payload;
+    const [form, ...rest] = decode(payload) as [number, ...unknown[]];
+    const bytes = rest.filter((part): part is Uint8Array => part instanceof Uint8Array);
+    if (form === 0) return Buffer.from(bytes[0] as Uint8Array).toString();
+    if (form < 3) return bytes.map(b64u).join(".");
+    const header = Buffer.from(JSON.stringify((rest[0] as number) % 2 === 1 ? this.controlHeader : this.header));
+    if (form === 4) return [header, ...bytes].map(b64u).join(".");
+    const sealed = bytes[0] as Uint8Array;
+    const iv = this.nonce(Number(rest[1]));
+    return [header, new Uint8Array(0), iv, sealed.subarray(0, -16), sealed.subarray(-16)].map(b64u).join(".");
   }
 
   deliver(...payloads: Payload[]): void {

@@ -84,6 +84,8 @@ export interface HandshakeOptions extends RawOptions {
   readonly tokenSentAtUpgrade?: boolean;
   readonly proof?: ProofKey;
   readonly limits?: Partial<Limits>;
+  /** Called when CA has been sent and SR has not come yet. */
+  readonly afterAuth?: (ws: WebSocket) => void;
 }
 
 export async function clientMachine(options: HandshakeOptions = {}): Promise<ClientHandshake> {
@@ -136,7 +138,14 @@ export async function rawSession(world: Pick<World, "url">, options: HandshakeOp
       socket: adaptWebSocket(socket.ws as unknown as WebSocketLike, clock),
       clock,
       limits,
-      handshake: { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) },
+      handshake: {
+        start: () => machine.start(),
+        receive: async (frame, time) => {
+          const step = await machine.receive(frame, time);
+          if (step.send !== undefined) setImmediate(() => options.afterAuth?.(socket.ws));
+          return step;
+        },
+      },
       rateLimited: false,
       onEstablished: (established) => {
         const session = new LiveSession(established, connection, limits, { heartbeat: false, rateLimited: false });
@@ -156,6 +165,8 @@ export interface TcpAnswer {
   /** The status line and headers, as soon as they are complete; "" if the connection ended before. */
   readonly head: Promise<string>;
   readonly closed: Promise<void>;
+  /** Everything received so far, one character a byte. */
+  text(): string;
 }
 
 /** Bytes on a TCP connection, for requests that no client library would write. `allowHalfOpen`: it never closes by itself. */
@@ -179,7 +190,7 @@ export function rawTcp(port: number, ...chunks: readonly (string | Uint8Array)[]
     void closed.then(() => resolve(text.split("\r\n\r\n")[0] ?? ""));
   });
   for (const chunk of chunks) socket.write(chunk);
-  return { socket, head, closed };
+  return { socket, head, closed, text: () => text };
 }
 
 /** An upgrade request as text; a header set to undefined is left out, one with an array is repeated. */

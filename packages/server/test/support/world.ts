@@ -90,11 +90,14 @@ export async function until(ready: () => boolean): Promise<void> {
 }
 
 /** The error that `work` rejects with. */
-export async function failure(work: Promise<unknown>): Promise<Error & Partial<SealwireError>> {
+export async function failure(work: Promise<unknown>): Promise<Failure> {
   return await work.then(
     () => Promise.reject(new Error("did not fail")),
-    (error: unknown) => error as Error,
+    (error: unknown) => error as Failure,
   );
 }
+
+/** Whatever was thrown; a SealwireError has the rest. */
+export type Failure = Error & { readonly [K in "code" | "detail" | "closeCode" | "remote" | "stage"]?: unknown };
 
 export const limits = (l: Partial<Limits>): Pick<ServerOptions, "limits"> => ({ limits: l });

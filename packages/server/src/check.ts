@@ -1,0 +1,42 @@
+import type { Limits } from "@sealwire/core";
+import { CODECS, isIdentifier, LEVELS, limitsOf, namesOf, SUBPROTOCOLS, SUITES } from "@sealwire/core/internal";
+import type { ServerOptions } from "./options.ts";
+
+type Checked = Required<
+  Pick<ServerOptions, "protocols" | "levels" | "codecs" | "suites" | "origins" | "trustProxy">
+> & {
+  readonly limits: Limits;
+};
+
+/** Fills in the defaults. @throws TypeError for what cannot work, so that no connection has to find it out */
+export function checkOptions(o: ServerOptions): Checked {
+  if (typeof o.authorize !== "function") throw new TypeError("authorize is required: nothing is granted by default");
+  const { identity, origins = "same-origin", trustProxy = 0, proof = "optional" } = o;
+  if (!isIdentifier(identity?.id)) throw new TypeError("identity.id is not 1 to 256 visible ASCII characters");
+  if (!Array.isArray(identity.keys) || identity.keys.length === 0) throw new TypeError("identity.keys holds no key");
+  if (origins !== "same-origin" && !(Array.isArray(origins) && origins.every(isOrigin))) {
+    throw new TypeError('origins is "same-origin" or a list of origins as browsers write them: https://chat.example');
+  }
+  if (!Number.isSafeInteger(trustProxy) || trustProxy < 0) throw new TypeError("trustProxy is a number of proxies");
+  if (proof !== "required" && proof !== "optional") throw new TypeError('proof is "required" or "optional"');
+  if (o.tokenAtUpgrade !== undefined && o.tokenAtUpgrade !== "authorization") {
+    throw new TypeError('tokenAtUpgrade is "authorization" or left out');
+  }
+  return {
+    origins,
+    trustProxy,
+    limits: limitsOf(o.limits),
+    protocols: namesOf("protocols", o.protocols ?? SUBPROTOCOLS, SUBPROTOCOLS),
+    levels: namesOf("levels", o.levels ?? ["aead"], LEVELS),
+    codecs: namesOf("codecs", o.codecs ?? ["cbor", "json"], CODECS),
+    suites: namesOf("suites", o.suites ?? ["x25519", "p256"], SUITES),
+  };
+}
+
+/** Native apps and extensions have schemes of their own, whose origin the URL parser calls null. */
+const isOrigin = (origin: unknown): boolean =>
+  typeof origin === "string" &&
+  origin !== "null" &&
+  (/^https?:/.test(origin)
+    ? URL.canParse(origin) && new URL(origin).origin === origin
+    : /^[a-z][a-z0-9+.-]*:\/\/[^/]+$/.test(origin));
