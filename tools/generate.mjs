@@ -153,7 +153,7 @@ function requirementIndex() {
   const counted = documents.map((name) => JSON.parse(readFileSync(`${root}specs/requirements/${name}`, "utf8")));
   const count = (d, ...levels) => d.requirements.filter((r) => levels.includes(r.level)).length;
   return rows(
-    ["document", "MUST, MUST NOT", "SHOULD, SHOULD NOT", "MAY"],
+    ["document", "requirements", "recommendations", "options"],
     counted.map((d) => [d.document, count(d, "MUST", "MUST NOT"), count(d, "SHOULD", "SHOULD NOT"), count(d, "MAY")]),
   );
 }

@@ -18,15 +18,17 @@ export async function startBot(config: DemoConfig, issuer: DevIssuer): Promise<B
   let serial = 0;
 
   const open = async (): Promise<DemoSession> => {
-    const opened = await openSession(config, {
+    // A message may come before the opened session has a name here.
+    const opening: Promise<DemoSession> = openSession(config, {
       user: "bot",
       tag: `bot-${++serial}`,
       level: "aead",
       wire: "binary",
       token: (options) => issuer.issue("bot", options),
-      onMessage: (message) => void answer(opened, message).catch(ended),
-      onFile: (info) => void receive(opened, info).catch(ended),
+      onMessage: (message) => void opening.then((opened) => answer(opened, message)).catch(ended),
+      onFile: (info) => void opening.then((opened) => receive(opened, info)).catch(ended),
     });
+    const opened = await opening;
     await opened.say("Hello. I am a Node client. Write “@bot …” and I answer; send a file and I check it.");
     return opened;
   };
@@ -35,6 +37,7 @@ export async function startBot(config: DemoConfig, issuer: DevIssuer): Promise<B
     for (let failures = 0; !stopped; ) {
       try {
         session ??= await open();
+        if (stopped) await session.close();
         failures = 0;
         await session.closed;
       } catch (error) {

@@ -75,7 +75,7 @@ export async function createRelay(options: { upstream: string; port?: number }):
         `HTTP/1.1 ${response.statusCode} ${response.statusMessage}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
       );
     });
-    server.once("error", () => {
+    server.on("error", () => {
       if (!socket.destroyed && socket.writable)
         socket.end("HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
     });

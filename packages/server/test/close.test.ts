@@ -57,7 +57,8 @@ describe("server.close", () => {
   });
 
   it("ends connections that are no session yet, and those that have no subprotocol", async () => {
-    const world = await startWorld();
+    // Nobody waits for the peer's close frame as long as that.
+    const world = await startWorld({ limits: { byeSeconds: 60 } });
     const silent = await rawSocket(world);
     const half = await rawSocket(world);
     half.ws.send(await clientHello());

@@ -427,7 +427,7 @@ export class LiveSession implements Session, Receiver {
 
   /** The one who said bye first closes the socket; the other answers and waits for that. */
   #onBye(code: string | undefined): Maybe<void> {
-    if (code !== undefined) this.#connection.endedByPeer(code);
+    if (code !== undefined && code !== "normal") this.#connection.endedByPeer(code);
     if (this.byeSent) {
       this.#onPeerBye();
       return;
@@ -468,7 +468,8 @@ export class LiveSession implements Session, Receiver {
       if (left <= 0) this.#connection.fail(new SealwireError("E_SESSION_EXPIRED"));
       else this.#connection.timer(expire, Math.min(left, LONGEST_TIMER));
     };
-    expire();
+    // Not at once: until the constructor is done the connection does not know this session.
+    this.#connection.timer(expire, 0);
     const listen = () => {
       const left = idleSeconds * 1000 - this.#connection.silence;
       if (left <= 0) this.#connection.fail(new SealwireError("E_IDLE", { stage: "local" }));

@@ -27,7 +27,6 @@ export class Outbox {
   push(prepared: Prepared): Maybe<void> {
     if (this.#broken) return;
     this.#pending += prepared.claims.length;
-    this.#checkLimit();
     if (this.#tail === undefined) {
       const done = this.#seal(prepared);
       if (!(done instanceof Promise)) return;
@@ -39,6 +38,8 @@ export class Outbox {
     void tail.then(() => {
       if (this.#tail === tail) this.#tail = undefined;
     });
+    // Not before this message has its place: the bye of a failure comes after it.
+    this.#checkLimit();
     return tail;
   }
 

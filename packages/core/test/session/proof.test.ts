@@ -118,9 +118,9 @@ describe("the ways that are right", () => {
 
 describe("admission [auth:connection]", () => {
   it.each([
-    ["false", () => false],
-    ["a promise of false", async () => false],
-    ["nothing at all", () => undefined as unknown as boolean],
+    ["false", (): boolean => false],
+    ["a promise of false", async (): Promise<boolean> => false],
+    ["nothing at all", (): boolean => undefined as unknown as boolean],
   ] as const)("%s is E_FORBIDDEN, 3003", async (_, admit) => {
     const pair = await openPair({ server: { admit } });
     await expectClearRefusal(pair, { side: "server", code: "E_FORBIDDEN", stage: "claims", close: 3003 });
@@ -128,7 +128,7 @@ describe("admission [auth:connection]", () => {
   });
 
   it("a policy that throws lets nobody in", async () => {
-    const admit = () => {
+    const admit = (): never => {
       throw new Error("no database");
     };
     const pair = await openPair({ server: { admit } });
@@ -138,7 +138,7 @@ describe("admission [auth:connection]", () => {
 
   it("sees the token's principal, after every other check", async () => {
     const admitted: unknown[] = [];
-    const admit = (t: VerifiedToken) => admitted.push(t.subject) > 0;
+    const admit = (t: VerifiedToken): boolean => admitted.push(t.subject) > 0;
     expect((await openPair({ server: { admit } })).server.session).toBeDefined();
     await tampered({ ca: (ca) => Object.assign(ca, { signature: flipBit }) }, { server: { admit } });
     expect(admitted).toEqual(["alice"]);

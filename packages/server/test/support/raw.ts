@@ -17,8 +17,8 @@ import { WebSocket } from "ws";
 import { token as goodToken, SERVER_ID, serverJwks } from "./keys.ts";
 import type { World } from "./world.ts";
 
-export const CBOR = "sealwire.v1.cbor";
-export const TEXT = "sealwire.v1.text";
+export const CBOR = "sealwire.v1.cbor" as const;
+export const TEXT = "sealwire.v1.text" as const;
 
 type Payload = string | Uint8Array;
 
@@ -86,6 +86,8 @@ export interface HandshakeOptions extends RawOptions {
   readonly limits?: Partial<Limits>;
   /** Called when CA has been sent and SR has not come yet. */
   readonly afterAuth?: (ws: WebSocket) => void;
+  /** What is sent in place of the nth message. */
+  readonly tamper?: (payload: Payload, n: number) => Payload;
 }
 
 export async function clientMachine(options: HandshakeOptions = {}): Promise<ClientHandshake> {
@@ -134,8 +136,13 @@ export async function rawSession(world: Pick<World, "url">, options: HandshakeOp
     const info = new Promise<CloseInfo>((done) => {
       onInfo = done;
     });
+    const adapted = adaptWebSocket(socket.ws as unknown as WebSocketLike, clock);
+    const { tamper = (p) => p } = options;
+    const send = adapted.send.bind(adapted);
+    let count = 0;
+    adapted.send = (payload) => send(tamper(payload, count++));
     const connection = new Connection({
-      socket: adaptWebSocket(socket.ws as unknown as WebSocketLike, clock),
+      socket: adapted,
       clock,
       limits,
       handshake: {

@@ -1,0 +1,42 @@
+import type { AeadKey, CryptoBackend, KeyAgreement, SharedSecret } from "../../src/crypto/backend.ts";
+import { chain, type Maybe } from "../../src/maybe.ts";
+
+type Seal = AeadKey["seal"];
+
+/** A backend in which `around` stands between everybody and the cipher. */
+export function aroundSeal(inner: CryptoBackend, around: (seal: Seal) => Seal): CryptoBackend {
+  const key = (aead: AeadKey): AeadKey => ({
+    seal: around((iv, aad, plaintext) => aead.seal(iv, aad, plaintext)),
+    open: (iv, aad, data) => aead.open(iv, aad, data),
+  });
+  const secret = (z: SharedSecret): SharedSecret => ({
+    bytes: (salt, info, length) => z.bytes(salt, info, length),
+    aead: (salt, info) => chain(z.aead(salt, info), key),
+    mac: (salt, info) => z.mac(salt, info),
+  });
+  return {
+    ...inner,
+    generateKeyAgreement: (suite): Maybe<KeyAgreement> =>
+      chain(inner.generateKeyAgreement(suite), (own) => ({
+        suite: own.suite,
+        publicJwk: own.publicJwk,
+        agree: (peer) => chain(own.agree(peer), secret),
+      })),
+  };
+}
+
+/** Signatures fail as soon as `broken` says so. */
+export function breakingSignatures(inner: CryptoBackend, broken: () => boolean): CryptoBackend {
+  return {
+    ...inner,
+    importSigner: (jwk) =>
+      chain(inner.importSigner(jwk), (signer) => ({
+        alg: signer.alg,
+        publicJwk: signer.publicJwk,
+        sign: (data) => {
+          if (broken()) throw new Error("the signer is gone");
+          return signer.sign(data);
+        },
+      })),
+  };
+}
