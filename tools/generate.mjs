@@ -166,7 +166,7 @@ if (existsSync(`${root}packages/core/dist/internal.js`)) {
   for (const name of ["example-message", "example-text", "example-binary"])
     table("specs/envelope.md", name, texts[name]);
   table("specs/session.md", "example-handshake", texts["example-handshake"]);
-  table("README.md", "overhead", await overheadTable());
+  table("README.md", "overhead", overheadTable());
 } else if (check) {
   console.error("packages/core is not built: the examples in documents were not checked");
   stale++;

@@ -4,7 +4,7 @@
  */
 export const unsafeAllowInsecure: unique symbol = Symbol("sealwire.unsafeAllowInsecure");
 
-const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 export const isLoopback = (url: URL): boolean => LOOPBACK.test(url.hostname);
 

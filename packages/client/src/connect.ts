@@ -6,13 +6,13 @@ import {
   Connection,
   type CryptoBackend,
   backend as defaultBackend,
+  hintedError,
   isIdentifier,
   LEVELS,
   LiveSession,
   limitsOf,
   namesOf,
   type ProofKey,
-  remoteError,
   SUBPROTOCOLS,
   SUITES,
   thumbprint,
@@ -110,7 +110,7 @@ function run(
       },
       onClosed: (info) => {
         signal.removeEventListener("abort", abort);
-        reject(signal.aborted ? signal.reason : (info.error ?? remoteError(info.code, "before the session was ready")));
+        reject(signal.aborted ? signal.reason : (info.error ?? hintedError(info.code, "before the session was ready")));
       },
     });
     const abort = () =>

@@ -1,5 +1,5 @@
 import { type Limits, SealwireError } from "@sealwire/core";
-import { remoteError, type WebSocketLike } from "@sealwire/core/internal";
+import { hintedError, type WebSocketLike } from "@sealwire/core/internal";
 import IsomorphicWebSocket from "isomorphic-ws";
 
 export interface SocketOptions {
@@ -62,7 +62,7 @@ function opened(ws: WebSocketLike, signal: AbortSignal): Promise<void> {
       reason ??= event.message;
     });
     ws.addEventListener("close", ({ code }: { code: number }) => {
-      done(() => reject(code === 1006 ? unreachable(reason) : remoteError(code, "before the handshake")));
+      done(() => reject(code === 1006 ? unreachable(reason) : hintedError(code, "before the handshake")));
     });
   });
 }

@@ -72,13 +72,10 @@ describe("options that cannot work are TypeErrors", () => {
 });
 
 describe("loopback needs no flag", () => {
-  it.each(["localhost", "127.0.0.1", "a.localhost", "127.1", "[::1]", "LOCALHOST", "2130706433"])(
-    "ws://%s",
-    async (host) => {
-      // Port 1: nobody is there, but the address was admitted.
-      expect(await failure(connect(`ws://${host}:1/`, options()))).toMatchObject({ code: "E_CLOSED" });
-    },
-  );
+  it.each(["localhost", "127.0.0.1", "127.1", "[::1]", "LOCALHOST", "2130706433"])("ws://%s", async (host) => {
+    // Port 1: nobody is there, but the address was admitted.
+    expect(await failure(connect(`ws://${host}:1/`, options()))).toMatchObject({ code: "E_CLOSED" });
+  });
 
   it("another host with the symbol", async () => {
     const error = await failure(connect("ws://0.0.0.0:1/", options({ [unsafeAllowInsecure]: true })));

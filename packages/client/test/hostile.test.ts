@@ -149,7 +149,7 @@ describe("a stranger's answer to CH", () => {
   it.each([
     ["unauthorized", "E_AUTH_REQUIRED"],
     ["busy", "E_BUSY"],
-    ["revoked", "E_REVOKED"],
+    ["revoked", "E_CLOSED"],
     ["something else", "E_CLOSED"],
     ["__proto__", "E_CLOSED"],
   ])("[close:hint] sealwire-err %s is the server's word, and marked as that", async (name, code) => {
@@ -163,7 +163,7 @@ describe("a stranger's answer to CH", () => {
   it.each([
     [1013, "E_BUSY"],
     [3000, "E_AUTH_REQUIRED"],
-    [4403, "E_REVOKED"],
+    [4403, "E_CLOSED"],
     [4499, "E_CLOSED"],
   ])("[close:hint] close code %i before SR is the server's word: %s", async (close, code) => {
     const { url } = await plain(

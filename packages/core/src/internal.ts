@@ -6,7 +6,7 @@ export { isIdentifier, isTopic } from "./envelope/claims.ts";
 export type { SignerId } from "./envelope/headers.ts";
 export { createKeySet, type Jwks as JWKS, KeySet } from "./keys/keyset.ts";
 export { thumbprint } from "./keys/thumbprint.ts";
-export { all, chain, type Maybe } from "./maybe.ts";
+export { all, attempt, chain, type Maybe } from "./maybe.ts";
 export {
   CODECS,
   DEFAULT_LIMITS,
@@ -25,9 +25,10 @@ export {
 export { FULL_OFFER, type Offer, select } from "./session/client-hello.ts";
 export { Connection, type Handshake } from "./session/connection.ts";
 export type { Established } from "./session/established.ts";
-export { type AuthorizeRequest, LiveSession, type SessionHooks, type TraceRecord } from "./session/live.ts";
+export type { AuthorizeRequest, SessionHooks, TraceRecord } from "./session/hooks.ts";
+export { LiveSession } from "./session/live.ts";
 export { limitsOf, namesOf } from "./session/options.ts";
-export { remoteError } from "./session/payload.ts";
+export { hintedError } from "./session/payload.ts";
 export { ServerHandshake, type ServerHandshakeOptions, type VerifiedToken } from "./session/server-handshake.ts";
 export type { Clock, SessionSocket } from "./session/socket.ts";
 export { adaptWebSocket, type WebSocketLike } from "./session/websocket.ts";

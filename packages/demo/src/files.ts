@@ -24,6 +24,8 @@ const KEPT_BYTES = 256 * 1024 * 1024;
 export class FileStore {
   readonly #uploads = new Map<number, Upload>();
   readonly #files = new Map<number, FileInfo>();
+  /** Uploads that are being created, so that many at once cannot all pass the bound. */
+  readonly #opening = new WeakMap<object, number>();
   readonly #gone = new WeakSet<object>();
   readonly #directory: string;
 
@@ -41,11 +43,19 @@ export class FileStore {
         `A file has between 1 byte and ${FILE_BYTES_MAX / 1024 / 1024} MB; this one says ${offer.size}.`,
       );
     }
-    const running = [...this.#uploads.values()].filter((u) => u.owner === owner).length;
+    const { name, type } = offer;
+    if (typeof name !== "string" || typeof type !== "string" || name.length > 200 || type.length > 100) {
+      throw new RangeError("A file has a name of at most 200 characters and a type of at most 100.");
+    }
+    const running =
+      [...this.#uploads.values()].filter((u) => u.owner === owner).length + (this.#opening.get(owner) ?? 0);
     if (running >= UPLOADS_PER_OWNER)
       throw new RangeError(`At most ${UPLOADS_PER_OWNER} uploads of one session at a time.`);
     const id = randomInt(1, 2 ** 32);
-    const handle = await open(this.#path(id), "wx", 0o600);
+    this.#opening.set(owner, (this.#opening.get(owner) ?? 0) + 1);
+    const handle = await open(this.#path(id), "wx", 0o600).finally(() => {
+      this.#opening.set(owner, (this.#opening.get(owner) ?? 1) - 1);
+    });
     if (this.#gone.has(owner)) {
       // The session ended while the file was being created: nobody would ever discard it.
       await handle.close();

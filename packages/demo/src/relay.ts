@@ -28,6 +28,8 @@ export interface Relay {
   close(): Promise<void>;
 }
 
+/** A subprotocol name as `ws` admits it (RFC 9110 section 5.6.2). */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const REMEMBERED = 32;
 const MAX_PAYLOAD = 16 * 1024 * 1024;
 
@@ -59,12 +61,17 @@ export async function createRelay(options: { upstream: string; port?: number }):
 
   http.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
-    const url = new URL(req.url ?? "/", "http://relay");
-    const tag = url.searchParams.get("tag") ?? "";
+    // Any page can reach this port: the address of the upstream is this relay's own, and a strange offer ends here.
+    const offered = protocols(req);
+    const [path, query] = (req.url ?? "").split("?", 2);
+    if (path !== "/ws" || new Set(offered).size < offered.length || offered.some((name) => !TOKEN.test(name))) {
+      socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+      return;
+    }
+    const tag = new URLSearchParams(query).get("tag") ?? "";
     const plan = plans.get(tag);
     plans.delete(tag);
-    const offered = protocols(req);
-    const server = new WebSocket(new URL(url.pathname, options.upstream), plan?.offer?.(offered) ?? offered, {
+    const server = new WebSocket(new URL("/ws", options.upstream), plan?.offer?.(offered) ?? offered, {
       perMessageDeflate: false,
       maxPayload: MAX_PAYLOAD,
       headers: forwarded(req),

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
+import { connect as dial } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { listen } from "../src/listen.ts";
@@ -13,6 +15,7 @@ let relay: Relay;
 let request: IncomingMessage | undefined;
 
 beforeEach(async () => {
+  request = undefined;
   http = createServer();
   upstream = new WebSocketServer({
     server: http,
@@ -67,6 +70,23 @@ test("passes subprotocol, origin and the client's address, and negotiates no com
 
 test("passes the server's refusal of an upgrade", async () => {
   await expect(client("a", { origin: "http://evil.example" })).rejects.toThrow("401");
+});
+
+test.each([
+  ["another path", "GET //relay//127.0.0.1:1/secret HTTP/1.1"],
+  ["no path", "GET // HTTP/1.1"],
+  ["a subprotocol twice", "GET /ws HTTP/1.1\r\nSec-WebSocket-Protocol: a, a"],
+  ["no subprotocol name", "GET /ws HTTP/1.1\r\nSec-WebSocket-Protocol: a b, (c)"],
+])("answers 404 to %s, connects nowhere and goes on", async (_, start) => {
+  const socket = dial(relay.port, "127.0.0.1");
+  socket.write(
+    `${start}\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
+  );
+  const [answer] = await once(socket, "data");
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 404 /);
+  socket.destroy();
+  expect(request).toBeUndefined();
+  expect((await client("a")).readyState).toBe(WebSocket.OPEN);
 });
 
 test("pumps text and binary in order and remembers a bounded part of it", async () => {

@@ -6,6 +6,7 @@ import {
   adaptWebSocket,
   all,
   assertPrivateJwk,
+  attempt,
   Connection,
   type CryptoBackend,
   chain,
@@ -105,6 +106,8 @@ class Server {
   }
 
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // It ended while the application routed it: its close event is gone, and a place given to it would never be freed.
+    if (socket.destroyed) return;
     const { origins, trustProxy } = this.#c;
     if (!originAllowed(req, origins)) {
       refuseUpgrade(socket, 403, "origin not allowed: see the server's option origins");
@@ -140,7 +143,7 @@ class Server {
     const refuse = (cause: unknown) => {
       refuseUpgrade(socket, 503, "not ready");
       const error = new SealwireError("E_INTERNAL", { detail: "identity.keys cannot be imported", cause });
-      this.#o.onError?.(error, { remoteAddress: address });
+      this.#report(error, { remoteAddress: address });
     };
     // The 101 waits for it, so that nothing can arrive while nobody listens.
     if (this.#signers instanceof Promise) this.#signers.then(upgrade, refuse);
@@ -155,7 +158,7 @@ class Server {
     ready: () => void,
     signers: readonly ProofKey[],
   ): void {
-    const { identity, proof, admit, onError } = this.#o;
+    const { identity, proof, admit } = this.#o;
     const { levels, codecs, suites, protocols, limits } = this.#c;
     const handshake = new ServerHandshake<CheckedToken>({
       backend: this.#backend,
@@ -168,7 +171,7 @@ class Server {
       limits,
       upgradeToken,
       verifyToken: this.#verifyToken,
-      admit: (token) => admit?.(token.principal) ?? true,
+      admit: (token) => (admit === undefined ? true : admit(token.principal)),
     });
     let session: LiveServerSession | undefined;
     let closed = () => {};
@@ -197,7 +200,7 @@ class Server {
         stopCounting();
         this.#connections.delete(connection);
         if (session !== undefined) this.sessions.delete(session);
-        if (info.error !== undefined) onError?.(info.error, context(session, address));
+        if (info.error !== undefined) this.#report(info.error, context(session, address));
         closed();
       },
     });
@@ -226,7 +229,7 @@ class Server {
     address: string,
     session: () => LiveServerSession | undefined,
   ) {
-    const { authorize, onError } = this.#o;
+    const { authorize } = this.#o;
     return {
       authorize: (
         request: Parameters<NonNullable<ConstructorParameters<typeof LiveServerSession>[3]["authorize"]>>[0],
@@ -235,7 +238,7 @@ class Server {
         const fn = this.#handlers.get(topic);
         return fn && ((data: unknown, rest: object) => fn(data, { ...rest, session: session() }));
       },
-      onError: (error: SealwireError) => onError?.(error, context(session(), address)),
+      onError: (error: SealwireError) => this.#report(error, context(session(), address)),
       peerToken: token,
       heartbeat: true,
       rateLimited: true,
@@ -252,6 +255,14 @@ class Server {
     if (this.#handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
     this.#handlers.set(topic, fn);
     return () => this.#handlers.get(topic) === fn && this.#handlers.delete(topic);
+  }
+
+  /** A stranger can cause an error, so a logger that fails must not end the process. */
+  #report(error: SealwireError, where: { readonly sessionId?: string; readonly remoteAddress: string }): void {
+    attempt(
+      () => this.#o.onError?.(error, where) as unknown,
+      () => {},
+    );
   }
 
   async close({ timeout = 5000 }: { timeout?: number } = {}): Promise<void> {

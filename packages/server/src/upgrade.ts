@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { isIPv6 } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Limits, Subprotocol } from "@sealwire/core";
@@ -71,8 +72,9 @@ export class Admission {
   }
 
   /** Undefined where there is no room; otherwise what to call when the session is ready and when the connection ends. */
-  enter(address: string): { ready: () => void; leave: () => void } | undefined {
+  enter(from: string): { ready: () => void; leave: () => void } | undefined {
     const { connectionsPerAddress, unauthenticatedPerAddress, unauthenticatedTotal } = this.#limits;
+    const address = networkOf(from);
     const counts = this.#open.get(address) ?? { all: 0, pending: 0 };
     if (counts.all >= connectionsPerAddress || counts.pending >= unauthenticatedPerAddress) return undefined;
     if (this.#pending >= unauthenticatedTotal) return undefined;
@@ -94,4 +96,23 @@ export class Admission {
     };
     return { ready, leave };
   }
+}
+
+/** What counts as one address: of IPv6 the /64 that one subscriber has; without the port that some proxies append. */
+export function networkOf(address: string): string {
+  const host = address
+    .replace(/^\[(.*)\](?::\d+)?$/, "$1")
+    .replace(/^([\d.]+):\d+$/, "$1")
+    .replace(/^::ffff:(?=\d+\.)/i, "");
+  if (!isIPv6(host)) return host;
+  const [left, right] = host.split("::").map((half) => half.split(":").filter((group) => group !== "")) as [
+    string[],
+    string[]?,
+  ];
+  const groups =
+    right === undefined ? left : [...left, ...Array(Math.max(0, 8 - left.length - right.length)).fill("0"), ...right];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(":")}::/64`;
 }

@@ -50,6 +50,9 @@ export interface VerifiedEvidence {
   readonly items: readonly { readonly topic: string; readonly data: Data }[];
 }
 
+/** Base64url segments and nothing else: libraries accept white space around them. */
+const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+
 const refuse = (code: "E_KEY" | "E_TOKEN" | "E_POP" | "E_ALG" | "E_CRYPTO", detail: string, cause?: unknown): never => {
   throw new SealwireError(code, { fatal: false, detail, cause });
 };
@@ -58,7 +61,8 @@ const refuse = (code: "E_KEY" | "E_TOKEN" | "E_POP" | "E_ALG" | "E_CRYPTO", deta
  * Verifies that a message was signed by the key in the bundle and that this key is the server's, or was bound by an
  * issuer to the subject that it returns.
  *
- * Not checked: expiry (evidence is looked at later), replay, whether the message arrived, and whether `iat` is true.
+ * Not checked: expiry (evidence is looked at later), replay, whether the message arrived, whether `iat` is true, and
+ * whether the issuer saw a proof of the key before it bound it: one that binds any key on request proves nothing.
  *
  * @throws SealwireError E_MALFORMED, E_B64, E_HEADER, E_TYP, E_KEY, E_ALG, E_CTY, E_CRYPTO, E_CLAIMS, E_TOKEN, E_POP
  * @see specs/envelope.md, evidence
@@ -107,7 +111,10 @@ async function clientOf(
   { issuers }: EvidenceOptions,
 ): Promise<VerifiedEvidence["signer"]> {
   if (token === undefined) return refuse("E_TOKEN", "the message of a client comes without its token");
+  if (!COMPACT.test(token)) return refuse("E_TOKEN", "the token is not a compact JWT");
   for (const { issuer, keys, typ = "at+jwt", algorithms = ["ES256", "Ed25519"] } of issuers ?? []) {
+    if (algorithms.some((alg) => alg === "none" || alg.startsWith("HS")))
+      throw new TypeError("issuers.algorithms: only signatures");
     const payload = await jwtVerify(token, createLocalJWKSet(keys as unknown as JSONWebKeySet), {
       issuer,
       typ,
@@ -121,9 +128,12 @@ async function clientOf(
       () => undefined,
     );
     if (payload === undefined) continue;
-    const jkt = (payload.cnf as { jkt?: unknown } | undefined)?.jkt;
-    if (jkt !== print) return refuse("E_POP", "the token is bound to another key");
-    return { kind: "client", id: payload.sub as string, issuer };
+    const { sub, cnf } = payload;
+    if (typeof sub !== "string") return refuse("E_TOKEN", "sub is not a string");
+    const bound = cnf as Record<string, unknown> | undefined;
+    if (bound?.jkt !== print || Object.keys(bound).length !== 1)
+      return refuse("E_POP", "the token is bound to another key");
+    return { kind: "client", id: sub, issuer };
   }
   return refuse("E_TOKEN", "no configured issuer signed the token");
 }

@@ -27,12 +27,12 @@ function header(members: Members): Header {
 const cborCty = (codec: Codec): { cty?: "sealwire+cbor" } => (codec === "cbor" ? { cty: "sealwire+cbor" } : {});
 
 /** Header of control messages: A256GCM at every level, so that tokens and close reasons are never readable on the way. */
-export function controlHeader(kid: string): Header {
+function controlHeader(kid: string): Header {
   return header({ alg: "dir", enc: "A256GCM", kid, typ: "sealwire-ctl+jwt" });
 }
 
 /** Header of application messages at one level; at `sig` the key is the signer's, elsewhere the derived key id. */
-export function applicationHeader(level: Level, codec: Codec, kid: string, signer?: SignerId): Header {
+function applicationHeader(level: Level, codec: Codec, kid: string, signer?: SignerId): Header {
   switch (level) {
     case "mac":
       return header({ alg: "HS256", ...cborCty(codec), kid, typ: "sealwire+jwt" });
@@ -45,13 +45,29 @@ export function applicationHeader(level: Level, codec: Codec, kid: string, signe
   }
 }
 
+/** The constant headers of one direction in one epoch: what its sealer writes and its opener admits. */
+export interface SessionHeaders {
+  readonly application: Header;
+  readonly control: Header;
+  /** The signed message inside `nest`. */
+  readonly inner: Header | undefined;
+}
+
+export function sessionHeaders(level: Level, codec: Codec, kid: string, signer?: SignerId): SessionHeaders {
+  return {
+    application: applicationHeader(level, codec, kid, signer),
+    control: controlHeader(kid),
+    inner: level === "nest" ? signedHeader(codec, signer) : undefined,
+  };
+}
+
 export interface SignerId {
   readonly alg: SignatureAlg;
   readonly thumbprint: string;
 }
 
 /** Header of the signed message: the whole of it at `sig`, the inner one at `nest`. */
-export function signedHeader(codec: Codec, signer: SignerId | undefined): Header {
+function signedHeader(codec: Codec, signer: SignerId | undefined): Header {
   if (signer === undefined) throw new TypeError("levels sig and nest need a signing key on both sides");
   return header({ alg: signer.alg, ...cborCty(codec), kid: signer.thumbprint, typ: "sealwire+jwt" });
 }

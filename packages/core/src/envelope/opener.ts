@@ -4,7 +4,7 @@ import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import { concat, equal } from "../wire/bytes.ts";
 import { compactJws, decodeText, signingInput, type WireFrame } from "../wire/frame.ts";
-import { applicationHeader, controlHeader, type Header, type SignerId, signedHeader } from "./headers.ts";
+import { type Header, type SessionHeaders, type SignerId, sessionHeaders } from "./headers.ts";
 import type { Protection } from "./sealer.ts";
 
 /** An authentic message, its claims not yet read. */
@@ -29,18 +29,14 @@ export class MessageOpener {
   readonly #p: Protection;
   readonly #aead: AeadOpener;
   readonly #verifier: Verifier | undefined;
-  readonly #application: Header;
-  readonly #control: Header;
-  readonly #inner: Header | undefined;
+  readonly #headers: SessionHeaders;
 
   constructor(protection: Protection, peer?: { readonly verifier: Verifier; readonly id: SignerId }) {
     const { level, codec, keys } = protection;
     this.#p = protection;
     this.#verifier = peer?.verifier;
     this.#aead = new AeadOpener(keys.aead, keys.iv);
-    this.#application = applicationHeader(level, codec, keys.kid, peer?.id);
-    this.#control = controlHeader(keys.kid);
-    this.#inner = level === "nest" ? signedHeader(codec, peer?.id) : undefined;
+    this.#headers = sessionHeaders(level, codec, keys.kid, peer?.id);
   }
 
   open(frame: WireFrame, check: SequenceCheck): Maybe<OpenedFrame> {
@@ -49,12 +45,12 @@ export class MessageOpener {
     if (frame.form < 3 && this.#p.wire === "binary") return headerError("a full form in a session");
     switch (frame.form) {
       case 1:
-        if (encrypted || !equal(frame.protected, this.#application.json))
+        if (encrypted || !equal(frame.protected, this.#headers.application.json))
           return headerError("not in the receive table");
         return this.#verify(frame.payload, frame.signature);
       case 2: {
-        const control = equal(frame.protected, this.#control.json);
-        if (!control && !(encrypted && equal(frame.protected, this.#application.json))) {
+        const control = equal(frame.protected, this.#headers.control.json);
+        if (!control && !(encrypted && equal(frame.protected, this.#headers.application.json))) {
           return headerError("not in the receive table");
         }
         const seq = seqOfNonce(this.#p.keys.iv, frame.iv);
@@ -84,16 +80,16 @@ export class MessageOpener {
     check(seq);
     // A shorter tag is easier to forge, and some libraries take one (RFC 7518 section 5.3 asks for 128 bits).
     if (tag !== 16 || sealed.length < 16) throw new SealwireError("E_CRYPTO");
-    const { aad } = control ? this.#control : this.#application;
+    const { aad } = control ? this.#headers.control : this.#headers.application;
     return chain(this.#aead.open(seq, aad, sealed), (claims) =>
-      !control && this.#inner !== undefined
-        ? this.#openInner(this.#inner, seq, claims)
+      !control && this.#headers.inner !== undefined
+        ? this.#openInner(this.#headers.inner, seq, claims)
         : { control, seq, claims, jws: undefined },
     );
   }
 
   #verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {
-    const header = this.#application.json;
+    const header = this.#headers.application.json;
     const signed = this.#p.level === "sig";
     const input = signingInput(header, claims);
     const verdict = signed

@@ -4,7 +4,7 @@ import { chain, type Maybe } from "../maybe.ts";
 import type { Codec, Level } from "../registry.generated.ts";
 import { ascii } from "../wire/bytes.ts";
 import { compactJws, encodeFrame, encodeText, signingInput, type Wire } from "../wire/frame.ts";
-import { applicationHeader, controlHeader, type Header, type SignerId, signedHeader } from "./headers.ts";
+import { type Header, type SessionHeaders, type SignerId, sessionHeaders } from "./headers.ts";
 
 /** What one WebSocket message carries: a string on the text wire, bytes on the binary one. */
 export type Payload = string | Uint8Array;
@@ -43,34 +43,30 @@ export class MessageSealer {
   readonly #p: Protection;
   readonly #aead: AeadSealer;
   readonly #signer: Signer | undefined;
-  readonly #application: Header;
-  readonly #control: Header;
-  readonly #inner: Header | undefined;
+  readonly #headers: SessionHeaders;
 
   constructor(protection: Protection, signer?: { readonly signer: Signer; readonly id: SignerId }) {
     const { level, codec, keys } = protection;
     this.#p = protection;
     this.#signer = signer?.signer;
     this.#aead = new AeadSealer(keys.aead, keys.iv);
-    this.#application = applicationHeader(level, codec, keys.kid, signer?.id);
-    this.#control = controlHeader(keys.kid);
-    this.#inner = level === "nest" ? signedHeader(codec, signer?.id) : undefined;
+    this.#headers = sessionHeaders(level, codec, keys.kid, signer?.id);
   }
 
   control(seq: number, claims: Uint8Array): Maybe<Payload> {
-    return this.#encrypt(this.#control, 1, seq, claims);
+    return this.#encrypt(this.#headers.control, 1, seq, claims);
   }
 
   application(seq: number, claims: Uint8Array): Maybe<Payload> {
     const { level, keys } = this.#p;
     switch (level) {
       case "aead":
-        return this.#encrypt(this.#application, 0, seq, claims);
+        return this.#encrypt(this.#headers.application, 0, seq, claims);
       case "nest": {
-        const inner = (this.#inner as Header).json;
+        const inner = (this.#headers.inner as Header).json;
         return chain(this.#sign(inner, claims), (signature) =>
           this.#encrypt(
-            this.#application,
+            this.#headers.application,
             0,
             seq,
             ascii(compactJws({ form: 1, protected: inner, payload: claims, signature })),
@@ -78,9 +74,13 @@ export class MessageSealer {
         );
       }
       case "mac":
-        return chain(keys.mac.sign(signingInput(this.#application.json, claims)), (tag) => this.#signed(claims, tag));
+        return chain(keys.mac.sign(signingInput(this.#headers.application.json, claims)), (tag) =>
+          this.#signed(claims, tag),
+        );
       case "sig":
-        return chain(this.#sign(this.#application.json, claims), (signature) => this.#signed(claims, signature));
+        return chain(this.#sign(this.#headers.application.json, claims), (signature) =>
+          this.#signed(claims, signature),
+        );
     }
   }
 
@@ -91,7 +91,7 @@ export class MessageSealer {
   #signed(payload: Uint8Array, signature: Uint8Array): Payload {
     return this.#p.wire === "binary"
       ? encodeFrame({ form: 4, h: 2 * this.#p.epoch, payload, signature })
-      : encodeText({ form: 1, protected: this.#application.json, payload, signature });
+      : encodeText({ form: 1, protected: this.#headers.application.json, payload, signature });
   }
 
   #encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {

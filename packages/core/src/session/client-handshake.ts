@@ -170,7 +170,7 @@ export class ClientHandshake {
     }
     const now = Math.floor((time.unix + offset) / 1000);
     if (checkLife(ready, now, limits.skewSeconds, ready.exp - ready.iat) !== undefined) {
-      throw new SealwireError("E_SESSION_EXPIRED", { detail: "SR is not valid now" });
+      throw new SealwireError("E_SESSION_EXPIRED", { stage: "claims", detail: "SR is not valid now" });
     }
     const established = await establish({
       backend,

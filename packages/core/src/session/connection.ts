@@ -5,7 +5,16 @@ import type { WireFrame } from "../wire/frame.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { HandshakeStep } from "./client-handshake.ts";
 import type { Established } from "./established.ts";
-import { clearError, coarseName, decodePayload, remoteError, sizeOf, type Time, wireOf } from "./payload.ts";
+import {
+  clearError,
+  coarseName,
+  decodePayload,
+  hintedError,
+  remoteError,
+  sizeOf,
+  type Time,
+  wireOf,
+} from "./payload.ts";
 import type { Clock, SessionSocket } from "./socket.ts";
 import type { CloseInfo } from "./types.ts";
 
@@ -260,7 +269,8 @@ export class Connection {
   }
 
   #advance(step: HandshakeStep): void {
-    if (this.#closing || this.#socketClosed !== undefined) return;
+    // Also after the socket closed: a sealed bye may stand in the queue behind SR.
+    if (this.#closing) return;
     if (step.send !== undefined) this.send(step.send);
     if (step.established === undefined) return;
     this.#handshakeTimers[0]?.();
@@ -306,7 +316,7 @@ export class Connection {
     // A bare close code is the word of whoever is in between: after SR it never counts as what the server decided.
     const error = truncated
       ? new SealwireError("E_TRUNCATED", { detail, remote: true, closeCode: code })
-      : remoteError(code, detail);
+      : hintedError(code, detail);
     return { code, error, clean: false, truncated };
   }
 

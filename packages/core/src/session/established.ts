@@ -1,6 +1,6 @@
 import type { CryptoBackend, Signer, Verifier } from "../crypto/backend.ts";
 import { expandFrame } from "../envelope/expand.ts";
-import { applicationHeader, controlHeader, type SignerId } from "../envelope/headers.ts";
+import { type SignerId, sessionHeaders } from "../envelope/headers.ts";
 import { MessageOpener } from "../envelope/opener.ts";
 import { MessageSealer, type Protection, type TrafficKeys } from "../envelope/sealer.ts";
 import type { Codec, Level, Limits, SuiteId } from "../registry.generated.ts";
@@ -84,7 +84,8 @@ export async function establish(o: EstablishOptions): Promise<Established> {
   });
   const expand = (frame: Uint8Array, direction: "in" | "out"): string => {
     const [keys, id] = direction === "out" ? [sendKeys, self?.id] : [receiveKeys, peer?.id];
-    const headers = [applicationHeader(level, codec, keys.kid, id).json, controlHeader(keys.kid).json];
+    const { application, control } = sessionHeaders(level, codec, keys.kid, id);
+    const headers = [application.json, control.json];
     return expandFrame(decodeFrame(frame), { headers, staticIv: keys.iv });
   };
   return {

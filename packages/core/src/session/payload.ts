@@ -1,4 +1,3 @@
-import { fail } from "../envelope/claims.ts";
 import { decodeObject } from "../envelope/claims-json.ts";
 import type { Payload } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
@@ -56,9 +55,22 @@ export function remoteError(nameOrCode: string | number, detail: string): Sealwi
   });
 }
 
-/** The error that a peer reports in clear before SR: an unauthenticated hint. Anything else in clear is not admitted. */
+/**
+ * What an unauthenticated hint of the peer means before SR. Nobody may be logged out by it: "revoked" counts only where
+ * it is sealed.
+ */
+export function hintedError(nameOrCode: string | number, detail: string): SealwireError {
+  const error = remoteError(nameOrCode, detail);
+  if (error.code !== "E_REVOKED") return error;
+  return new SealwireError("E_CLOSED", { detail, remote: true, closeCode: error.closeCode as number });
+}
+
+/** The error that a server reports in clear before SR. Anything else in clear is not admitted. */
 export function reportedError(json: Uint8Array): SealwireError {
-  const { typ, code } = decodeObject(json, fail, () => false);
-  if (typ !== "sealwire-err" || typeof code !== "string") return fail("clear JSON in the handshake");
-  return remoteError(code, "reported by the server, unauthenticated");
+  const refuse = (detail: string): never => {
+    throw new SealwireError("E_HEADER", { detail });
+  };
+  const { typ, code } = decodeObject(json, refuse, () => false);
+  if (typ !== "sealwire-err" || typeof code !== "string") return refuse("clear JSON in the handshake");
+  return hintedError(code, "reported by the server, unauthenticated");
 }

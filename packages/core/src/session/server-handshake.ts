@@ -143,7 +143,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     const { ca, token } = await this.#authenticate(plaintext, hasProof(state.keys, frame), state, time).catch(
       unauthorized,
     );
-    if (!(await this.#o.admit(token))) throw new SealwireError("E_FORBIDDEN", { stage: "claims" });
+    if ((await this.#o.admit(token)) !== true) throw new SealwireError("E_FORBIDDEN", { stage: "claims" });
     const th3 = await transcriptHash(backend, "th3", state.th2, plaintext);
     const { schedule, hello } = state;
     const { id, limits, protocol } = this.#o;

@@ -19,14 +19,17 @@ let client: GeneratedKey;
 let server: GeneratedKey;
 let token = "";
 
-async function tokenFor(key: Pick<GeneratedKey, "publicJwk">, header: object = {}, signer = issuer): Promise<string> {
+async function tokenFor(
+  key: Pick<GeneratedKey, "publicJwk">,
+  header: object = {},
+  signer = issuer,
+  claims: Record<string, unknown> = {},
+  cnf: object = {},
+): Promise<string> {
   const jkt = await thumbprint(backend, key.publicJwk);
   // Long expired: evidence is looked at later.
-  return await new SignJWT({ cnf: { jkt } })
+  return await new SignJWT({ iss: ISSUER, sub: "alice", exp: 1_000_000_000, cnf: { jkt, ...cnf }, ...claims })
     .setProtectedHeader({ alg: "ES256", typ: "at+jwt", ...header })
-    .setIssuer(ISSUER)
-    .setSubject("alice")
-    .setExpirationTime(1_000_000_000)
     .sign(await importJWK({ ...signer.privateJwk }, "ES256"));
 }
 

@@ -163,6 +163,42 @@ describe("arrival is order, also where opening takes its time [level:fifo]", () 
     expect(got).toEqual([]);
   });
 
+  it("a handler that asks for more does not bring forward what stands behind its batch [batch:list]", async () => {
+    let decide!: () => void;
+    const decided = new Promise<void>((resolve) => {
+      decide = resolve;
+    });
+    const authorize = async ({ topic }: { topic: string }) => {
+      if (topic === "slow") await decided;
+      return true;
+    };
+    const { pair, puppet } = await attacked({
+      serverHooks: { authorize: (r) => (r.topic === "slow" ? authorize(r) : true) },
+    });
+    const session = pair.server.session!;
+    const unread = session.messages("unread");
+    const got: unknown[] = [];
+    session.handle("x", (data) => {
+      got.push(data);
+      void unread.next();
+    });
+    const bat = [
+      ["x", null, 1],
+      ["x", null, 2],
+    ];
+    puppet.deliver(
+      await puppet.message(puppet.claims({ top: "unread" })),
+      await puppet.message(puppet.claims({ top: "slow" })),
+      await puppet.message(puppet.claims({ top: undefined, dat: undefined, bat })),
+      await puppet.message(puppet.claims({ top: "x", dat: 3 })),
+    );
+    await settle();
+    expect(got).toEqual([]);
+    decide();
+    await until(() => got.length === 3, "three items");
+    expect(got).toEqual([1, 2, 3]);
+  });
+
   it.each(LEVELS)("webcrypto on both sides, 40 messages of any size, %s", async (level) => {
     const pair = await openPair({
       level,

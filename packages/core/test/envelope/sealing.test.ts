@@ -6,7 +6,7 @@ import { aeadKey, macKey, backend as node } from "../../src/crypto/node.ts";
 import { backend as webcrypto } from "../../src/crypto/webcrypto.ts";
 import { encodeClaims } from "../../src/envelope/codec.ts";
 import { expandFrame } from "../../src/envelope/expand.ts";
-import { applicationHeader, controlHeader } from "../../src/envelope/headers.ts";
+import { sessionHeaders } from "../../src/envelope/headers.ts";
 import { MessageSealer, maxSealedSize, type Payload } from "../../src/envelope/sealer.ts";
 import { generateKey } from "../../src/keys/generate.ts";
 import { decodeFrame, encodeFrame, encodeText, type TextFrame } from "../../src/wire/frame.ts";
@@ -160,10 +160,10 @@ describe("a cipher or signature that fails ends the connection [aead:failure]", 
 
 describe("expand gives the text that the text wire carries [expand:same-text]", () => {
   const claims = Buffer.from('{"seq":7}');
-  const context = (level: Level) => ({
-    headers: [applicationHeader(level, "json", keys.kid, SIGNER.id).json, controlHeader(keys.kid).json],
-    staticIv: STATIC_IV,
-  });
+  const context = (level: Level) => {
+    const { application, control } = sessionHeaders(level, "json", keys.kid, SIGNER.id);
+    return { headers: [application.json, control.json], staticIv: STATIC_IV };
+  };
 
   it.each(LEVELS)("forms 3 and 4, %s", async (level) => {
     for (const kind of ["application", "control"] as const) {

@@ -133,6 +133,10 @@ describe("inside nest", () => {
         "a flipped signature",
         plaintext((jws) => jws.replace(/\.([^.])([^.]*)$/, (_, first, rest) => `.${first === "A" ? "B" : "A"}${rest}`)),
       ],
+      [
+        "another header over a right signature",
+        plaintext((jws) => `eyJhbGciOiJub25lIn0${jws.slice(jws.indexOf("."))}`),
+      ],
       ["no signature", plaintext((jws) => jws.slice(0, jws.lastIndexOf(".") + 1))],
       ["alg none", plaintext((jws) => `eyJhbGciOiJub25lIn0.${jws.split(".")[1]}.`)],
       ["other claims under the signature", plaintext((jws) => jws.replace(/\.[^.]+\./, ".e30."))],

@@ -13,6 +13,7 @@ import {
   refuses,
   refusesCoarsely,
   segment,
+  shortTag,
 } from "../support/client-auth.ts";
 import { BAD_P256, GOOD_P256, nextPad } from "../support/keys.ts";
 import { b64u, unb64u } from "../support/raw.ts";
@@ -72,6 +73,8 @@ describe("the envelope of CA", () => {
         ["a bit of the tag", segment(4, flipBit)],
         ["no tag", segment(4, () => Buffer.alloc(0))],
         ["a tag of 12 bytes", segment(4, (tag) => tag.subarray(0, 12))],
+        ["a tag of 12 bytes, the others in the ciphertext", shortTag(12)],
+        ["a tag of 17 bytes, one of the ciphertext's", shortTag(17)],
         ["a tag of 17 bytes", segment(4, (tag) => Buffer.concat([tag, Buffer.of(0)]))],
       ],
       "E_CRYPTO",

@@ -53,8 +53,8 @@ describe.each(WIRES)("states over events, %s [hs:states]", (protocol) => {
   const before: [state: string, side: Role, index: number, next: Event, errJson: string][] = [
     ["wait-CH", "server", 0, "CH", "E_CLAIMS"],
     ["wait-CA", "server", 1, "CA", "E_HEADER"],
-    ["wait-SH", "client", 0, "SH", "E_REVOKED"],
-    ["wait-SR", "client", 1, "SR", "E_REVOKED"],
+    ["wait-SH", "client", 0, "SH", "E_CLOSED"],
+    ["wait-SR", "client", 1, "SR", "E_CLOSED"],
   ];
   for (const [state, side, index, next, errJson] of before) {
     // Bare JSON that is no sealwire-err is a row of until-ready.test.ts.
@@ -65,7 +65,7 @@ describe.each(WIRES)("states over events, %s [hs:states]", (protocol) => {
       inject(pair, side, (await objects(donor, other(side), protocol))[event]);
       const { error } = await end(pair, side);
       const expected = event === "err-json" ? errJson : "E_HEADER";
-      expect(error).toMatchObject({ code: expected, remote: expected === "E_REVOKED" });
+      expect(error).toMatchObject({ code: expected, remote: expected === "E_CLOSED" });
       expect(pair[side].session).toBe(undefined);
     });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ErrorCode, Stage } from "../../src/registry.generated.ts";
-import { claim, claimsText, type Edit, flipBit, outer, segment } from "../support/client-auth.ts";
+import { claim, claimsText, type Edit, flipBit, outer, segment, shortTag } from "../support/client-auth.ts";
 import { settle } from "../support/clock.ts";
 import { openPair, type PairOptions } from "../support/pair.ts";
 import { expectRefusal, type SealedParts, tampered } from "../support/tamper.ts";
@@ -41,6 +41,7 @@ describe("the envelope of SR", () => {
     [
       ["a bit of the ciphertext [level:verify]", sr(segment(3, flipBit))],
       ["a bit of the tag [level:verify]", sr(segment(4, flipBit))],
+      ["a tag of 12 bytes, the others in the ciphertext [aead:tag]", sr(shortTag(12))],
       ["a tag of 12 bytes [aead:tag]", sr(segment(4, (tag) => tag.subarray(0, 12)))],
     ],
     "E_CRYPTO",
@@ -95,7 +96,7 @@ describe("the claims of SR", () => {
         ["begins in 31 s", sr(claim({ iat: NOW + 31 }))],
       ],
       "E_SESSION_EXPIRED",
-      "session",
+      "claims",
       4510,
     );
   });

@@ -135,7 +135,7 @@ describe("bare JSON before SR [hs:err-shape]", () => {
   ])("%s", async (json) => {
     for (const protocol of PROTOCOLS) {
       const pair = await answered(protocol, json);
-      await expectRefusal(pair, { side: "client", code: "E_CLAIMS", stage: "claims", close: 4400 });
+      await expectRefusal(pair, { side: "client", code: "E_HEADER", stage: "header", close: 4400 });
     }
   });
 

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { TraceRecord } from "../../src/session/live.ts";
+import type { TraceRecord } from "../../src/session/hooks.ts";
 import type { CloseInfo } from "../../src/session/types.ts";
 import { until } from "./clock.ts";
 import { openPair, type Pair, type PairOptions } from "./pair.ts";

@@ -42,12 +42,16 @@ export async function expectFatal(
   verdict: Verdict,
   options?: PairOptions,
   as?: "client" | "server",
+  /** Messages that the receiver has sent before, so that a `ref` names something. */
+  sent = 0,
 ): Promise<void> {
   const { pair, puppet, got } = await attacked(options, as);
+  for (let i = 0; i < sent; i++) await puppet.target.session!.send("t", null);
   puppet.deliver(await make(puppet));
   await expectRefusal(pair, { side: as === "server" ? "client" : "server", ...verdict });
   expect(got).toEqual([]);
-  expect(await puppet.controls()).toEqual([{ seq: 1, top: "bye", code: CLOSE_CODES[verdict.close]!.name, rcv: 0 }]);
+  const bye = { seq: sent + 1, top: "bye", code: CLOSE_CODES[verdict.close]!.name, rcv: 0 };
+  expect(await puppet.controls()).toEqual([bye]);
 }
 
 /** The message is delivered with this data. */

@@ -1,0 +1,118 @@
+import { type Item, isTopic, type Ref } from "../envelope/claims.ts";
+import { SealwireError } from "../errors.ts";
+import { chain, type Maybe } from "../maybe.ts";
+import type { Limits } from "../registry.generated.ts";
+import type { Data } from "../wire/json.ts";
+import type { Connection } from "./connection.ts";
+import { type AnyHandler, isGranted, type SessionHooks } from "./hooks.ts";
+import { Inbox, MessageStream } from "./inbox.ts";
+import type { PendingRequests } from "./requests.ts";
+import type { Sender } from "./sender.ts";
+import type { Message } from "./types.ts";
+
+export interface DeliveryOptions {
+  readonly connection: Connection;
+  readonly limits: Limits;
+  readonly hooks: SessionHooks;
+  readonly sender: Sender;
+  readonly requests: PendingRequests;
+  /** Aborted when the session ends. */
+  readonly ended: AbortSignal;
+}
+
+/** The receiving half of a session: steps authorize and deliver, for one item after the other. */
+export class Delivery {
+  readonly #o: DeliveryOptions;
+  readonly #inbox: Inbox;
+  readonly #handlers = new Map<string, AnyHandler>();
+  readonly #streams = new Map<string | undefined, Set<MessageStream>>();
+
+  constructor(options: DeliveryOptions) {
+    this.#o = options;
+    this.#inbox = new Inbox(options.limits, () => options.connection.pump());
+  }
+
+  /** True while the application has more to do than it may. */
+  get full(): boolean {
+    if (this.#inbox.full) return true;
+    for (const set of this.#streams.values()) for (const stream of set) if (stream.full) return true;
+    return false;
+  }
+
+  handle(topic: string, fn: AnyHandler): () => void {
+    if (!isTopic(topic)) throw new TypeError(`not a topic: ${JSON.stringify(topic)}`);
+    if (this.#handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
+    this.#handlers.set(topic, fn);
+    return () => {
+      if (this.#handlers.get(topic) === fn) this.#handlers.delete(topic);
+    };
+  }
+
+  /** Messages of one topic, or of all, that no handler takes. */
+  stream(topic: string | undefined): MessageStream {
+    const { limits, connection, ended } = this.#o;
+    const streams = this.#streams.get(topic) ?? new Set();
+    const stream = new MessageStream(
+      limits,
+      () => connection.pump(),
+      (done) => streams.delete(done),
+    );
+    if (ended.aborted) stream.end();
+    else this.#streams.set(topic, streams.add(stream));
+    return stream;
+  }
+
+  /** `ref` is the item's own name, `size` what it holds in memory. */
+  item(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {
+    const { connection, requests, hooks, sender } = this.#o;
+    if (connection.failed) return;
+    if (item.ref !== null) {
+      requests.resolve(item.ref, item.topic, item.data);
+      return;
+    }
+    const { topic, data } = item;
+    const kind = item.request ? "request" : "message";
+    return chain(isGranted(hooks, { topic, direction: "in", kind, data }), (ok) =>
+      ok ? this.#deliver(item, ref, message, size) : sender.refuse(ref, "E_DENIED"),
+    );
+  }
+
+  #deliver(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {
+    const { connection, hooks, sender, ended } = this.#o;
+    if (connection.failed || ended.aborted) return;
+    const handler = this.#handlers.get(item.topic) ?? hooks.handler?.(item.topic);
+    if (handler !== undefined) {
+      this.#inbox.push(size, () => this.#handle(handler, item, ref, message));
+      return;
+    }
+    if (item.request) return sender.refuse(ref, "E_NO_HANDLER");
+    for (const key of [item.topic, undefined]) {
+      for (const stream of this.#streams.get(key) ?? []) stream.push(message, size);
+    }
+  }
+
+  async #handle(handler: AnyHandler, item: Item, ref: Ref, message: Message): Promise<void> {
+    const { connection, hooks, sender, ended } = this.#o;
+    // It waited for its turn while this side found a reason to end the session.
+    if (connection.failed) return;
+    try {
+      const reply = await handler(item.data, { message, signal: ended });
+      if (!item.request || ended.aborted) return;
+      await sender.transmit({ ...sender.outgoing(item.topic, (reply ?? null) as Data, undefined), ref }, "message");
+    } catch (cause) {
+      const known = cause instanceof SealwireError;
+      // The session ended while the handler was at work: there is nobody to reply to.
+      if (known && cause.code === "E_CLOSED") return;
+      hooks.onError?.(known ? cause : new SealwireError("E_HANDLER", { detail: item.topic, cause }));
+      if (item.request) void sender.refuse(ref, known && cause.code === "E_INVALID" ? "E_INVALID" : "E_HANDLER");
+    }
+  }
+
+  /** `discard`: what waits for a handler is not delivered any more. */
+  end(discard: boolean): void {
+    if (discard) this.#inbox.clear();
+    for (const set of this.#streams.values()) for (const stream of set) stream.end();
+    this.#streams.clear();
+    this.#handlers.clear();
+  }
+}

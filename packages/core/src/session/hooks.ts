@@ -1,0 +1,62 @@
+import { SealwireError } from "../errors.ts";
+import { attempt, chain, type Maybe } from "../maybe.ts";
+import type { Data } from "../wire/json.ts";
+import type { Awaitable, HandlerContext } from "./types.ts";
+
+export type AnyHandler = (data: Data, context: HandlerContext) => Awaitable<unknown>;
+
+export interface AuthorizeRequest {
+  readonly topic: string;
+  readonly direction: "in" | "out";
+  readonly kind: "message" | "request";
+  readonly data: Data;
+}
+
+/** One sealed message with its claims in clear: for inspectors and demonstrations, off by default. */
+export interface TraceRecord {
+  readonly direction: "in" | "out";
+  readonly kind: "application" | "control";
+  readonly seq: number;
+  /** The claims as sealed: UTF-8 JSON, or CBOR for application messages of codec cbor. */
+  readonly claims: Uint8Array;
+}
+
+/** What the SDK around the session decides. */
+export interface SessionHooks {
+  /** Deny by default lies with the server SDK: it always passes this. A client has no one to ask. */
+  readonly authorize?: (request: AuthorizeRequest) => Awaitable<boolean>;
+  /** Handlers that serve every session of a server; a handler of the session itself goes first. */
+  readonly handler?: (topic: string) => AnyHandler | undefined;
+  /** Told of errors that have nowhere else to go: a handler's, a listener's, a policy's. Must not throw. */
+  readonly onError?: (error: SealwireError) => void;
+  /** The peer's access token, for the evidence of its signed messages. */
+  readonly peerToken?: string;
+  /** What it throws is ignored: looking on must not change what happens. */
+  readonly trace?: (record: TraceRecord) => void;
+  /** Pings the peer; one side does, and timers of hidden browser tabs are throttled. */
+  readonly heartbeat: boolean;
+  readonly rateLimited: boolean;
+  readonly highWaterMark?: number;
+}
+
+/** Asks the policy. Fails closed: only `true` grants, and an error of the policy is a denial. */
+export function isGranted(hooks: SessionHooks, request: AuthorizeRequest): Maybe<boolean> {
+  const { authorize, onError } = hooks;
+  if (authorize === undefined) return true;
+  const failed = (cause: unknown): boolean => {
+    onError?.(new SealwireError("E_DENIED", { detail: `authorize() failed for ${request.topic}`, cause }));
+    return false;
+  };
+  return chain(
+    attempt(() => authorize(request), failed),
+    (granted) => granted === true,
+  );
+}
+
+export function traceTo(hooks: SessionHooks, record: TraceRecord): void {
+  try {
+    hooks.trace?.(record);
+  } catch {
+    // See `trace`.
+  }
+}

@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import { adaptWebSocket, type WebSocketLike } from "../../src/session/websocket.ts";
+import { VirtualClock } from "../support/clock.ts";
+
+type Listener = (event: never) => void;
+
+/** A WebSocket as in a browser, or as `ws` has it. */
+class FakeSocket implements WebSocketLike {
+  readonly protocol = "sealwire.v1.cbor";
+  bufferedAmount = 0;
+  readyState = 1;
+  binaryType = "blob";
+  readonly calls: unknown[][] = [];
+  readonly listeners = new Map<string, Listener>();
+  done: (() => void) | undefined;
+  pause?: () => void;
+  resume?: () => void;
+  terminate?: () => void;
+
+  constructor(node: boolean) {
+    if (!node) return;
+    for (const name of ["pause", "resume", "terminate"] as const) this[name] = () => this.calls.push([name]);
+  }
+  send(data: string | Uint8Array, done?: () => void): void {
+    this.calls.push(["send", data]);
+    this.done = done;
+  }
+  close(...args: unknown[]): void {
+    this.calls.push(["close", ...args]);
+  }
+  addEventListener(type: string, listener: Listener): void {
+    this.listeners.set(type, listener);
+  }
+  emit(type: string, event: object): void {
+    this.listeners.get(type)?.(event as never);
+  }
+}
+
+function adapted(node: boolean) {
+  const ws = new FakeSocket(node);
+  const clock = new VirtualClock();
+  const socket = adaptWebSocket(ws, clock);
+  const events: unknown[][] = [];
+  socket.listen({
+    onMessage: (payload) => events.push(["message", payload]),
+    onError: (code) => events.push(["error", code]),
+    onClose: (code, reason) => events.push(["close", code, reason]),
+  });
+  return { ws, clock, socket, events };
+}
+
+describe("close codes [close:code]", () => {
+  it.each([
+    [1000, 1000],
+    [1001, 1000],
+    [1009, 1000],
+    [1011, 1000],
+    [1013, 1000],
+    [3000, 3000],
+    [4400, 4400],
+    [4529, 4529],
+  ])("%i is %i in a browser, where scripts may close with no other", (code, closed) => {
+    const browser = adapted(false);
+    browser.socket.close(code, "name");
+    expect(browser.ws.calls).toEqual([["close", closed, "name"]]);
+    const node = adapted(true);
+    node.socket.close(code, "name");
+    expect(node.ws.calls[0]!.slice(0, 2)).toEqual(["close", code]);
+  });
+});
+
+describe("messages and errors", () => {
+  it("bytes of a browser become a Uint8Array, others stay", () => {
+    const { ws, events } = adapted(false);
+    expect(ws.binaryType).toBe("arraybuffer");
+    ws.emit("message", { data: Uint8Array.of(1, 2).buffer });
+    ws.emit("message", { data: "text" });
+    expect(events).toEqual([
+      ["message", Uint8Array.of(1, 2)],
+      ["message", "text"],
+    ]);
+  });
+  it.each([
+    ["WS_ERR_UNSUPPORTED_MESSAGE_LENGTH", [["error", "E_TOO_BIG"]]],
+    ["WS_ERR_TOO_MANY_BUFFERED_PARTS", [["error", "E_TOO_BIG"]]],
+    ["WS_ERR_INVALID_UTF8", [["error", "E_FRAME"]]],
+    ["ECONNRESET", []],
+    [undefined, []],
+  ])("the error %s of the transport", (code, expected) => {
+    const { ws, events } = adapted(true);
+    ws.emit("error", { error: { code } });
+    expect(events).toEqual(expected);
+  });
+  it("nothing is sent through a socket that is not open", () => {
+    const { ws, socket } = adapted(true);
+    ws.readyState = 2;
+    socket.send("x");
+    expect(ws.calls).toEqual([]);
+  });
+});
+
+describe("waiting until less is unsent", () => {
+  it("a browser is asked again and again, and no timer is left", async () => {
+    const { ws, clock, socket } = adapted(false);
+    ws.bufferedAmount = 100;
+    const done: number[] = [];
+    void socket.drained(50).then(() => done.push(50));
+    void socket.drained(10).then(() => done.push(10));
+    await clock.advance(100);
+    expect(done).toEqual([]);
+    ws.bufferedAmount = 50;
+    await clock.advance(10);
+    expect(done).toEqual([50]);
+    ws.bufferedAmount = 0;
+    await clock.advance(10);
+    expect(done).toEqual([50, 10]);
+    expect(clock.pending).toBe(0);
+    await socket.drained(0);
+  });
+  it("`ws` tells it; the end of the connection lets everybody go", async () => {
+    const { ws, socket } = adapted(true);
+    socket.send("x");
+    ws.bufferedAmount = 100;
+    let done = 0;
+    void socket.drained(50).then(() => done++);
+    ws.bufferedAmount = 0;
+    ws.done?.();
+    await Promise.resolve();
+    expect(done).toBe(1);
+    ws.bufferedAmount = 100;
+    void socket.drained(50).then(() => done++);
+    ws.readyState = 3;
+    ws.emit("close", { code: 1006, reason: "" });
+    await Promise.resolve();
+    expect(done).toBe(2);
+  });
+});
