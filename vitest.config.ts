@@ -30,16 +30,27 @@ export default defineConfig({
     testTimeout: 20_000,
     retry: 0,
     allowOnly: false,
-    projects: Object.entries(folders)
-      .filter(([, folder]) => existsSync(at(`./${folder}`)))
-      .map(([name, folder]) => ({
+    projects: [
+      ...Object.entries(folders)
+        .filter(([, folder]) => existsSync(at(`./${folder}`)))
+        .map(([name, folder]) => ({
+          extends: true as const,
+          test: {
+            name,
+            include: [`${folder}/**/*.test.{ts,mjs}`],
+            // Real browsers and real ports: one file at a time, after everything else.
+            ...(name === "demo" ? { fileParallelism: false, hookTimeout: 60_000, sequence: { groupOrder: 1 } } : {}),
+          },
+        })),
+      // The protocol's tests once more, on the backend of browsers. wire/ knows no keys; crypto/ and keys/ run both.
+      {
         extends: true as const,
         test: {
-          name,
-          include: [`${folder}/**/*.test.{ts,mjs}`],
-          // Real browsers and real ports: one file at a time, after everything else.
-          ...(name === "demo" ? { fileParallelism: false, hookTimeout: 60_000, sequence: { groupOrder: 1 } } : {}),
+          name: "core-webcrypto",
+          env: { SEALWIRE_BACKEND: "webcrypto" },
+          include: ["envelope", "replay", "session"].map((part) => `packages/core/test/${part}/**/*.test.ts`),
         },
-      })),
+      },
+    ],
   },
 });

@@ -102,6 +102,7 @@ describe.each(PROTOCOLS)("%s [hs:states]", (protocol) => {
         await puppet.control({ top: "bye", rcv: 1 }, { seq: 3 }),
       );
       await until(() => pair[side].session!.byeSent, "bye");
+      await settle();
       expect(got).toEqual([1]);
       expect((await puppet.controls()).map((c) => c.top)).toEqual(["pong", "bye"]);
     });

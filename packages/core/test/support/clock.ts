@@ -51,9 +51,33 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets what is under way finish: promises at once, WebCrypto's threads in a few rounds. */
+/** WebCrypto works on other threads: what it is at is counted, so that virtual time can wait for it. */
+let atWork = 0;
+const { subtle } = globalThis.crypto;
+for (const name of [
+  "encrypt",
+  "decrypt",
+  "sign",
+  "verify",
+  "digest",
+  "deriveBits",
+  "deriveKey",
+  "importKey",
+  "exportKey",
+  "generateKey",
+] as const) {
+  const work = subtle[name].bind(subtle) as (...args: never[]) => Promise<unknown>;
+  Object.assign(subtle, {
+    [name]: (...args: never[]) => {
+      atWork++;
+      return work(...args).finally(() => atWork--);
+    },
+  });
+}
+
+/** Lets what is under way finish: promises, and WebCrypto's threads with what follows from them. */
 export async function settle(rounds = 6): Promise<void> {
-  for (let i = 0; i < rounds; i++) await new Promise((resolve) => setImmediate(resolve));
+  for (let quiet = 0; quiet < rounds; quiet = atWork > 0 ? 0 : quiet + 1) await new Promise((r) => setImmediate(r));
 }
 
 /** Waits in real time until `ready`, for what runs on other threads; throws if it never comes. */

@@ -23,6 +23,8 @@ import { Link } from "./link.ts";
 import { type DerivedKeys, recording } from "./recorder.ts";
 
 export const BACKENDS: readonly CryptoBackend[] = [node, webcrypto];
+/** The whole suite runs once on each backend: vitest.config.ts sets the variable for the second run. */
+const DEFAULT_BACKEND = process.env.SEALWIRE_BACKEND === "webcrypto" ? webcrypto : node;
 export const SERVER_ID = "https://server.example";
 export const TOKEN = "a.bearer.token";
 
@@ -93,7 +95,7 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
     proof = "ES256",
     serverAlg = "ES256",
   } = options;
-  const backend = options.backend ?? node;
+  const backend = options.backend ?? DEFAULT_BACKEND;
   const serverBackend = options.serverBackend ?? backend;
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
   const clock = new VirtualClock();
