@@ -41,6 +41,9 @@ ${limits.map((l) => `  /** ${l.text}; ${l.unit}, default ${l.default}; beyond it
 
 export const DEFAULT_LIMITS: Limits = ${record(limits.map((l) => [l.name, l.default]))};
 
+/** Part of the protocol: a sender counts on them, so no side changes them. */
+export const FIXED_LIMITS: ReadonlySet<string> = new Set(${JSON.stringify(limits.filter((l) => l.fixed).map((l) => l.name))});
+
 export type Level = ${union(suites.levels)};
 export type Codec = ${union(suites.codecs)};
 export type SuiteId = ${union(suites.suites.map((s) => s.id))};
@@ -94,8 +97,15 @@ const errorTable = rows(
   errors.map((e) => [code(e.code), e.steps.join(", "), e.close ?? "", e.fatal ? "yes" : "no", e.text, e.mend]),
 );
 const limitTable = rows(
-  ["limit", "default", "unit", "breach", "what it bounds"],
-  limits.map((l) => [code(l.name), l.default, l.unit, code(l.breach), l.text]),
+  ["limit", "value", "unit", "breach", "what it bounds", "set by"],
+  limits.map((l) => [
+    code(l.name),
+    l.default,
+    l.unit,
+    code(l.breach),
+    l.text,
+    l.fixed ? "the protocol" : "the endpoint",
+  ]),
 );
 const closeTable = rows(
   ["close code", "coarse name", "error codes", "action"],

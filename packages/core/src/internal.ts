@@ -1,7 +1,7 @@
 // What the SDKs of this repository are built from. Not part of the public API: it changes without notice.
 export { backend } from "#backend";
 export type { CryptoBackend, Signer } from "./crypto/backend.ts";
-export { assertPrivateJwk, checkPublicJwk, publicJwkOf } from "./crypto/jwk.ts";
+export { assertPrivateJwk } from "./crypto/jwk.ts";
 export { isIdentifier, isTopic } from "./envelope/claims.ts";
 export type { SignerId } from "./envelope/headers.ts";
 export { createKeySet, type Jwks as JWKS, KeySet } from "./keys/keyset.ts";
@@ -22,7 +22,7 @@ export {
   type HandshakeStep,
   type ProofKey,
 } from "./session/client-handshake.ts";
-export { FULL_OFFER, type Offer, select } from "./session/client-hello.ts";
+export { type Offer, select } from "./session/client-hello.ts";
 export { Connection, type Handshake } from "./session/connection.ts";
 export type { Established } from "./session/established.ts";
 export type { AuthorizeRequest, SessionHooks, TraceRecord } from "./session/hooks.ts";

@@ -66,9 +66,9 @@ export interface CloseCodeInfo { readonly name: string; readonly peerError: Erro
 
 export const CLOSE_CODES: Readonly<Record<number, CloseCodeInfo>> = {
   "1000": {"name":"normal","peerError":"E_CLOSED","action":"none"},
-  "1001": {"name":"away","peerError":"E_CLOSED","action":"reconnect with jittered backoff, resume"},
-  "1012": {"name":"away","peerError":"E_CLOSED","action":"reconnect with jittered backoff, resume"},
-  "1013": {"name":"busy","peerError":"E_BUSY","action":"reconnect with jittered backoff, resume"},
+  "1001": {"name":"away","peerError":"E_CLOSED","action":"reconnect with jittered backoff"},
+  "1012": {"name":"away","peerError":"E_CLOSED","action":"reconnect with jittered backoff"},
+  "1013": {"name":"busy","peerError":"E_BUSY","action":"reconnect with jittered backoff"},
   "1009": {"name":"too-big","peerError":"E_TOO_BIG","action":"no retry"},
   "1011": {"name":"internal","peerError":"E_INTERNAL","action":"backoff"},
   "3000": {"name":"unauthorized","peerError":"E_AUTH_REQUIRED","action":"get a new token once, then stop"},
@@ -79,7 +79,7 @@ export const CLOSE_CODES: Readonly<Record<number, CloseCodeInfo>> = {
   "4406": {"name":"negotiate","peerError":"E_NEGOTIATE","action":"stop"},
   "4409": {"name":"superseded","peerError":"E_SUPERSEDED","action":"none"},
   "4501": {"name":"crypto","peerError":"E_CRYPTO","action":"backoff, full handshake; three in a row: stop, alert"},
-  "4502": {"name":"replay","peerError":"E_REPLAY","action":"reconnect without resume"},
+  "4502": {"name":"replay","peerError":"E_REPLAY","action":"reconnect"},
   "4504": {"name":"resume","peerError":"E_RESUME","action":"full handshake"},
   "4508": {"name":"key-limit","peerError":"E_KEY_LIMIT","action":"reconnect"},
   "4510": {"name":"expired","peerError":"E_SESSION_EXPIRED","action":"new token, reconnect"},
@@ -236,6 +236,9 @@ export const DEFAULT_LIMITS: Limits = {
   "keyMessages": 16777216,
   "keyBytes": 274877906944,
 };
+
+/** Part of the protocol: a sender counts on them, so no side changes them. */
+export const FIXED_LIMITS: ReadonlySet<string> = new Set(["messageBytesMin","headerBytes","headerMembers","claimsDepth","claimsMembers","claimsNodes","identifierLength","topicLength","batchItems"]);
 
 export type Level = "mac" | "sig" | "aead" | "nest";
 export type Codec = "json" | "cbor";

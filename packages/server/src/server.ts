@@ -111,6 +111,7 @@ class Server {
     const { origins, trustProxy } = this.#c;
     if (!originAllowed(req, origins)) {
       refuseUpgrade(socket, 403, "origin not allowed: see the server's option origins");
+      this.#report(new SealwireError("E_ORIGIN"), { remoteAddress: addressOf(req, trustProxy) });
       return;
     }
     const tokens = this.#o.tokenAtUpgrade === "authorization" ? bearerTokens(req) : [];
@@ -122,6 +123,7 @@ class Server {
     const place = this.#closing ? undefined : this.#admission.enter(address);
     if (place === undefined) {
       refuseUpgrade(socket, 503, "no room for another connection now");
+      this.#report(new SealwireError("E_BUSY"), { remoteAddress: address });
       return;
     }
     this.#sockets.add(socket);
@@ -135,7 +137,7 @@ class Server {
       // A broken upgrade request is answered by ws itself, and the socket closes.
       this.#wss.handleUpgrade(req, socket, head, (ws) => {
         if (ws.protocol !== "") return this.#open(ws, socket, tokens[0], address, place.ready, signers);
-        // A browser can read this code; a refused upgrade it could not.
+        // A page that offered no subprotocol can read this code; a refused upgrade it could not.
         ws.on("error", () => {});
         ws.close(4406, "negotiate");
       });

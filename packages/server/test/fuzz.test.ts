@@ -14,7 +14,6 @@ function random(seed: number) {
   };
   const int = (n: number) => Math.floor(next() * n);
   const bytes = (n: number) => Uint8Array.from({ length: n }, () => int(256));
-  /** One of: flipped bit, cut, doubled piece, inserted byte, another byte. */
   /** Never the same again: an unchanged message is rightly accepted. */
   const mutate = (source: Uint8Array): Uint8Array => {
     for (;;) {
@@ -22,6 +21,7 @@ function random(seed: number) {
       if (!Buffer.from(source).equals(changed)) return changed;
     }
   };
+  /** One of: flipped bit, cut, doubled piece, inserted byte, another byte. */
   const mutant = (source: Uint8Array): Uint8Array => {
     const out = Buffer.from(source);
     const at = int(out.length);

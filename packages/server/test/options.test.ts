@@ -50,6 +50,11 @@ describe("options that cannot work are TypeErrors when the server is made", () =
     ],
     ["token algorithm none", () => serverOptions({ tokens: { ...policy(), algorithms: ["none"] } }), /algorithms/],
     ["a limit that is no number", () => serverOptions({ limits: { idleSeconds: Number.NaN } }), /idleSeconds/],
+    [
+      "a limit of the protocol",
+      () => serverOptions({ limits: { claimsDepth: 8 } }),
+      /claimsDepth is part of the protocol/,
+    ],
     ["an unknown limit", () => serverOptions({ limits: { idleSecond: 5 } as never }), /idleSecond/],
   ])("%s", (_, options, text) => {
     expect(() => createServer(options())).toThrow(TypeError);

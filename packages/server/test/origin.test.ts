@@ -153,6 +153,7 @@ describe("[limit:connections] room per address", () => {
     const world = await startWorld({ trustProxy: 1, limits });
     const silent = await Promise.all(["a", "b", "c", "d"].map((a) => rawSocket(world, from(a))));
     expect((await failure(rawSocket(world, from("e")))).message).toContain("503");
+    expect(await world.nextError()).toMatchObject({ code: "E_BUSY" });
     silent[0]?.ws.close();
     await world.nextError();
     await rawSession(world, from("e"));

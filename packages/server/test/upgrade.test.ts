@@ -128,7 +128,7 @@ describe("subprotocols", () => {
     ["another version", "sealwire.v2.cbor"],
     ["another case", "Sealwire.v1.cbor"],
     ["a token-like one", "sealwire.bearer.eyJhbGciOiJFUzI1NiJ9.e30.AAAA"],
-  ])("%s: closed with 4406, which a browser can read, and nothing is echoed [hs:no-common]", async (_, protocol) => {
+  ])("%s: closed with 4406, and nothing is echoed [hs:no-common]", async (_, protocol) => {
     const world = await startWorld({ limits: { byeSeconds: 0.05 } });
     const answer = rawTcp(world.port, upgradeRequest({ "Sec-WebSocket-Protocol": protocol }));
     expect(await answer.head).toMatch(/^HTTP\/1\.1 101 /);

@@ -110,7 +110,7 @@ function batchItems(raw: RawClaims): readonly Item[] {
   for (const name of ["top", "ref", "req", "dat", "bin"]) if (raw.has(name)) fail(`${name} beside bat`);
   const bat = raw.get("bat");
   if (!Array.isArray(bat) || bat.length < 1 || bat.length > DEFAULT_LIMITS.batchItems)
-    return fail("bat is not 1 to 256 items");
+    return fail("bat is empty, or longer than the limit batchItems");
   return bat.map((entry: unknown): Item => {
     if (!Array.isArray(entry) || (entry.length !== 3 && entry.length !== 4)) return fail("item of bat");
     const [topic, ref, data, request] = entry as [unknown, unknown, Data, unknown];

@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS, type Limits } from "../registry.generated.ts";
+import { DEFAULT_LIMITS, FIXED_LIMITS, type Limits } from "../registry.generated.ts";
 
 /** setTimeout fires at once beyond it. */
 const LONGEST_TIMER_SECONDS = 2_147_483;
@@ -9,6 +9,7 @@ export function limitsOf(changes: Partial<Limits> = {}): Limits {
   for (const [name, value] of Object.entries(changes)) {
     if (!Object.hasOwn(DEFAULT_LIMITS, name)) throw new TypeError(`limits: there is no limit ${name}`);
     if (value === undefined) continue;
+    if (FIXED_LIMITS.has(name)) throw new TypeError(`limits.${name} is part of the protocol: the peer counts on it`);
     if (!(Number.isFinite(value) && value > 0)) throw new TypeError(`limits.${name} is not a positive number`);
     if (name.endsWith("Seconds") && value > LONGEST_TIMER_SECONDS) throw new TypeError(`limits.${name} is too long`);
     limits[name] = value;

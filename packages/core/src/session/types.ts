@@ -110,7 +110,7 @@ export interface Session<T extends TopicMap<T> = AnyTopics> extends AsyncIterabl
   readonly closed: Promise<CloseInfo>;
   /** Called when the peer's authorization refused a message of this side. */
   onDenied(fn: (denied: Denied) => void): () => void;
-  /** Says bye, waits for the peer's, and ends the connection. `reason` stays local. */
+  /** Says bye, waits for the peer's, and ends the connection. */
   close(): Promise<CloseInfo>;
   /** The compact JOSE object of a binary frame that this session received ("in") or sent ("out"). */
   expand(frame: Uint8Array, direction?: "in" | "out"): string;

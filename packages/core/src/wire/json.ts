@@ -32,10 +32,6 @@ export function parseJson(text: string, fail: Fail, options: JsonOptions = {}): 
   return JSON.parse(text) as Json;
 }
 
-export function stringifyJson(value: Json): string {
-  return JSON.stringify(value);
-}
-
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const OWN_INTEGER = /^(?:0|[1-9][0-9]{0,15})$/;
 const UNICODE_ESCAPE = /[0-9a-fA-F]{4}/y;

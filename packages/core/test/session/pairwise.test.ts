@@ -14,7 +14,7 @@ const FACTORS = {
   proof: ["ES256", "Ed25519", "none"],
   serverAlg: ["ES256", "Ed25519"],
   token: ["bearer", "proof", "ath"],
-  backends: ["node/node", "webcrypto/webcrypto", "node/webcrypto"],
+  backends: ["node/node", "webcrypto/webcrypto", "node/webcrypto", "webcrypto/node"],
 } as const;
 type Row = Combination<typeof FACTORS>;
 
