@@ -28,7 +28,10 @@ export interface AppOptions {
 
 const STATIC: Readonly<Record<string, { file: string; type: string }>> = {
   "/": { file: "index.html", type: "text/html; charset=utf-8" },
-  "/style.css": { file: "style.css", type: "text/css; charset=utf-8" },
+  "/base.css": { file: "base.css", type: "text/css; charset=utf-8" },
+  "/chat.css": { file: "chat.css", type: "text/css; charset=utf-8" },
+  "/relay.css": { file: "relay.css", type: "text/css; charset=utf-8" },
+  "/media.css": { file: "media.css", type: "text/css; charset=utf-8" },
   "/app.js": { file: "app.js", type: "text/javascript; charset=utf-8" },
   "/app.js.map": { file: "app.js.map", type: "application/json" },
   "/icon.svg": { file: "icon.svg", type: "image/svg+xml" },

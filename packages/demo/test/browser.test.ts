@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -189,6 +189,29 @@ describe.skipIf(!executablePath)("the page in Chromium (SEALWIRE_CHROMIUM)", () 
     expect(await bob.textContent("#transfers .hash")).toBe(hash);
     const [saved] = await Promise.all([bob.waitForEvent("download"), bob.getByText("Save").click()]);
     expect(saved.suggestedFilename()).toBe("holiday.bin");
+  });
+
+  test("a file dropped on the zone arrives with the same SHA-256", async () => {
+    const bob = await open("bob");
+    const alice = await open("alice");
+    const content = randomBytes(300_001);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    const transfer = await alice.evaluateHandle((base64) => {
+      const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+      const data = new DataTransfer();
+      data.items.add(new File([bytes], "dropped.bin", { type: "application/octet-stream" }));
+      return data;
+    }, content.toString("base64"));
+    await alice.dispatchEvent("#drop", "dragover", { dataTransfer: transfer });
+    expect(await alice.locator("#drop[data-over]").count()).toBe(1);
+    await alice.dispatchEvent("#drop", "drop", { dataTransfer: transfer });
+    await alice.getByText("Sent; the server's SHA-256 matches").waitFor();
+    expect(await alice.textContent("#transfers .hash")).toBe(sha256);
+    expect(await alice.locator("#drop[data-over]").count()).toBe(0);
+    const row = bob.locator("#transfers li", { hasText: "dropped.bin" });
+    await row.getByRole("button", { name: "Receive" }).click();
+    await row.getByText("Received; SHA-256 matches").waitFor();
+    expect(await row.locator(".hash").textContent()).toBe(sha256);
   });
 
   test("an aborted file leaves nothing", async () => {
