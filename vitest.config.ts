@@ -8,8 +8,11 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 // and no stale build. Exact matches only: a deep import into another package must fail here as it does for users.
 const alias = [
   { find: /^@sealwire\/core\/internal$/, replacement: at("./packages/core/src/internal.ts") },
+  { find: /^@sealwire\/core\/internal\/node$/, replacement: at("./packages/core/src/crypto/node.ts") },
+  { find: /^@sealwire\/core\/internal\/webcrypto$/, replacement: at("./packages/core/src/crypto/webcrypto.ts") },
   { find: /^@sealwire\/core$/, replacement: at("./packages/core/src/index.ts") },
   { find: /^@sealwire\/client$/, replacement: at("./packages/client/src/index.ts") },
+  { find: /^@sealwire\/server\/internal$/, replacement: at("./packages/server/src/internal.ts") },
   { find: /^@sealwire\/server$/, replacement: at("./packages/server/src/index.ts") },
   { find: /^#backend$/, replacement: at("./packages/core/src/crypto/node.ts") },
 ];
@@ -19,6 +22,7 @@ const folders: Record<string, string> = {
   client: "packages/client/test",
   server: "packages/server/test",
   demo: "packages/demo/test",
+  conformance: "packages/conformance/test",
   tools: "tools/test",
 };
 
@@ -38,17 +42,22 @@ export default defineConfig({
           test: {
             name,
             include: [`${folder}/**/*.test.{ts,mjs}`],
-            // Real browsers and real ports: one file at a time, after everything else.
-            ...(name === "demo" ? { fileParallelism: false, hookTimeout: 60_000, sequence: { groupOrder: 1 } } : {}),
+            // Real browsers, ports and processes: one file at a time, after everything else.
+            ...(name === "demo" || name === "conformance"
+              ? { fileParallelism: false, hookTimeout: 60_000, sequence: { groupOrder: 1 } }
+              : {}),
           },
         })),
       // The protocol's tests once more, on the backend of browsers. wire/ knows no keys; crypto/ and keys/ run both.
       {
         extends: true as const,
+        resolve: { alias: [{ find: /^#backend$/, replacement: at("./packages/core/src/crypto/webcrypto.ts") }] },
         test: {
           name: "core-webcrypto",
           env: { SEALWIRE_BACKEND: "webcrypto" },
-          include: ["envelope", "replay", "session"].map((part) => `packages/core/test/${part}/**/*.test.ts`),
+          include: ["envelope", "replay", "standalone", "session"].map(
+            (part) => `packages/core/test/${part}/**/*.test.ts`,
+          ),
         },
       },
     ],

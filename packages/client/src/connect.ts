@@ -56,6 +56,8 @@ async function handshake(url: URL, options: ConnectOptions, limits: Limits, sign
   if (typeof options.token !== "string" && typeof options.token !== "function") throw new TypeError("token is missing");
   const proof = options.proof === undefined ? undefined : await importProof(backend, options.proof);
   const offer = offerOf(options, proof);
+  const order = options.order ?? "strict";
+  if (order !== "strict" && order !== "window") throw new TypeError('order is "strict" or "window"');
   const protocols = namesOf("protocols", options.protocols ?? SUBPROTOCOLS, SUBPROTOCOLS);
   signal.throwIfAborted();
   const keys = await serverKeys(options.server.keys, signal);
@@ -79,6 +81,7 @@ async function handshake(url: URL, options: ConnectOptions, limits: Limits, sign
     token,
     tokenSentAtUpgrade: atUpgrade,
     proof,
+    order,
   });
 }
 
@@ -106,6 +109,8 @@ function run(
           ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark }),
         });
         resolve(session);
+        // Handlers are registered by what awaits connect: a request that came together with SR waits for them.
+        connection.throttle(1);
         return session;
       },
       onClosed: (info) => {

@@ -4,6 +4,7 @@ import type {
   JWKS,
   Level,
   Limits,
+  MessageOrder,
   PrivateJwk,
   Session,
   Subprotocol,
@@ -34,6 +35,11 @@ export interface ConnectOptions {
   readonly codecs?: readonly Codec[];
   /** Key agreements in the order of preference. Default: x25519, then p256. */
   readonly suites?: readonly SuiteId[];
+  /**
+   * "window": a server that takes messages in any order is accepted too. A message that is deleted on the way does not
+   * end such a session; `CloseInfo.window` counts it. Default: "strict", and such a server is refused.
+   */
+  readonly order?: MessageOrder;
   /** Gives up connecting. */
   readonly signal?: AbortSignal;
   /** Milliseconds until connecting is given up. Default: limit handshakeSeconds. */

@@ -37,6 +37,8 @@ describe("options that cannot work are TypeErrors", () => {
     ],
     ["an unknown codec", "ws://localhost:1/", options({ codecs: ["xml"] }), /codecs/],
     ["an unknown suite", "ws://localhost:1/", options({ suites: ["p521"] }), /suites/],
+    ["an unknown order", "ws://localhost:1/", options({ order: "any" }), /order/],
+    ["half a window", "ws://localhost:1/", options({ limits: { replayWindow: 0.5 } }), /replayWindow/],
     ["an unknown limit", "ws://localhost:1/", options({ limits: { idle: 1 } }), /idle/],
     [
       "lim.msg below the protocol's least",

@@ -1,5 +1,5 @@
 import { createServer as createHttp } from "node:http";
-import { type ClientSession, connect, ERRORS, type Subprotocol } from "@sealwire/client";
+import { type ClientSession, type ConnectOptions, connect, ERRORS, type Subprotocol } from "@sealwire/client";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { failure, listen, server, startWorld, token, until, type World } from "./support/world.ts";
@@ -7,7 +7,12 @@ import { failure, listen, server, startWorld, token, until, type World } from ".
 type Tap = (bytes: Buffer, n: number) => readonly Buffer[];
 
 /** Somebody between the two who ends TLS: it passes on what the server says, as the tap wants it. */
-async function relay(world: World, tap: Tap, protocol: Subprotocol = "sealwire.v1.cbor") {
+async function relay(
+  world: World,
+  tap: Tap,
+  protocol: Subprotocol = "sealwire.v1.cbor",
+  options: Partial<ConnectOptions> = {},
+) {
   const http = createHttp();
   const wss = new WebSocketServer({ server: http });
   wss.on("connection", (down) => {
@@ -42,6 +47,7 @@ async function relay(world: World, tap: Tap, protocol: Subprotocol = "sealwire.v
       token: await token(),
       protocols: [protocol],
       limits: { byeSeconds: 0.1 },
+      ...options,
     });
   return Object.assign(open, { cut });
 }
@@ -104,5 +110,47 @@ describe("what a client makes of a man in the middle", () => {
     expect(await session.closed).toMatchObject({ truncated: true, clean: false, error: { code: "E_TRUNCATED" } });
     expect(await pending).toMatchObject({ code: "E_TRUNCATED" });
     expect(await peer?.closed).toMatchObject({ truncated: true, clean: false });
+  });
+});
+
+describe("window order through a relay that keeps none", () => {
+  it.each(["sealwire.v1.cbor", "sealwire.v1.text"] as const)(
+    "messages arrive once each, %s [window:accept] [window:report]",
+    async (protocol) => {
+      const world = await startWorld({ order: "window" });
+      let held: Buffer | undefined;
+      // SH and SR in order; then each second message goes before the first, which comes twice. The fifth is lost. Last bye.
+      const tap: Tap = (bytes, n) => {
+        if (n < 2 || n === 9) return [bytes];
+        if (n === 6) return [];
+        if (held === undefined) {
+          held = bytes;
+          return [];
+        }
+        const [late] = [held];
+        held = undefined;
+        return [bytes, late, late];
+      };
+      const session = await (await relay(world, tap, protocol, { order: "window" }))();
+      const got: unknown[] = [];
+      session.handle("n", (n) => {
+        got.push(n);
+      });
+      const [peer] = [...world.sealwire.sessions];
+      for (const n of [1, 2, 3, 4, 5, 6, 7]) await peer!.send("n", n);
+      await until(() => got.length === 6);
+      expect(got).toEqual([2, 1, 4, 3, 7, 6]);
+      expect(await session.close()).toMatchObject({ clean: true, window: { dropped: 3, missing: 1 } });
+    },
+  );
+
+  it("[sh:pol] a client that was not told to accept it refuses, and the server has no session", async () => {
+    const world = await startWorld({ order: "window" });
+    expect(await failure(world.connect())).toMatchObject({ code: "E_NEGOTIATE", closeCode: 4406 });
+    expect([...world.sealwire.sessions]).toEqual([]);
+    const strict = await startWorld();
+    const session = await strict.connect({ order: "window" });
+    expect(session.order).toBe("strict");
+    expect(await session.close()).not.toHaveProperty("window");
   });
 });

@@ -7,7 +7,7 @@ export {
   verifyEvidence,
 } from "./envelope/evidence.ts";
 export { isSealwireError, SealwireError, type SealwireErrorOptions } from "./errors.ts";
-export { generateKey, generateProofKey } from "./keys/generate.ts";
+export { generateKey, generateProofKey, generateRecipientKey } from "./keys/generate.ts";
 export type { Jwks as JWKS } from "./keys/keyset.ts";
 export {
   CLOSE_CODES,
@@ -25,6 +25,19 @@ export {
   type Subprotocol,
   type SuiteId,
 } from "./registry.generated.ts";
+export {
+  type ReplayStoreContractCase,
+  type ReplayStoreContractOptions,
+  type ReplayStoreSubject,
+  replayStoreContract,
+} from "./replay/contract.ts";
+export {
+  createMemoryReplayStore,
+  type MemoryReplayStore,
+  type MemoryReplayStoreOptions,
+} from "./replay/memory-store.ts";
+export { type ReplayEntry, type ReplayStore, type ReplayVerdict, replayKey } from "./replay/store.ts";
+export { ReplayWindow } from "./replay/window.ts";
 export type {
   AnyTopics,
   Awaitable,
@@ -35,6 +48,7 @@ export type {
   Handler,
   HandlerContext,
   Message,
+  MessageOrder,
   Reply,
   Req,
   RequestOptions,
@@ -44,5 +58,10 @@ export type {
   Session,
   Topic,
   TopicMap,
+  WindowReport,
 } from "./session/types.ts";
+export { inspect, type Unverified } from "./standalone/inspect.ts";
+export { type OpenedEnvelope, type OpenOptions, open, unsafeAllowReplay } from "./standalone/open.ts";
+export { type EnvelopeContent, type SealOptions, seal } from "./standalone/seal.ts";
+export type { IssuerKeys, KeyResolver, ResolvedKey } from "./standalone/trust.ts";
 export type { Data, Json } from "./wire/json.ts";

@@ -1,9 +1,22 @@
 // What the SDKs of this repository are built from. Not part of the public API: it changes without notice.
 export { backend } from "#backend";
-export type { CryptoBackend, Signer } from "./crypto/backend.ts";
-export { assertPrivateJwk } from "./crypto/jwk.ts";
-export { isIdentifier, isTopic } from "./envelope/claims.ts";
+export type { AeadKey, CryptoBackend, KeyAgreement, MacKey, PrivateJwk, PublicJwk, Signer } from "./crypto/backend.ts";
+export { assertPrivateJwk, checkPublicJwk } from "./crypto/jwk.ts";
+export {
+  type ApplicationClaims,
+  checkApplicationClaims,
+  type Item,
+  isIdentifier,
+  isTopic,
+  type OutgoingClaims,
+  type Ref,
+} from "./envelope/claims.ts";
+export { decodeClaims, encodeClaims } from "./envelope/codec.ts";
+export { type Control, decodeControl, encodeControl, type ReceivedControl } from "./envelope/control.ts";
+export { expandFrame } from "./envelope/expand.ts";
 export type { SignerId } from "./envelope/headers.ts";
+export { MessageOpener } from "./envelope/opener.ts";
+export { MessageSealer, type Protection, type TrafficKeys } from "./envelope/sealer.ts";
 export { createKeySet, type Jwks as JWKS, KeySet } from "./keys/keyset.ts";
 export { thumbprint } from "./keys/thumbprint.ts";
 export { all, attempt, chain, type Maybe } from "./maybe.ts";
@@ -16,19 +29,34 @@ export {
   SUITES,
   type Subprotocol,
 } from "./registry.generated.ts";
+export { replayKey } from "./replay/store.ts";
+export { StrictCounter } from "./replay/strict.ts";
+export { ReplayWindow } from "./replay/window.ts";
 export {
   ClientHandshake,
   type ClientHandshakeOptions,
   type HandshakeStep,
   type ProofKey,
 } from "./session/client-handshake.ts";
-export { type Offer, select } from "./session/client-hello.ts";
+export { ephemeralKey, type Offer, select } from "./session/client-hello.ts";
 export { Connection, type Handshake } from "./session/connection.ts";
 export type { Established } from "./session/established.ts";
 export type { AuthorizeRequest, SessionHooks, TraceRecord } from "./session/hooks.ts";
 export { LiveSession } from "./session/live.ts";
+export { type Received, SessionMachine } from "./session/machine.ts";
 export { limitsOf, namesOf } from "./session/options.ts";
-export { hintedError } from "./session/payload.ts";
+export { decodePayload, encodePayload, hintedError, sizeOf } from "./session/payload.ts";
+export { KeySchedule, sessionId, transcriptHash } from "./session/schedule.ts";
 export { ServerHandshake, type ServerHandshakeOptions, type VerifiedToken } from "./session/server-handshake.ts";
 export type { Clock, SessionSocket } from "./session/socket.ts";
 export { adaptWebSocket, type WebSocketLike } from "./session/websocket.ts";
+export {
+  decodeStandaloneClaims,
+  encodeStandaloneClaims,
+  isMessageId,
+  type StandaloneClaims,
+} from "./standalone/claims.ts";
+export { openWith } from "./standalone/open.ts";
+export { type Encryption, sealEnvelope, sealWith } from "./standalone/seal.ts";
+export { assertData } from "./wire/data.ts";
+export { decodeFrame, type Wire, type WireFrame } from "./wire/frame.ts";

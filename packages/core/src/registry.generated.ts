@@ -23,7 +23,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
   "E_KEY": {"steps":["header","claims"],"close":4501,"fatal":true,"text":"A key is unknown, malformed or not on its curve.","mend":"Check that the pinned key set holds the peer's current key, and that the key is a valid P-256, X25519 or Ed25519 point."},
   "E_IV": {"steps":["sequence"],"close":4501,"fatal":true,"text":"The initialization vector does not belong to this direction and epoch.","mend":"The message was changed on its way, or the peer numbers its messages wrongly."},
   "E_SEQ": {"steps":["sequence","claims"],"close":4502,"fatal":true,"text":"A sequence number is not the next one: a message was dropped or inserted on the way.","mend":"Reconnect. If it recurs, something between the peers drops messages."},
-  "E_REPLAY": {"steps":["sequence","claims","deliver"],"close":4502,"fatal":true,"text":"A message arrived that was already received.","mend":"Reconnect. If it recurs, something between the peers repeats messages."},
+  "E_REPLAY": {"steps":["sequence","claims","deliver"],"close":4502,"fatal":true,"text":"A message arrived that was already received, or in window order one that is too old to tell.","mend":"Reconnect. If it recurs, something between the peers repeats messages."},
   "E_CRYPTO": {"steps":["crypto","inner"],"close":4501,"fatal":true,"text":"A message failed authentication: it was changed on its way or sealed with another key.","mend":"Reconnect. If it recurs, something between the peers changes messages."},
   "E_SIG_SERVER": {"steps":["crypto"],"close":4501,"fatal":true,"text":"The signature of the server hello does not verify.","mend":"Something between the peers answers in the server's place, or the pinned keys are out of date."},
   "E_CLAIMS": {"steps":["claims"],"close":4400,"fatal":true,"text":"The claims of a message break the syntax of the protocol.","mend":"See specs/envelope.md, claims."},
@@ -38,7 +38,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
   "E_RATE": {"steps":["rate"],"close":null,"fatal":false,"text":"A message was dropped because it exceeded the rate.","mend":"Send more slowly."},
   "E_QUOTA": {"steps":["commit","rate"],"close":4529,"fatal":true,"text":"A quota was exceeded: control messages, or unsent data.","mend":"Send more slowly, and await send()."},
   "E_DENIED": {"steps":["authorize"],"close":null,"fatal":false,"text":"The principal is not authorized for this topic.","mend":"Grant the scope or role that the server's authorize() asks for."},
-  "E_REPLAY_STORE": {"steps":["deliver"],"close":null,"fatal":false,"text":"The replay store cannot take the message, so it is refused.","mend":"Restore the store, or raise its capacity."},
+  "E_REPLAY_STORE": {"steps":["deliver"],"close":null,"fatal":false,"text":"The replay store cannot take the message, so it is refused.","mend":"Restore the store, raise its capacity or the issuer's share, or seal a new message once a restarted node is past its pause."},
   "E_NO_HANDLER": {"steps":["deliver"],"close":null,"fatal":false,"text":"Nobody handles requests on this topic.","mend":"Register a handler with handle(topic, fn)."},
   "E_HANDLER": {"steps":["deliver"],"close":null,"fatal":false,"text":"The handler of a request failed.","mend":"See the log of the side that handled it; detail is never sent."},
   "E_INVALID": {"steps":["deliver"],"close":null,"fatal":false,"text":"The data of a message does not match the schema of its topic.","mend":"Send data of the shape that the topic's schema asks for."},
@@ -164,6 +164,10 @@ export interface Limits {
   readonly messageTtlMax: number;
   /** tolerance between the clocks in a session; seconds, default 30; beyond it E_FUTURE. */
   readonly skewSeconds: number;
+  /** longest life of a standalone envelope that an opener can be set to take; seconds, default 86400; beyond it E_TTL. */
+  readonly standaloneTtlMax: number;
+  /** tolerance between the clocks of sealer and opener of a standalone envelope; seconds, default 60; beyond it E_FUTURE. */
+  readonly standaloneSkewSeconds: number;
   /** clock difference above which sig and nest are not used; seconds, default 300; beyond it E_FUTURE. */
   readonly clockOffsetWarnSeconds: number;
   /** clock difference above which the client closes; seconds, default 86400; beyond it E_FUTURE. */
@@ -184,6 +188,14 @@ export interface Limits {
   readonly keyMessages: number;
   /** bytes under the keys of one direction; bytes, default 274877906944; beyond it E_KEY_LIMIT. */
   readonly keyBytes: number;
+  /** how far behind the highest sequence number a message is taken in window order; numbers, default 1024; beyond it E_REPLAY. */
+  readonly replayWindow: number;
+  /** failures that are dropped before one ends a session in window order; the breach has its own code; messages, default 16; beyond it E_REPLAY. */
+  readonly replayDrops: number;
+  /** capacity of a replay store in memory; entries, default 100000; beyond it E_REPLAY_STORE. */
+  readonly replayEntries: number;
+  /** share of a replay store that one issuer can fill; percent, default 10; beyond it E_REPLAY_STORE. */
+  readonly replayIssuerShare: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -225,6 +237,8 @@ export const DEFAULT_LIMITS: Limits = {
   "messageTtl": 60,
   "messageTtlMax": 300,
   "skewSeconds": 30,
+  "standaloneTtlMax": 86400,
+  "standaloneSkewSeconds": 60,
   "clockOffsetWarnSeconds": 300,
   "clockOffsetMaxSeconds": 86400,
   "clientAuthLifeSeconds": 60,
@@ -235,10 +249,14 @@ export const DEFAULT_LIMITS: Limits = {
   "requestSeconds": 30,
   "keyMessages": 16777216,
   "keyBytes": 274877906944,
+  "replayWindow": 1024,
+  "replayDrops": 16,
+  "replayEntries": 100000,
+  "replayIssuerShare": 10,
 };
 
 /** Part of the protocol: a sender counts on them, so no side changes them. */
-export const FIXED_LIMITS: ReadonlySet<string> = new Set(["messageBytesMin","headerBytes","headerMembers","claimsDepth","claimsMembers","claimsNodes","identifierLength","topicLength","batchItems"]);
+export const FIXED_LIMITS: ReadonlySet<string> = new Set(["messageBytesMin","headerBytes","headerMembers","claimsDepth","claimsMembers","claimsNodes","identifierLength","topicLength","batchItems","standaloneTtlMax","standaloneSkewSeconds"]);
 
 export type Level = "mac" | "sig" | "aead" | "nest";
 export type Codec = "json" | "cbor";

@@ -19,6 +19,9 @@ export function checkOptions(o: ServerOptions): Checked {
   }
   if (!Number.isSafeInteger(trustProxy) || trustProxy < 0) throw new TypeError("trustProxy is a number of proxies");
   if (proof !== "required" && proof !== "optional") throw new TypeError('proof is "required" or "optional"');
+  if (o.order !== undefined && o.order !== "strict" && o.order !== "window") {
+    throw new TypeError('order is "strict" or "window"');
+  }
   if (o.tokenAtUpgrade !== undefined && o.tokenAtUpgrade !== "authorization") {
     throw new TypeError('tokenAtUpgrade is "authorization" or left out');
   }

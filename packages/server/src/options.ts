@@ -7,6 +7,7 @@ import type {
   Level,
   Limits,
   Message,
+  MessageOrder,
   PrivateJwk,
   Reply,
   Req,
@@ -65,12 +66,17 @@ export interface ServerOptions {
   readonly suites?: readonly SuiteId[];
   /** "required": only key-bound tokens. Default: "optional"; levels sig and nest require it in any case. */
   readonly proof?: "required" | "optional";
+  /**
+   * "window": messages are taken once each and in any order, up to limit replayWindow behind the highest number, for
+   * relays that keep no order; a deleted message is counted, not an error. Clients have to accept it. Default: "strict".
+   */
+  readonly order?: MessageOrder;
   /** Ways besides CA in which a token may come. "authorization": the header of the upgrade request. Default: none. */
   readonly tokenAtUpgrade?: "authorization";
   readonly limits?: Partial<Limits>;
   /** Proxies in front of this server that append to X-Forwarded-For; the address is taken that many hops back. Default: 0. */
   readonly trustProxy?: number;
-  /** Told of failed handshakes and failed handlers. Must not throw. Never gets a token, key or body. */
+  /** Told of failed handshakes and handlers, and of what window order drops. Must not throw. Never gets a token, key or body. */
   readonly onError?: (
     error: SealwireError,
     context: { readonly sessionId?: string; readonly remoteAddress: string },

@@ -160,7 +160,7 @@ class Server {
     ready: () => void,
     signers: readonly ProofKey[],
   ): void {
-    const { identity, proof, admit } = this.#o;
+    const { identity, proof, order, admit } = this.#o;
     const { levels, codecs, suites, protocols, limits } = this.#c;
     const handshake = new ServerHandshake<CheckedToken>({
       backend: this.#backend,
@@ -170,6 +170,7 @@ class Server {
       protocols,
       protocol: ws.protocol,
       proof: proof ?? "optional",
+      order: order ?? "strict",
       limits,
       upgradeToken,
       verifyToken: this.#verifyToken,

@@ -33,8 +33,9 @@ const SYMMETRIC = /^(HS\d+|none)$/i;
 /** Checks access tokens by RFC 9068: typ, signature, iss, aud, exp, sub, and a `cnf` this protocol can prove. */
 export function tokenVerifier(
   policies: readonly TokenPolicy[],
-  defaults: { readonly audience: string; readonly limits: Limits },
+  defaults: { readonly audience: string; readonly limits: Limits /** Milliseconds. */; readonly now?: () => number },
 ): (token: string) => Promise<CheckedToken> {
+  const { now = Date.now } = defaults;
   const issuers = new Map<string, Issuer>();
   for (const policy of policies) {
     if (typeof policy.issuer !== "string" || policy.issuer === "") throw new TypeError("tokens.issuer is missing");
@@ -62,9 +63,10 @@ export function tokenVerifier(
       typ: policy.typ,
       algorithms: [...policy.algorithms],
       clockTolerance: policy.clockTolerance,
+      currentDate: new Date(now()),
       requiredClaims: ["exp", "sub"],
     }).catch((error: unknown) => explain(error, policy));
-    return checked(token, payload, policy);
+    return checked(token, payload, policy, now());
   };
 }
 
@@ -110,12 +112,12 @@ function explain(error: unknown, policy: Issuer["policy"]): never {
   return refuse(`${named}: the key set cannot be had`, error);
 }
 
-function checked(token: string, payload: JWTPayload, { clockTolerance }: Issuer["policy"]): CheckedToken {
+function checked(token: string, payload: JWTPayload, { clockTolerance }: Issuer["policy"], now: number): CheckedToken {
   const { iss, sub, exp, iat, jti, client_id, cnf } = payload;
   // jose takes exp: 1e400, which becomes Infinity.
   if (!Number.isSafeInteger(exp)) return refuse("exp is not an integer");
   // jose looks at iat only where a longest age is asked for.
-  if (iat !== undefined && !(typeof iat === "number" && iat <= Date.now() / 1000 + clockTolerance)) {
+  if (iat !== undefined && !(typeof iat === "number" && iat <= now / 1000 + clockTolerance)) {
     return refuse("iat is in the future; see the option tokens.clockTolerance");
   }
   if (typeof sub !== "string" || sub.length > 256) return refuse("sub is not a string of at most 256 characters");

@@ -39,6 +39,8 @@ describe("options that cannot work are TypeErrors when the server is made", () =
     ["unknown protocol", () => serverOptions({ protocols: ["chat" as never] }), /protocols/],
     ["unknown codec", () => serverOptions({ codecs: ["xml" as never] }), /codecs/],
     ["unknown suite", () => serverOptions({ suites: ["p521" as never] }), /suites/],
+    ["unknown order", () => serverOptions({ order: "any" as never }), /order/],
+    ["half a window", () => serverOptions({ limits: { replayWindow: 1.5 } }), /replayWindow/],
     ["trustProxy that is no count", () => serverOptions({ trustProxy: -1 }), /trustProxy/],
     ["trustProxy true", () => serverOptions({ trustProxy: true as never }), /trustProxy/],
     ["origins as one string", () => serverOptions({ origins: "https://a.example" as never }), /origins/],
@@ -247,7 +249,7 @@ describe("authorize", () => {
     expect(await failure(session.request("t", null))).toMatchObject({ code: "E_DENIED", remote: true });
     const denied = new Promise((resolve) => session.onDenied(resolve));
     await session.send("t", 1);
-    expect(await denied).toEqual({ topic: "t", seq: 2 });
+    expect(await denied).toEqual({ topic: "t", seq: 2, code: "E_DENIED" });
     const [peer] = world.server.sessions;
     expect(await failure(peer?.send("t", 1) as Promise<void>)).toMatchObject({ code: "E_DENIED", remote: false });
     expect(handled).toBe(0);

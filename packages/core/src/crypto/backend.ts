@@ -9,7 +9,7 @@ export interface PublicJwk {
   readonly y?: string;
 }
 
-/** A signing key as JWK: the public members, `d`, and optionally `alg` and `kid` (which is ignored). */
+/** A private key as JWK: the public members, `d`, `alg`, and optionally `kid` (which is ignored). */
 export interface PrivateJwk extends PublicJwk {
   readonly d: string;
   readonly alg?: string;
@@ -37,12 +37,14 @@ export interface SharedSecret {
   mac(salt: Uint8Array, info: Uint8Array): Maybe<MacKey>;
 }
 
-/** An ephemeral key pair of one suite. The private key never leaves the backend. */
+/** A key pair of one suite: an ephemeral one, or the recipient key of envelopes. The private key never leaves the backend. */
 export interface KeyAgreement {
   readonly suite: SuiteId;
   readonly publicJwk: PublicJwk;
   /** `peer` has passed `checkPublicJwk`. Throws SealwireError E_KEY for an all-zero X25519 output. */
   agree(peer: PublicJwk): Maybe<SharedSecret>;
+  /** As `agree`, to the content key of ECDH-ES with A256GCM (RFC 7518 section 4.6, direct, no party information). */
+  contentKey(peer: PublicJwk): Maybe<AeadKey>;
 }
 
 export interface Signer {
@@ -67,6 +69,8 @@ export interface CryptoBackend {
   random(length: number): Uint8Array;
   sha256(data: Uint8Array): Maybe<Uint8Array>;
   generateKeyAgreement(suite: SuiteId): Maybe<KeyAgreement>;
+  /** The recipient key of encrypted envelopes; a JWK has `alg` "ECDH-ES". Caller mistakes are TypeErrors. */
+  importKeyAgreement(key: PrivateJwk | CryptoKeyPair): Maybe<KeyAgreement>;
   /** The key's `alg` follows from its type: P-256 is ES256, Ed25519 is Ed25519. Caller mistakes are TypeErrors. */
   importSigner(key: PrivateJwk | CryptoKeyPair): Maybe<Signer>;
   /** `jwk` has passed `checkPublicJwk`. */

@@ -1,4 +1,4 @@
-import { SIGNATURE_ALGS, type SignatureAlg } from "../registry.generated.ts";
+import { SIGNATURE_ALGS, type SignatureAlg, type SuiteId } from "../registry.generated.ts";
 import { decodeBase64url } from "../wire/base64url.ts";
 import type { PrivateJwk, PublicJwk } from "./backend.ts";
 import { validateEd25519, validateP256, validateX25519 } from "./points.ts";
@@ -88,6 +88,34 @@ export function assertPrivateJwk(jwk: unknown): PrivateJwk {
   if (alg !== undefined) return fault(alg);
   return { ...checked.jwk, d, alg: signatureAlgOf(checked.jwk) };
 }
+
+/** What the JWK of a recipient key has as `alg`: told apart from a key that signs, although both can be on P-256. */
+export const RECIPIENT_ALG = "ECDH-ES";
+
+/** A recipient key of encrypted envelopes. @throws TypeError whose text never holds a member's value */
+export function assertRecipientJwk(jwk: unknown): PublicJwk {
+  const fault = faultOfRecipient(jwk);
+  if (fault !== undefined) throw new TypeError(`Not a recipient key: ${fault}. generateRecipientKey() makes one.`);
+  return publicJwkOf(jwk as PublicJwk);
+}
+
+/** The private half. @throws TypeError whose text never holds a member's value */
+export function assertDecryptionJwk(jwk: unknown): PrivateJwk {
+  const d = own(jwk, "d");
+  const fault =
+    faultOfRecipient(jwk) ??
+    (typeof d === "string" && coordinate(d) ? undefined : "d is not canonical base64url of 32 bytes");
+  if (fault !== undefined) throw new TypeError(`Not a decryption key: ${fault}. generateRecipientKey() makes one.`);
+  return { ...publicJwkOf(jwk as PublicJwk), d: d as string, alg: RECIPIENT_ALG };
+}
+
+function faultOfRecipient(jwk: unknown): string | undefined {
+  const checked = checkPublicJwk(jwk, "agree");
+  if (!checked.ok) return checked.detail;
+  return own(jwk, "alg") === RECIPIENT_ALG ? undefined : `its alg is not "${RECIPIENT_ALG}"`;
+}
+
+export const suiteOf = (jwk: PublicJwk): SuiteId => (jwk.crv === "X25519" ? "x25519" : "p256");
 
 /** @throws TypeError unless it is one of the registry's; for callers without types */
 export function assertSignatureAlg(alg: unknown): SignatureAlg {

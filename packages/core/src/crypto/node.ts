@@ -20,6 +20,7 @@ import { SealwireError } from "../errors.ts";
 import type { SuiteId } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
 import { concat } from "../wire/bytes.ts";
+import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
   AeadKey,
   CryptoBackend,
@@ -30,7 +31,7 @@ import type {
   Signer,
   Verifier,
 } from "./backend.ts";
-import { assertPrivateJwk, publicJwkOf, signatureAlgOf } from "./jwk.ts";
+import { assertDecryptionJwk, assertPrivateJwk, publicJwkOf, signatureAlgOf, suiteOf } from "./jwk.ts";
 import { algOfPair, isKeyPair, proveSigner, refusePrivateJwk } from "./signing.ts";
 
 // Everything here is synchronous: an AES-GCM call costs 4 µs, a promise around it would cost more.
@@ -94,24 +95,47 @@ export function sharedSecret(z: Uint8Array): SharedSecret {
 
 /** A new key pair, or that of a given private key, which test vectors need. */
 export function keyAgreement(suite: SuiteId, d?: Uint8Array): KeyAgreement {
-  const { publicJwk, derive } = suite === "x25519" ? x25519(d) : p256(d);
+  return agreementOf(suite, suite === "x25519" ? x25519(d) : p256(d));
+}
+
+function agreementOf(suite: SuiteId, { publicJwk, derive }: DiffieHellman): KeyAgreement {
+  const secret = (peer: PublicJwk): Uint8Array => {
+    let z: Uint8Array;
+    try {
+      z = derive(peer);
+    } catch (cause) {
+      // OpenSSL refuses an all-zero X25519 output itself, and P-256 points off the curve.
+      throw new SealwireError("E_KEY", { stage: "claims", detail: "no key agreement with this key", cause });
+    }
+    if (suite === "x25519" && z.every((byte) => byte === 0)) {
+      throw new SealwireError("E_KEY", { stage: "claims", detail: "all-zero shared secret" });
+    }
+    return z;
+  };
   return {
     suite,
     publicJwk,
-    agree(peer) {
-      let z: Uint8Array;
-      try {
-        z = derive(peer);
-      } catch (cause) {
-        // OpenSSL refuses an all-zero X25519 output itself, and P-256 points off the curve.
-        throw new SealwireError("E_KEY", { stage: "claims", detail: "no key agreement with this key", cause });
-      }
-      if (suite === "x25519" && z.every((byte) => byte === 0)) {
-        throw new SealwireError("E_KEY", { stage: "claims", detail: "all-zero shared secret" });
-      }
-      return sharedSecret(z);
+    agree: (peer) => sharedSecret(secret(peer)),
+    contentKey(peer) {
+      const z = secret(peer);
+      const input = concatKdfInput(z);
+      const raw = createHash("sha256").update(input).digest();
+      const key = aeadKey(raw);
+      for (const bytes of [z, input, raw]) bytes.fill(0);
+      return key;
     },
   };
+}
+
+/** A pair of WebCrypto: the key behind a CryptoKey derives synchronously, extractable or not. */
+function agreementOfPair(pair: CryptoKeyPair): KeyAgreement {
+  const suite = suiteOfPair(pair);
+  const [privateKey, publicKey] = [pair.privateKey, pair.publicKey].map((key) => KeyObject.from(key as never));
+  const publicJwk = publicJwkOf((publicKey as KeyObject).export({ format: "jwk" }) as unknown as PublicJwk);
+  return agreementOf(suite, {
+    publicJwk,
+    derive: (peer) => diffieHellman({ privateKey: privateKey as KeyObject, publicKey: importPublic(peer) }),
+  });
 }
 
 interface DiffieHellman {
@@ -203,6 +227,23 @@ export const backend: CryptoBackend = {
   random,
   sha256: (data) => plain(createHash("sha256").update(data).digest()),
   generateKeyAgreement: (suite) => keyAgreement(suite),
+  importKeyAgreement(key) {
+    if (isKeyPair(key)) {
+      const pair = agreementOfPair(key);
+      return proveAgreement(pair, keyAgreement(pair.suite));
+    }
+    const jwk = assertDecryptionJwk(key);
+    let own: KeyAgreement;
+    try {
+      own = keyAgreement(suiteOf(jwk), decodeBase64url(jwk.d));
+    } catch (cause) {
+      refusePrivateJwk(cause);
+    }
+    // The public key was computed from the private one.
+    const { x, y } = own.publicJwk;
+    if (x !== jwk.x || y !== jwk.y) refusePrivateJwk();
+    return own;
+  },
   importSigner(key) {
     if (isKeyPair(key)) {
       algOfPair(key);

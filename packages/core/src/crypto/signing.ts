@@ -42,6 +42,6 @@ export function proveSigner(signer: Signer, verifier: Verifier): Maybe<Signer> {
 }
 
 /** For a JWK whose members look right and which the library refuses all the same. */
-export function refusePrivateJwk(cause: unknown): never {
+export function refusePrivateJwk(cause?: unknown): never {
   throw new TypeError("This private key cannot be imported: its members do not make a key.", { cause });
 }

@@ -1,16 +1,18 @@
 import { SealwireError } from "../errors.ts";
 import type { SignatureAlg, SuiteId } from "../registry.generated.ts";
+import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
   AeadKey,
   CryptoBackend,
   KeyAgreement,
   MacKey,
+  PrivateJwk,
   PublicJwk,
   SharedSecret,
   Signer,
   Verifier,
 } from "./backend.ts";
-import { assertPrivateJwk, publicJwkOf, signatureAlgOf } from "./jwk.ts";
+import { assertDecryptionJwk, assertPrivateJwk, publicJwkOf, signatureAlgOf, suiteOf } from "./jwk.ts";
 import { algOfPair, isKeyPair, proveSigner, refusePrivateJwk } from "./signing.ts";
 import { exportPublicJwk, generateKeyPair, source, subtle } from "./subtle.ts";
 
@@ -77,25 +79,60 @@ export async function sharedSecret(z: Uint8Array): Promise<SharedSecret> {
 
 /** Of a given pair, which test vectors need. */
 export async function keyAgreement(suite: SuiteId, pair: CryptoKeyPair): Promise<KeyAgreement> {
+  return agreementOf(suite, pair.privateKey, await exportPublicJwk(pair.publicKey));
+}
+
+function agreementOf(suite: SuiteId, privateKey: CryptoKey, publicJwk: PublicJwk): KeyAgreement {
   const algorithm = AGREEMENT[suite];
+  const secret = async (peer: PublicJwk): Promise<Uint8Array> => {
+    let z: Uint8Array;
+    try {
+      const key = await subtle().importKey("jwk", { ...publicJwkOf(peer) }, algorithm, false, []);
+      // Not deriveKey: on that path WebKit lets small-order X25519 points through, and nobody could see the zeros.
+      z = new Uint8Array(await subtle().deriveBits({ name: algorithm.name, public: key }, privateKey, 256));
+    } catch (cause) {
+      throw new SealwireError("E_KEY", { stage: "claims", detail: "no key agreement with this key", cause });
+    }
+    if (suite === "x25519" && z.every((byte) => byte === 0)) {
+      throw new SealwireError("E_KEY", { stage: "claims", detail: "all-zero shared secret" });
+    }
+    return z;
+  };
   return {
     suite,
-    publicJwk: await exportPublicJwk(pair.publicKey),
-    async agree(peer) {
-      let z: Uint8Array;
-      try {
-        const key = await subtle().importKey("jwk", { ...publicJwkOf(peer) }, algorithm, false, []);
-        // Not deriveKey: on that path WebKit lets small-order X25519 points through, and nobody could see the zeros.
-        z = new Uint8Array(await subtle().deriveBits({ name: algorithm.name, public: key }, pair.privateKey, 256));
-      } catch (cause) {
-        throw new SealwireError("E_KEY", { stage: "claims", detail: "no key agreement with this key", cause });
-      }
-      if (suite === "x25519" && z.every((byte) => byte === 0)) {
-        throw new SealwireError("E_KEY", { stage: "claims", detail: "all-zero shared secret" });
-      }
-      return sharedSecret(z);
+    publicJwk,
+    agree: async (peer) => sharedSecret(await secret(peer)),
+    async contentKey(peer) {
+      const z = await secret(peer);
+      const input = concatKdfInput(z);
+      const raw = new Uint8Array(await subtle().digest("SHA-256", source(input)));
+      const key = await subtle().importKey("raw", source(raw), AEAD.name, false, ["encrypt", "decrypt"]);
+      for (const bytes of [z, input, raw]) bytes.fill(0);
+      return aeadKey(key);
     },
   };
+}
+
+async function importKeyAgreement(key: PrivateJwk | CryptoKeyPair): Promise<KeyAgreement> {
+  let own: KeyAgreement;
+  if (isKeyPair(key)) {
+    const suite = suiteOfPair(key);
+    if (!key.publicKey.extractable) throw new TypeError("The public key of the pair was made without extractable.");
+    own = await keyAgreement(suite, key);
+  } else {
+    const jwk = assertDecryptionJwk(key);
+    const members = { ...publicJwkOf(jwk), d: jwk.d };
+    const algorithm = AGREEMENT[suiteOf(jwk)];
+    const privateKey = await subtle()
+      .importKey("jwk", members, algorithm, false, ["deriveBits"])
+      .catch(refusePrivateJwk);
+    own = agreementOf(suiteOf(jwk), privateKey, publicJwkOf(jwk));
+  }
+  return proveAgreement(own, await generateKeyAgreement(own.suite));
+}
+
+async function generateKeyAgreement(suite: SuiteId): Promise<KeyAgreement> {
+  return keyAgreement(suite, await generateKeyPair(AGREEMENT[suite], false, ["deriveBits"]));
 }
 
 function signer(privateKey: CryptoKey, publicJwk: PublicJwk): Signer {
@@ -124,8 +161,8 @@ export const backend: CryptoBackend = {
   name: "webcrypto",
   random: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)),
   sha256: async (data) => new Uint8Array(await subtle().digest("SHA-256", source(data))),
-  generateKeyAgreement: async (suite) =>
-    keyAgreement(suite, await generateKeyPair(AGREEMENT[suite], false, ["deriveBits"])),
+  generateKeyAgreement,
+  importKeyAgreement,
   async importSigner(key) {
     if (isKeyPair(key)) {
       algOfPair(key);

@@ -53,8 +53,13 @@ export interface VerifiedEvidence {
 /** Base64url segments and nothing else: libraries accept white space around them. */
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
-const refuse = (code: "E_KEY" | "E_TOKEN" | "E_POP" | "E_ALG" | "E_CRYPTO", detail: string, cause?: unknown): never => {
-  throw new SealwireError(code, { fatal: false, detail, cause });
+const refuse = (code: "E_KEY" | "E_ALG" | "E_CRYPTO", detail: string): never => {
+  throw new SealwireError(code, { fatal: false, detail });
+};
+
+/** Step 4 of the specification: whose key it is. */
+const refuseOwner = (code: "E_KEY" | "E_TOKEN" | "E_POP", detail: string): never => {
+  throw new SealwireError(code, { fatal: false, stage: "claims", detail });
 };
 
 /**
@@ -97,10 +102,10 @@ export async function verifyEvidence(evidence: SignedEvidence, options: Evidence
 }
 
 async function serverOf(iss: string, print: string, { server }: EvidenceOptions): Promise<VerifiedEvidence["signer"]> {
-  if (server === undefined || server.id !== iss) return refuse("E_KEY", "iss is neither the key nor the server");
+  if (server === undefined || server.id !== iss) return refuseOwner("E_KEY", "iss is neither the key nor the server");
   const keys = await createKeySet(backend, server.keys, { source: "configured" });
   return keys.find(print) === undefined
-    ? refuse("E_KEY", "the key is not one of the server's")
+    ? refuseOwner("E_KEY", "the key is not one of the server's")
     : { kind: "server", id: iss };
 }
 
@@ -110,8 +115,8 @@ async function clientOf(
   print: string,
   { issuers }: EvidenceOptions,
 ): Promise<VerifiedEvidence["signer"]> {
-  if (token === undefined) return refuse("E_TOKEN", "the message of a client comes without its token");
-  if (!COMPACT.test(token)) return refuse("E_TOKEN", "the token is not a compact JWT");
+  if (token === undefined) return refuseOwner("E_TOKEN", "the message of a client comes without its token");
+  if (!COMPACT.test(token)) return refuseOwner("E_TOKEN", "the token is not a compact JWT");
   for (const { issuer, keys, typ = "at+jwt", algorithms = ["ES256", "Ed25519"] } of issuers ?? []) {
     if (algorithms.some((alg) => alg === "none" || alg.startsWith("HS")))
       throw new TypeError("issuers.algorithms: only signatures");
@@ -129,11 +134,11 @@ async function clientOf(
     );
     if (payload === undefined) continue;
     const { sub, cnf } = payload;
-    if (typeof sub !== "string") return refuse("E_TOKEN", "sub is not a string");
+    if (typeof sub !== "string") return refuseOwner("E_TOKEN", "sub is not a string");
     const bound = cnf as Record<string, unknown> | undefined;
     if (bound?.jkt !== print || Object.keys(bound).length !== 1)
-      return refuse("E_POP", "the token is bound to another key");
+      return refuseOwner("E_POP", "the token is bound to another key");
     return { kind: "client", id: sub, issuer };
   }
-  return refuse("E_TOKEN", "no configured issuer signed the token");
+  return refuseOwner("E_TOKEN", "no configured issuer signed the token");
 }

@@ -1,6 +1,8 @@
 import { nonce } from "../crypto/aead.ts";
 import { encodeText, type WireFrame } from "../wire/frame.ts";
 
+const TAG = 16;
+
 /** What the short forms leave out. None of it is secret: keys stay where they are. */
 export interface ExpandContext {
   /** Protected headers by `h`: 2 * epoch for application messages, 2 * epoch + 1 for control. */
@@ -10,7 +12,8 @@ export interface ExpandContext {
 
 /**
  * The compact JOSE object of a binary frame, byte for byte what the text wire would carry; any JOSE library opens it
- * with the session's key. Nothing is verified. Throws TypeError for a frame of another epoch.
+ * with the session's key. Nothing is verified. Throws TypeError for a frame of another epoch, and
+ * for one that holds no tag.
  */
 export function expandFrame(frame: WireFrame, { headers, staticIv }: ExpandContext): string {
   if (frame.form < 3) return encodeText(frame as Exclude<WireFrame, { form: 3 | 4 }>);
@@ -19,11 +22,12 @@ export function expandFrame(frame: WireFrame, { headers, staticIv }: ExpandConte
   if (header === undefined) throw new TypeError(`no header is known for h = ${short.h}`);
   if (short.form === 4)
     return encodeText({ form: 1, protected: header, payload: short.payload, signature: short.signature });
+  if (short.sealed.length < TAG) throw new TypeError("a frame of form 3 is shorter than its tag");
   return encodeText({
     form: 2,
     protected: header,
     iv: nonce(staticIv, short.seq),
-    ciphertext: short.sealed.subarray(0, -16),
-    tag: short.sealed.subarray(-16),
+    ciphertext: short.sealed.subarray(0, -TAG),
+    tag: short.sealed.subarray(-TAG),
   });
 }

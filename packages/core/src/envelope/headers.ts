@@ -13,6 +13,7 @@ interface Members {
   alg: string;
   enc?: "A256GCM";
   cty?: "JWT" | "sealwire+cbor";
+  epk?: PublicJwk;
   kid?: string;
   jwk?: PublicJwk;
   typ: string;
@@ -83,3 +84,10 @@ export const proofHeader = (alg: SignatureAlg, jwk: PublicJwk): Header =>
 
 export const serverReadyHeader = (kid: string): Header =>
   header({ alg: "dir", enc: "A256GCM", kid, typ: "sealwire-sr+jwt" });
+
+/** `env` stands alone; `envi` is the same inside an encrypted envelope, and nowhere else. */
+export const envelopeHeader = (signer: SignerId, inner: boolean): Header =>
+  header({ alg: signer.alg, kid: signer.thumbprint, typ: inner ? "sealwire-envi+jwt" : "sealwire-env+jwt" });
+
+export const encryptedEnvelopeHeader = (recipient: string, epk: PublicJwk): Header =>
+  header({ alg: "ECDH-ES", enc: "A256GCM", cty: "JWT", epk, kid: recipient, typ: "sealwire-envx+jwt" });

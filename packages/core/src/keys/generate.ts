@@ -1,5 +1,5 @@
 import type { PrivateJwk, PublicJwk } from "../crypto/backend.ts";
-import { assertSignatureAlg, publicJwkOf } from "../crypto/jwk.ts";
+import { assertSignatureAlg, publicJwkOf, RECIPIENT_ALG } from "../crypto/jwk.ts";
 import { generateKeyPair, subtle } from "../crypto/subtle.ts";
 import type { SignatureAlg } from "../registry.generated.ts";
 
@@ -22,6 +22,26 @@ export async function generateKey(alg: SignatureAlg = "ES256"): Promise<Generate
 /** A new proof key whose private half no script can read: the default for a client, ES256 since it can be stored in IndexedDB everywhere. */
 export function generateProofKey(alg: SignatureAlg = "ES256"): Promise<CryptoKeyPair> {
   return generatePair(alg, false);
+}
+
+export interface GeneratedRecipientKey {
+  /** A secret: it opens every envelope that was ever sealed to the public half. */
+  readonly privateJwk: PrivateJwk & { readonly alg: "ECDH-ES" };
+  /** For those who seal envelopes to this recipient. */
+  readonly publicJwk: PublicJwk & { readonly alg: "ECDH-ES" };
+}
+
+/** A new recipient key for encrypted envelopes as JWK pair, both with `alg` "ECDH-ES". Default: X25519. */
+export async function generateRecipientKey(crv: "P-256" | "X25519" = "X25519"): Promise<GeneratedRecipientKey> {
+  if (crv !== "P-256" && crv !== "X25519") throw new TypeError("The curve of a recipient key is P-256 or X25519.");
+  const algorithm = crv === "P-256" ? { name: "ECDH", namedCurve: crv } : ({ name: crv } as const);
+  const pair = await generateKeyPair(algorithm, true, ["deriveBits"]);
+  const exported = (await subtle().exportKey("jwk", pair.privateKey)) as PrivateJwk;
+  const members = publicJwkOf(exported);
+  return {
+    privateJwk: { ...members, d: exported.d, alg: RECIPIENT_ALG },
+    publicJwk: { ...members, alg: RECIPIENT_ALG },
+  };
 }
 
 async function generatePair(alg: SignatureAlg, extractable: boolean): Promise<CryptoKeyPair> {

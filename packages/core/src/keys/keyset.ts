@@ -32,6 +32,10 @@ export class KeySet {
   find(thumbprint: string): Verifier | undefined {
     return this.#verifiers.get(thumbprint);
   }
+
+  entries(): Iterable<readonly [thumbprint: string, verifier: Verifier]> {
+    return this.#verifiers.entries();
+  }
 }
 
 type Entry = { readonly thumbprint: string; readonly verifier: Verifier } | { readonly fault: string };

@@ -14,6 +14,7 @@ import { encodePayload, reportedError, type Time, wireOf } from "./payload.ts";
 import { type HandshakeKeys, KeySchedule, sessionId, transcriptHash } from "./schedule.ts";
 import { type ServerHello, type VerifiedServerHello, verifyServerHello } from "./server-hello.ts";
 import { openServerReady } from "./server-ready.ts";
+import type { MessageOrder } from "./types.ts";
 
 export interface ClientHandshakeOptions {
   readonly backend: CryptoBackend;
@@ -29,6 +30,8 @@ export interface ClientHandshakeOptions {
   /** True where the same token went with the upgrade request: a key-bound one is then proven by its hash. */
   readonly tokenSentAtUpgrade: boolean;
   readonly proof: ProofKey | undefined;
+  /** "window": window order is accepted too. Default: "strict". */
+  readonly order?: MessageOrder;
 }
 
 /** The client's proof-of-possession key. */
@@ -118,7 +121,7 @@ export class ClientHandshake {
 
   /** What SH selects has to be what this client offered, in the order that specs/session.md gives. */
   #checkServerHello(hello: ServerHello, th: string, suites: readonly string[]): PublicJwk {
-    const { serverId, protocol, offer, proof } = this.#o;
+    const { serverId, protocol, offer, proof, order = "strict" } = this.#o;
     if (hello.iss !== serverId)
       throw new SealwireError("E_KEY", { stage: "claims", detail: "SH names another server" });
     if (hello.th !== th) throw new SealwireError("E_TRANSCRIPT", { detail: "the server saw another CH" });
@@ -136,8 +139,9 @@ export class ClientHandshake {
     if (pol.pop === "required" && proof === undefined) {
       throw new SealwireError("E_NEGOTIATE", { detail: "the server requires a proof key: set the option proof" });
     }
-    if (pol.res !== 0 || pol.seq !== "strict") {
-      throw new SealwireError("E_NEGOTIATE", { detail: "resume and window order are not part of this draft" });
+    if (pol.res !== 0) throw new SealwireError("E_NEGOTIATE", { detail: "resume is not part of this draft" });
+    if (pol.seq === "window" && order !== "window") {
+      throw new SealwireError("E_NEGOTIATE", { detail: "the server wants window order: see the option order" });
     }
     return ephemeralKey(hello.epk, st as SuiteId);
   }

@@ -4,19 +4,11 @@ import type { Limits } from "../registry.generated.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { HandshakeStep } from "./client-handshake.ts";
+import { closeInfo } from "./close-info.ts";
 import type { Established } from "./established.ts";
-import {
-  clearError,
-  coarseName,
-  decodePayload,
-  hintedError,
-  remoteError,
-  sizeOf,
-  type Time,
-  wireOf,
-} from "./payload.ts";
+import { clearError, coarseName, decodePayload, remoteError, sizeOf, type Time, wireOf } from "./payload.ts";
 import type { Clock, SessionSocket } from "./socket.ts";
-import type { CloseInfo } from "./types.ts";
+import type { CloseInfo, WindowReport } from "./types.ts";
 
 /** Either side's handshake machine; the side that speaks first has `start`. */
 export interface Handshake {
@@ -35,6 +27,8 @@ export interface Receiver {
   farewell(code: string): void | Promise<void>;
   readonly byeSent: boolean;
   readonly byeReceived: boolean;
+  /** Undefined in strict order. */
+  readonly window: WindowReport | undefined;
   /** Last call, once. */
   ended(info: CloseInfo): void;
 }
@@ -297,27 +291,10 @@ export class Connection {
     this.#queue.length = 0;
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
-    const info = this.#closeInfo();
+    const { code } = this.#socketClosed as { code: number };
+    const info = closeInfo(code, this.#error, this.#receiver);
     this.#receiver?.ended(info);
     this.#o.onClosed(info);
-  }
-
-  #closeInfo(): CloseInfo {
-    const { code } = this.#socketClosed as { code: number };
-    const [byeSent, byeReceived] = [this.#receiver?.byeSent ?? false, this.#receiver?.byeReceived ?? false];
-    const truncated = this.#receiver !== undefined && !byeReceived;
-    if (this.#error !== undefined) {
-      // A peer that goes away says so in order: nothing went wrong.
-      const away = this.#error.remote && this.#error.closeCode === 1001;
-      return { code: this.#error.closeCode ?? code, error: this.#error, clean: away && byeSent, truncated };
-    }
-    if (byeReceived) return { code: 1000, clean: byeSent, truncated };
-    const detail = `close code ${code}, not authenticated`;
-    // A bare close code is the word of whoever is in between: after SR it never counts as what the server decided.
-    const error = truncated
-      ? new SealwireError("E_TRUNCATED", { detail, remote: true, closeCode: code })
-      : hintedError(code, detail);
-    return { code, error, clean: false, truncated };
   }
 
   /** The peer's bye carried a coarse name: its reason is authentic. */

@@ -4,11 +4,14 @@ import { type SignerId, sessionHeaders } from "../envelope/headers.ts";
 import { MessageOpener } from "../envelope/opener.ts";
 import { MessageSealer, type Protection, type TrafficKeys } from "../envelope/sealer.ts";
 import type { Codec, Level, Limits, SuiteId } from "../registry.generated.ts";
+import { StrictCounter } from "../replay/strict.ts";
+import { ReplayWindow } from "../replay/window.ts";
 import { decodeFrame } from "../wire/frame.ts";
 import { SessionMachine } from "./machine.ts";
 import { wireOf } from "./payload.ts";
 import type { KeySchedule } from "./schedule.ts";
 import type { ServerHello } from "./server-hello.ts";
+import type { MessageOrder } from "./types.ts";
 
 /** Own key (signs) or the peer's (verifies), with the name it has in headers. */
 interface PartyKey {
@@ -44,6 +47,7 @@ export interface Established {
   readonly level: Level;
   readonly codec: Codec;
   readonly suite: SuiteId;
+  readonly order: MessageOrder;
   readonly subject: string;
   readonly scopes: readonly string[];
   /** NumericDate in the server's time, and the milliseconds from the local clock to it. */
@@ -79,6 +83,7 @@ export async function establish(o: EstablishOptions): Promise<Established> {
       ? { self: selfName as string, peer: peerName as string, sendKid: sendKeys.kid, receiveKid: receiveKeys.kid }
       : undefined,
     limits: o.limits,
+    received: o.hello.pol.seq === "window" ? new ReplayWindow(o.limits.replayWindow) : new StrictCounter(),
     peerMessageBytes: o.peerMessageBytes,
     offset: o.offset,
   });
@@ -95,6 +100,7 @@ export async function establish(o: EstablishOptions): Promise<Established> {
     level,
     codec,
     suite: o.hello.st as SuiteId,
+    order: o.hello.pol.seq,
     subject: o.subject,
     scopes: o.scopes,
     expiresAt: o.expiresAt,

@@ -13,7 +13,16 @@ import { type AnyHandler, type SessionHooks, traceTo } from "./hooks.ts";
 import type { Received } from "./machine.ts";
 import { PendingRequests } from "./requests.ts";
 import { Sender } from "./sender.ts";
-import type { CloseInfo, Denied, Message, RequestOptions, SendOptions, Session } from "./types.ts";
+import type {
+  CloseInfo,
+  Denied,
+  Message,
+  MessageOrder,
+  RequestOptions,
+  SendOptions,
+  Session,
+  WindowReport,
+} from "./types.ts";
 
 /** setTimeout fires at once beyond it. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -69,6 +78,9 @@ export class LiveSession implements Session, Receiver {
   }
   get suite(): string {
     return this.#e.suite;
+  }
+  get order(): MessageOrder {
+    return this.#e.order;
   }
   get subject(): string {
     return this.#e.subject;
@@ -155,6 +167,10 @@ export class LiveSession implements Session, Receiver {
     return this.#e.machine.byeReceived;
   }
 
+  get window(): WindowReport | undefined {
+    return this.#e.machine.window;
+  }
+
   receive(frame: WireFrame): Maybe<void> {
     return chain(this.#e.machine.receive(frame, this.#connection.time), (received) => this.#dispatch(received));
   }
@@ -177,6 +193,10 @@ export class LiveSession implements Session, Receiver {
   #dispatch(received: Received): Maybe<void> {
     // It was being opened when this side ended the session: nothing more is delivered.
     if (this.#connection.failed) return;
+    if (received.kind === "dropped") {
+      if (received.error !== undefined) this.#hooks.onError?.(received.error);
+      return;
+    }
     if (this.#connection.time.elapsed >= this.#end) throw new SealwireError("E_SESSION_EXPIRED");
     if (received.kind === "control") return this.#onControl(received.message, received.seq);
     const { seq, claims, late, raw } = received;
@@ -189,7 +209,7 @@ export class LiveSession implements Session, Receiver {
     const base = this.#message(received);
     return claims.items.reduce<Maybe<void>>((done, item, index) => {
       const ref: Ref = claims.batch ? [seq, index] : seq;
-      const message = { ...base, topic: item.topic, data: item.data };
+      const message = { ...base, ...(claims.batch ? { index } : {}), topic: item.topic, data: item.data };
       return chain(done, () => this.#delivery.item(item, ref, message, raw.length));
     }, undefined);
   }
@@ -225,7 +245,7 @@ export class LiveSession implements Session, Receiver {
     const seq = typeof ref === "number" ? ref : ref[0];
     const error = new SealwireError(code, { ref: seq, remote: true, fatal: false });
     const topic = this.#requests.reject(ref, error);
-    if (code === "E_DENIED" && topic === undefined) this.#sender.denied(seq);
+    if (topic === undefined) this.#sender.denied(seq, code);
   }
 
   /** The one who said bye first closes the socket; the other answers and waits for that. */

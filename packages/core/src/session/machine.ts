@@ -6,14 +6,16 @@ import type { MessageOpener, OpenedFrame } from "../envelope/opener.ts";
 import { type MessageSealer, maxSealedSize, type Payload } from "../envelope/sealer.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
-import { chain, type Maybe } from "../maybe.ts";
+import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { Codec, ErrorCode, Level, Limits } from "../registry.generated.ts";
 import { SeqSet } from "../replay/seq-set.ts";
-import { StrictCounter } from "../replay/strict.ts";
+import type { StrictCounter } from "../replay/strict.ts";
+import { ReplayWindow } from "../replay/window.ts";
 import type { Wire, WireFrame } from "../wire/frame.ts";
 import type { Data } from "../wire/json.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { Time } from "./payload.ts";
+import type { WindowReport } from "./types.ts";
 
 export interface MachineOptions {
   readonly wire: Wire;
@@ -26,6 +28,10 @@ export interface MachineOptions {
     | { readonly self: string; readonly peer: string; readonly sendKid: string; readonly receiveKid: string }
     | undefined;
   readonly limits: Limits;
+  /** The numbers of the other direction: strict order, or a window. */
+  readonly received: StrictCounter | ReplayWindow;
+  /** Where the counters of a session stand that is taken up in the middle: own `seq` used last, `rcv` of the peer. */
+  readonly start?: { readonly sent: number; readonly rcv: number };
   readonly peerMessageBytes: number;
   /** Milliseconds from the local clock to the server's. */
   readonly offset: number;
@@ -52,7 +58,9 @@ export interface Prepared {
 }
 
 export type Received =
-  | { readonly kind: "control"; readonly seq: number; readonly message: Control }
+  /** Window order: a failure that ends nothing yet, or without `error` a message that the peer's bye overtook. */
+  | { readonly kind: "dropped"; readonly error?: SealwireError }
+  | { readonly kind: "control"; readonly seq: number; readonly rcv: number; readonly message: Control }
   | {
       readonly kind: "message";
       readonly seq: number;
@@ -69,20 +77,25 @@ export type Received =
  */
 export class SessionMachine {
   readonly #o: MachineOptions;
-  readonly #received = new StrictCounter();
+  readonly #received: StrictCounter | ReplayWindow;
   readonly #control: TokenBucket;
   readonly #pings = new Set<number>();
   /** Messages of ours that the peer refused. */
   readonly #refused = new SeqSet();
-  #sent = 0;
+  #sent: number;
   #sentBytes = 0;
   #receivedBytes = 0;
-  #peerRcv = 0;
+  #peerRcv: number;
   #byeSent = false;
-  #byeReceived = false;
+  /** Number of the peer's bye. */
+  #byeSeq: number | undefined;
+  #dropped = 0;
 
   constructor(options: MachineOptions) {
     this.#o = options;
+    this.#received = options.received;
+    this.#sent = options.start?.sent ?? 0;
+    this.#peerRcv = options.start?.rcv ?? 0;
     this.#control = new TokenBucket(options.limits.controlPerSecond, options.limits.controlBurst);
   }
 
@@ -91,7 +104,13 @@ export class SessionMachine {
   }
 
   get byeReceived(): boolean {
-    return this.#byeReceived;
+    return this.#byeSeq !== undefined;
+  }
+
+  /** Undefined in strict order. */
+  get window(): WindowReport | undefined {
+    if (!(this.#received instanceof ReplayWindow)) return undefined;
+    return { dropped: this.#dropped, missing: this.#received.missing };
   }
 
   /** Seconds in the server's time. */
@@ -145,27 +164,37 @@ export class SessionMachine {
 
   /** Steps header to time. Throws SealwireError, or returns a promise that rejects with one. */
   receive(frame: WireFrame, time: Time): Maybe<Received> {
-    return chain(
-      this.#o.opener.open(frame, (seq) => this.#received.check(seq)),
-      (opened) => (opened.control ? this.#onControl(opened, time) : this.#onMessage(opened, time)),
-    );
+    const open = () =>
+      chain(
+        this.#o.opener.open(frame, (seq) => this.#received.check(seq)),
+        (opened) => (opened.control ? this.#onControl(opened, time) : this.#onMessage(opened, time)),
+      );
+    return this.#received instanceof ReplayWindow ? attempt(open, (error) => this.#drop(error)) : open();
+  }
+
+  /** A path without order repeats, delays and damages; what the peer itself did wrong stays fatal. */
+  #drop(error: unknown): Received {
+    const { replayDrops } = this.#o.limits;
+    if (!(error instanceof SealwireError) || !isOfThePath(error) || this.#dropped >= replayDrops) throw error;
+    this.#dropped++;
+    const detail = `dropped, ${this.#dropped} of up to ${replayDrops}`;
+    const { code, stage } = error;
+    return { kind: "dropped", error: new SealwireError(code, { stage, fatal: false, detail, cause: error }) };
   }
 
   #onControl(opened: OpenedFrame, time: Time): Received {
     const { seq, rcv, message }: ReceivedControl = decodeControl(opened.claims);
     this.#checkSeq(opened, seq);
-    if (rcv > this.#sent || rcv < this.#peerRcv) {
-      throw new SealwireError("E_SEQ", {
-        stage: "claims",
-        detail: "rcv is not between the last one and what was sent",
-      });
-    }
+    this.#checkRcv(rcv);
     if (message.top === "err" || message.top === "pong") this.#checkRef(message.ref);
+    if (this.#isLate(seq)) return { kind: "dropped" };
+    if (message.top === "bye" && seq < this.#received.last)
+      throw new SealwireError("E_STATE", { detail: "bye has not the highest number" });
     this.#commit(seq, opened);
-    this.#peerRcv = rcv;
+    this.#peerRcv = Math.max(this.#peerRcv, rcv);
     this.#charge(message, time);
-    if (message.top === "bye") this.#byeReceived = true;
-    return { kind: "control", seq, message };
+    if (message.top === "bye") this.#byeSeq = seq;
+    return { kind: "control", seq, rcv, message };
   }
 
   #onMessage(opened: OpenedFrame, time: Time): Received {
@@ -179,6 +208,7 @@ export class SessionMachine {
     }
     this.#checkSeq(opened, claims.seq);
     for (const item of claims.items) if (item.ref !== null) this.#checkRef(item.ref);
+    if (this.#isLate(claims.seq)) return { kind: "dropped" };
     this.#commit(claims.seq, opened);
     const late = checkLife(claims, this.now(time), limits.skewSeconds, limits.messageTtlMax);
     return { kind: "message", seq: claims.seq, claims, raw: opened.claims, jws: opened.jws, late };
@@ -190,12 +220,27 @@ export class SessionMachine {
       throw new SealwireError("E_SEQ", { stage: "claims", detail: "seq differs from the IV" });
   }
 
+  /** In window order an earlier one may come later. */
+  #checkRcv(rcv: number): void {
+    const back = rcv < this.#peerRcv && !(this.#received instanceof ReplayWindow);
+    if (back || rcv > this.#sent) {
+      const detail = "rcv is not between the last one and what was sent";
+      throw new SealwireError("E_SEQ", { stage: "claims", detail });
+    }
+  }
+
   #checkRef(ref: Ref): void {
     if ((typeof ref === "number" ? ref : ref[0]) > this.#sent) fail("ref names a message that was not sent");
   }
 
+  /** Sent before the peer's bye and overtaken by it: what is missing at the bye stays missing. */
+  #isLate(seq: number): boolean {
+    if (this.#byeSeq === undefined) return false;
+    if (seq > this.#byeSeq) throw new SealwireError("E_STATE", { detail: "message after bye" });
+    return true;
+  }
+
   #commit(seq: number, opened: OpenedFrame): void {
-    if (this.#byeReceived) throw new SealwireError("E_STATE", { detail: "message after bye" });
     this.#receivedBytes += opened.claims.length;
     const { keyMessages, keyBytes } = this.#o.limits;
     if (seq > keyMessages || this.#receivedBytes > keyBytes) throw new SealwireError("E_KEY_LIMIT");
@@ -209,4 +254,11 @@ export class SessionMachine {
     if (!this.#control.take(1, time.elapsed))
       throw new SealwireError("E_QUOTA", { stage: "rate", detail: "controlPerSecond" });
   }
+}
+
+/** What anybody on the path can cause, without a key. */
+function isOfThePath({ code, stage }: SealwireError): boolean {
+  return (
+    stage === "header" || stage === "sequence" || stage === "crypto" || (stage === "claims" && code === "E_REPLAY")
+  );
 }

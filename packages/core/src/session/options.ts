@@ -11,6 +11,7 @@ export function limitsOf(changes: Partial<Limits> = {}): Limits {
     if (value === undefined) continue;
     if (FIXED_LIMITS.has(name)) throw new TypeError(`limits.${name} is part of the protocol: the peer counts on it`);
     if (!(Number.isFinite(value) && value > 0)) throw new TypeError(`limits.${name} is not a positive number`);
+    if (name.startsWith("replay") && !Number.isInteger(value)) throw new TypeError(`limits.${name} is a whole number`);
     if (name.endsWith("Seconds") && value > LONGEST_TIMER_SECONDS) throw new TypeError(`limits.${name} is too long`);
     limits[name] = value;
   }

@@ -132,11 +132,11 @@ export class Sender {
     if (this.#recent.size > REMEMBERED) this.#recent.delete(this.#recent.keys().next().value as number);
   }
 
-  /** The peer denied the one-way message `seq`. */
-  denied(seq: number): void {
+  /** The peer refused the one-way message `seq`. */
+  denied(seq: number, code: ErrorCode): void {
     for (const fn of this.#deniedListeners) {
       try {
-        fn({ topic: this.#recent.get(seq) ?? "", seq });
+        fn({ topic: this.#recent.get(seq) ?? "", seq, code });
       } catch (cause) {
         this.#hooks.onError?.(new SealwireError("E_HANDLER", { detail: "listener of onDenied", cause }));
       }

@@ -14,6 +14,7 @@ import { encodePayload, type Time, wireOf } from "./payload.ts";
 import { type HandshakeKeys, KeySchedule, sessionId, transcriptHash } from "./schedule.ts";
 import { type ServerHello, type SessionPolicy, signServerHello } from "./server-hello.ts";
 import { sealServerReady } from "./server-ready.ts";
+import type { MessageOrder } from "./types.ts";
 
 /** What the token check found. Everything here comes from a token whose signature holds. */
 export interface VerifiedToken {
@@ -35,6 +36,8 @@ export interface ServerHandshakeOptions<T extends VerifiedToken = VerifiedToken>
   /** What the 101 response selected. */
   readonly protocol: string;
   readonly proof: SessionPolicy["pop"];
+  /** Default: "strict". */
+  readonly order?: MessageOrder;
   readonly limits: Limits;
   /** Token of the upgrade request, where that way is enabled and one came. */
   readonly upgradeToken: string | undefined;
@@ -85,7 +88,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
   }
 
   async #onClientHello(frame: WireFrame, time: Time): Promise<HandshakeStep> {
-    const { backend, id, limits, protocol, protocols, proof } = this.#o;
+    const { backend, id, limits, protocol, protocols, proof, order = "strict" } = this.#o;
     if (frame.form !== 0) throw new SealwireError("E_HEADER", { detail: "CH is not clear JSON" });
     const m1 = frame.json;
     // On the text wire a character may be several bytes.
@@ -109,7 +112,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
       epk: agreement.publicJwk,
       lvl: level,
       cod: codec,
-      pol: { pop: signed ? "required" : proof, res: 0, seq: "strict" },
+      pol: { pop: signed ? "required" : proof, res: 0, seq: order },
       msg: limits.messageBytes,
     };
     const schedule = await agreement.agree(peerKey);

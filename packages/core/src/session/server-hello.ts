@@ -9,14 +9,14 @@ import { isBase64url } from "../wire/base64url.ts";
 import { utf8 } from "../wire/bytes.ts";
 import { compactJws, signingInput, type WireFrame } from "../wire/frame.ts";
 import { isMessageLimit, messageLimit } from "./client-hello.ts";
+import type { MessageOrder } from "./types.ts";
 
 export interface SessionPolicy {
   /** Required: every session proves possession of its token's key. Levels sig and nest need it. */
   readonly pop: "required" | "optional";
   /** Seconds for which a lost connection can be resumed; 0 in this draft. */
   readonly res: number;
-  /** Order of messages; strict in this draft. */
-  readonly seq: "strict" | "window";
+  readonly seq: MessageOrder;
 }
 
 /** ServerHello: the server's choice, under its signature. */

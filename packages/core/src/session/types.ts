@@ -1,6 +1,6 @@
 import type { SignedEvidence } from "../envelope/evidence.ts";
 import type { SealwireError } from "../errors.ts";
-import type { Level } from "../registry.generated.ts";
+import type { ErrorCode, Level } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
 
 /** In a topic map: a topic that is requested and replied to. */
@@ -30,15 +30,31 @@ export type Reply<T, K extends keyof T> = T[K] extends Call<unknown, infer S> ? 
 
 export type Awaitable<V> = V | Promise<V>;
 
+/**
+ * "strict": every message in its place; a deleted, repeated or moved one ends the session. "window": each message once,
+ * in any order, for relays that keep none; a deleted one shows in `CloseInfo.window` only.
+ */
+export type MessageOrder = "strict" | "window";
+
 /** One authentic message. */
 export interface Message<D = Data> {
   readonly topic: string;
   readonly data: D;
   readonly seq: number;
+  /** Place in a batch: its items share their `seq`. */
+  readonly index?: number;
   readonly issuedAt?: Date;
   readonly expiresAt: Date;
   /** Levels sig and nest. */
   readonly signed?: SignedEvidence;
+}
+
+/** What a session in window order did not deliver. */
+export interface WindowReport {
+  /** Messages that were repeated, too late or forged, dropped up to limit replayDrops. */
+  readonly dropped: number;
+  /** Numbers below the highest one received under which nothing was received: deleted on the way, or late. */
+  readonly missing: number;
 }
 
 /** How a session ended. */
@@ -50,6 +66,8 @@ export interface CloseInfo {
   readonly clean: boolean;
   /** True if the connection ended without the peer's sealed bye: its last messages may be missing. */
   readonly truncated: boolean;
+  /** Sessions in window order. */
+  readonly window?: WindowReport;
 }
 
 export interface SendOptions {
@@ -76,6 +94,8 @@ export type Handler<T, K extends keyof T> = (data: Req<T, K>, context: HandlerCo
 export interface Denied {
   readonly topic: string;
   readonly seq: number;
+  /** E_DENIED, or another reason of the peer: it came too late, or too fast. */
+  readonly code: ErrorCode;
 }
 
 /** A connection on which every message carries its own proof. */
@@ -87,6 +107,7 @@ export interface Session<T extends TopicMap<T> = AnyTopics> extends AsyncIterabl
   readonly protocol: string;
   readonly codec: string;
   readonly suite: string;
+  readonly order: MessageOrder;
   /** Subject of the access token. */
   readonly subject: string;
   readonly scopes: readonly string[];
@@ -108,7 +129,7 @@ export interface Session<T extends TopicMap<T> = AnyTopics> extends AsyncIterabl
   messages<K extends Topic<T>>(topic: K): AsyncIterableIterator<Message<Req<T, K>>>;
   /** Resolves when the connection has ended; never rejects. */
   readonly closed: Promise<CloseInfo>;
-  /** Called when the peer's authorization refused a message of this side. */
+  /** Called when the peer refused a one-way message of this side. */
   onDenied(fn: (denied: Denied) => void): () => void;
   /** Says bye, waits for the peer's, and ends the connection. */
   close(): Promise<CloseInfo>;

@@ -3,6 +3,7 @@ import { aeadKey, macKey, backend as node } from "../../src/crypto/node.ts";
 import { MessageOpener } from "../../src/envelope/opener.ts";
 import { MessageSealer, type Payload } from "../../src/envelope/sealer.ts";
 import { DEFAULT_LIMITS } from "../../src/registry.generated.ts";
+import { StrictCounter } from "../../src/replay/strict.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
 import { decodePayload } from "../../src/session/payload.ts";
 import { settle, until } from "../support/clock.ts";
@@ -40,6 +41,7 @@ async function machine(options: PairOptions): Promise<{ puppet: Puppet; receive:
         ? { self: SERVER_ID, peer: pair.clientId!, sendKid: own.kid, receiveKid: puppet.kid }
         : undefined,
     limits: DEFAULT_LIMITS,
+    received: new StrictCounter(),
     peerMessageBytes: DEFAULT_LIMITS.messageBytes,
     offset: 0,
   });

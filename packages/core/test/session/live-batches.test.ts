@@ -17,7 +17,7 @@ describe("received batches", () => {
         const pair = await live({ level, codec, serverHooks: { authorize } });
         const seen: unknown[] = [];
         for (const top of ["a", "b"])
-          pair.server.session!.handle(top, (d, { message }) => void seen.push([top, d, message.seq]));
+          pair.server.session!.handle(top, (d, { message }) => void seen.push([top, d, message.seq, message.index]));
         const puppet = Puppet.seize(pair);
         puppet.deliver(
           await puppet.message(puppet.claims({ top: "a", dat: 0 })),
@@ -26,11 +26,11 @@ describe("received batches", () => {
         );
         await until(() => seen.length === 5);
         expect(seen).toEqual([
-          ["a", 0, 1],
-          ["a", 1, 2],
-          ["b", 2, 2],
-          ["a", 3, 2],
-          ["b", 4, 3],
+          ["a", 0, 1, undefined],
+          ["a", 1, 2, 0],
+          ["b", 2, 2, 1],
+          ["a", 3, 2, 2],
+          ["b", 4, 3, undefined],
         ]);
         expect(asked).toMatchObject(
           seen.map((s) => ({

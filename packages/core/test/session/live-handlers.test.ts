@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Message } from "../../src/session/types.ts";
 import { settle, until } from "../support/clock.ts";
 import { controlsOf, gate, live, ROLES, sentBy, seqsOf, upTo } from "../support/live.ts";
+import { Puppet } from "../support/puppet.ts";
 
 type Authorize = (request: { readonly topic: string; readonly direction: string; readonly data: unknown }) => unknown;
 const inbound = (decide: Authorize) => ({
@@ -49,7 +50,21 @@ describe("authorization", () => {
         { seq: 1, top: "err", code: "E_DENIED", ref: 1, rcv: 1 },
         { seq: 2, top: "err", code: "E_DENIED", ref: 2, rcv: expect.any(Number) },
       ]);
-      expect(denied).toEqual([{ topic: "t", seq: 1 }]);
+      expect(denied).toEqual([{ topic: "t", seq: 1, code: "E_DENIED" }]);
+    },
+  );
+
+  it.each(["E_DENIED", "E_EXPIRED", "E_RATE"])(
+    "a one-way message that the peer refuses with %s is reported [req:failure]",
+    async (code) => {
+      const pair = await live();
+      const denied: unknown[] = [];
+      pair.client.session!.onDenied((d) => denied.push(d));
+      const puppet = Puppet.seize(pair, "server");
+      await pair.client.session!.send("t", 1);
+      puppet.deliver(await puppet.control({ top: "err", code, ref: 1 }));
+      await until(() => denied.length > 0);
+      expect(denied).toEqual([{ topic: "t", seq: 1, code }]);
     },
   );
 

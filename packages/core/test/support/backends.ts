@@ -21,6 +21,7 @@ export function aroundSeal(inner: CryptoBackend, around: (seal: Seal) => Seal): 
         suite: own.suite,
         publicJwk: own.publicJwk,
         agree: (peer) => chain(own.agree(peer), secret),
+        contentKey: (peer) => chain(own.contentKey(peer), key),
       })),
   };
 }

@@ -44,6 +44,7 @@ export function recording(inner: CryptoBackend, keys: DerivedKeys): CryptoBacken
           suite: own.suite,
           publicJwk: own.publicJwk,
           agree: (peer) => chain(own.agree(peer), secret),
+          contentKey: (peer) => own.contentKey(peer),
         }),
       ),
   };

@@ -1,0 +1,54 @@
+import { backend as defaultBackend } from "#backend";
+import type { CryptoBackend } from "../crypto/backend.ts";
+import type { Maybe } from "../maybe.ts";
+import { concat, utf8 } from "../wire/bytes.ts";
+
+/** One envelope that is about to be delivered. It has been verified: nothing unauthentic reaches a store. */
+export interface ReplayEntry {
+  /** `replayKey` of receiver, issuer and `jti`: 32 bytes. */
+  readonly key: Uint8Array;
+  /** Whose share of the capacity it takes. */
+  readonly issuer: string;
+  /** `iat` of the envelope, NumericDate. */
+  readonly issuedAt: number;
+  /** NumericDate, exp + 2·skew: from then on every node refuses the envelope for its age alone. */
+  readonly keepUntil: number;
+  /** The receiver's time, NumericDate. */
+  readonly now: number;
+}
+
+/**
+ * `new`: was not there, is there now. `seen`: was there. `full`: capacity or the issuer's share is used up.
+ * `before-start`: issued at a time of which this store remembers nothing.
+ */
+export type ReplayVerdict = "new" | "seen" | "full" | "before-start";
+
+/**
+ * Remembers what was delivered. `insert` is atomic: of two equal keys at the same time, also on two nodes that share
+ * the store, exactly one is `new`. An entry is kept until `keepUntil`, never evicted before. Whatever the store throws
+ * or rejects with, the envelope is refused (E_REPLAY_STORE): it fails closed. `replayStoreContract` tests all of it.
+ * @see specs/replay.md, section 6
+ */
+export interface ReplayStore {
+  insert(entry: ReplayEntry): Maybe<ReplayVerdict>;
+}
+
+const LABEL = utf8.encode("sealwire1 jti\0");
+
+const lengthPrefixed = (text: string): Uint8Array => {
+  const bytes = utf8.encode(text);
+  const out = new Uint8Array(4 + bytes.length);
+  new DataView(out.buffer).setUint32(0, bytes.length);
+  out.set(bytes, 4);
+  return out;
+};
+
+/** H("sealwire1 jti" || 0 || lp(receiver) || lp(issuer) || lp(jti)): two services in one store never meet. */
+export function replayKey(
+  receiver: string,
+  issuer: string,
+  jti: string,
+  backend: CryptoBackend = defaultBackend,
+): Maybe<Uint8Array> {
+  return backend.sha256(concat(LABEL, lengthPrefixed(receiver), lengthPrefixed(issuer), lengthPrefixed(jti)));
+}
