@@ -12,11 +12,11 @@ import { listen } from "./support/world.ts";
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const SERVER_ID = "https://chat.example";
 
-/** The programs of README, in their order: client, server, topics. */
+/** The programs of README, in their order: client, server, topics, envelopes. */
 const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
   (m) => m[1],
 );
-const [client, server, chat] = blocks as [string, string, string];
+const [client, server, chat, envelope] = blocks as [string, string, string, string];
 
 let folder: string;
 let port: number;
@@ -84,6 +84,7 @@ async function write(): Promise<void> {
     ].join("\n"),
   );
   file("chat.ts", chat);
+  file("envelope.ts", envelope);
   // Addresses, and nothing else, are those of this machine.
   file(
     "client.ts",
@@ -123,10 +124,16 @@ async function listening(): Promise<void> {
   }
 }
 
-it("README has the two programs and their topics", () => {
+it("README has its programs and their topics", () => {
   expect(client).toContain('from "@sealwire/client"');
   expect(server).toContain('from "@sealwire/server"');
   expect(chat).toContain("export interface Chat");
+  expect(envelope).toContain('from "@sealwire/core"');
+});
+
+it("the program with an envelope says what its comments say", async () => {
+  const program = run("envelope.js");
+  expect([await program.ended, program.output()]).toEqual([0, "https://till.example { amount: 100 }\nE_REPLAY\n"]);
 });
 
 it("they compile in strict mode and do what they say", async () => {
