@@ -23,6 +23,8 @@ const folders: Record<string, string> = {
   server: "packages/server/test",
   demo: "packages/demo/test",
   conformance: "packages/conformance/test",
+  // Needs the Python driver to be built: npm test runs it after everything else.
+  interop: "packages/conformance/interop",
   tools: "tools/test",
 };
 
@@ -43,7 +45,7 @@ export default defineConfig({
             name,
             include: [`${folder}/**/*.test.{ts,mjs}`],
             // Real browsers, ports and processes: one file at a time, after everything else.
-            ...(name === "demo" || name === "conformance"
+            ...(["demo", "conformance", "interop"].includes(name)
               ? { fileParallelism: false, hookTimeout: 60_000, sequence: { groupOrder: 1 } }
               : {}),
           },

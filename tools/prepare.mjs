@@ -105,9 +105,9 @@ export function build() {
 }
 
 /** Runs a task of every package; the environment goes through whole, as the tasks' results do not depend on it. */
-export function turbo(task) {
+export function turbo(task, ...more) {
   const args = ["node_modules/turbo/bin/turbo", "run", task, "--output-logs=errors-only", "--env-mode=loose"];
-  return runNode(args);
+  return runNode([...args, ...more]);
 }
 
 /** @returns {Promise<boolean>} false after the reason was printed */

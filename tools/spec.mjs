@@ -32,6 +32,8 @@ export function readSpecFiles(root) {
       ...tests.flatMap((folder) => list(folder, /\.([cm]?[jt]sx?|json)$/, true)),
       ...list("test-vectors", /\.json$/),
     ]),
+    live: load(list("packages/conformance/src/live", /\.ts$/)),
+    unobservable: readFileSync(join(root, "packages/conformance/not-on-the-wire.json"), "utf8"),
   };
 }
 

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureChromium } from "./chromium.mjs";
+import { buildDrivers, pythonChecks, runDrivers, runPython } from "./lib/conformance.mjs";
 import { block, line, red, step, yellow } from "./lib/report.mjs";
 import { childEnv, root, run, runNode } from "./lib/run.mjs";
 import { closingLine, tallyOf } from "./lib/tally.mjs";
@@ -47,8 +48,9 @@ async function structure() {
   }
 }
 
-async function vitest() {
-  const chromium = await ensureChromium({ install: args.length === 0 });
+/** @param {string[]} args of vitest */
+async function vitest(args) {
+  const chromium = await ensureChromium({ install: args[0] === "--project=!interop" });
   const folder = mkdtempSync(join(tmpdir(), "sealwire-test-"));
   const file = join(folder, "report.json");
   try {
@@ -61,11 +63,28 @@ async function vitest() {
     const tally = tallyOf(existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined, ok);
     passed += tally.passed;
     failed += tally.failed;
-    skipped = tally.skipped.map((name) => name.replace(root, ""));
+    skipped.push(...tally.skipped.map((name) => name.replace(root, "")));
     for (const note of tally.notes) line(`${red("✗")} ${note.replace(root, "")}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function conformance() {
+  const vectors = join(root, "packages/conformance/dist/vectors/main.js");
+  await check("test vectors up to date", () => runNode([vectors, "--check"]), "generating the test vectors");
+  /** @type {Awaited<ReturnType<typeof runDrivers>>} */
+  let entries = [];
+  const work = async () => {
+    entries = await runDrivers();
+    return { ok: true, detail: `${entries.length} results` };
+  };
+  await step("conformance drivers run", work, { announce: "running the conformance drivers" });
+  for (const { name, skipped: why, ...result } of entries) {
+    if (why === undefined) await check(name, async () => result);
+    else skipped.push(why);
+  }
+  for (const [name, args] of pythonChecks()) await check(name, () => runPython(args), name);
 }
 
 /** A filter by name makes vitest count everything else as skipped: that is asked for, not a gap. */
@@ -78,6 +97,7 @@ if (!(await install())) {
 process.chdir(root);
 // A failed build is no reason to keep the other results back: vitest runs the sources.
 const built = await build();
+const driversBuilt = args.length === 0 ? buildDrivers() : undefined;
 if (args.length === 0) {
   if (built) passed++;
   else failed++;
@@ -85,8 +105,14 @@ if (args.length === 0) {
 } else if (!built) {
   failed++;
 }
-await vitest();
+// What needs the drivers of other languages waits until they are built.
+await vitest(driversBuilt === undefined ? args : ["--project=!interop"]);
 if (filtered) skipped = [];
+if (driversBuilt !== undefined) {
+  await driversBuilt;
+  await vitest(["--project=interop"]);
+  await conformance();
+}
 if (skipped.length > 0) {
   line(`${strict ? red("✗") : yellow("!")} skipped${strict ? ", which counts as a failure with CI set" : ""}:`);
   block(skipped.join("\n"));

@@ -2,6 +2,7 @@
 // and clock, then opened by stock jose before anything is written.
 import { createHash } from "node:crypto";
 import { compactDecrypt, compactVerify, importJWK } from "jose";
+import { signEs256 } from "../../packages/conformance/dist/kit/rfc6979.js";
 import { publicJwkOf } from "../../packages/core/dist/crypto/jwk.js";
 import { backend, keyAgreement } from "../../packages/core/dist/crypto/node.js";
 import { createKeySet } from "../../packages/core/dist/keys/keyset.js";
@@ -11,7 +12,6 @@ import { ClientHandshake } from "../../packages/core/dist/session/client-handsha
 import { ServerHandshake } from "../../packages/core/dist/session/server-handshake.js";
 import { encodeBase64url } from "../../packages/core/dist/wire/base64url.js";
 import { decodeFrame, decodeText, encodeText } from "../../packages/core/dist/wire/frame.js";
-import { signEs256 } from "./rfc6979.mjs";
 
 export const CLOCK = 1_893_456_000;
 const ID = "https://chat.example";
@@ -140,8 +140,9 @@ export async function examples() {
 
   return {
     "example-handshake": [
-      "The server's identity key, the client's proof key, the two ephemeral keys and both random values are SHA-256 of `sealwire-vectors/1/` and a",
-      "label; the clock stands at 1893456000. The access token is a placeholder. Line breaks inside a value are for the page only.",
+      "Private keys and random values are SHA-256 of `sealwire-vectors/1/` and a label: `server identity`, `client proof`, `client ephemeral p256`,",
+      "`server ephemeral p256`, `client random 0`, `server random 0`. Signatures use the nonces of RFC 6979; the clock stands at 1893456000. The access token is",
+      "a placeholder. Line breaks inside a value are for the page only.",
       "\nCH, in clear:",
       block("json", wrap(ch)),
       "SH, compact JWS, and its payload:",

@@ -27,8 +27,9 @@ export function childEnv(options = {}) {
 /**
  * @param {string} command
  * @param {string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, show?: boolean, cwd?: string }} [options] show: output goes to the terminal at once
- * @returns {Promise<{ ok: boolean, code: number, output: string }>}
+ * @param {{ env?: NodeJS.ProcessEnv, show?: boolean, cwd?: string, onStart?: (child: import("node:child_process").ChildProcess) => void }} [options]
+ *   show: output goes to the terminal at once
+ * @returns {Promise<{ ok: boolean, code: number, output: string, stdout: string }>} output: both streams as they came
  */
 export function run(command, args, options = {}) {
   return new Promise((resolve) => {
@@ -38,13 +39,15 @@ export function run(command, args, options = {}) {
       stdio: ["ignore", options.show ? "inherit" : "pipe", options.show ? "inherit" : "pipe"],
       shell: process.platform === "win32" && command === "npm",
     });
+    child.once("spawn", () => options.onStart?.(child));
     const chunks = [];
-    child.stdout?.on("data", (chunk) => chunks.push(chunk));
+    const out = [];
+    child.stdout?.on("data", (chunk) => chunks.push(chunk) && out.push(chunk));
     child.stderr?.on("data", (chunk) => chunks.push(chunk));
-    child.on("error", (error) => resolve({ ok: false, code: 127, output: `${command}: ${error.message}` }));
+    child.on("error", (error) => resolve({ ok: false, code: 127, output: `${command}: ${error.message}`, stdout: "" }));
     child.on("close", (code, signal) => {
       const output = Buffer.concat(chunks).toString("utf8") + (signal ? `\n${command} ended by ${signal}` : "");
-      resolve({ ok: code === 0, code: code ?? 1, output });
+      resolve({ ok: code === 0, code: code ?? 1, output, stdout: Buffer.concat(out).toString("utf8") });
     });
   });
 }

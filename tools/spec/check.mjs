@@ -1,4 +1,5 @@
 // The rules that hold between the prose, the requirements files, the error registry and the tests.
+import { checkAttacks, checkNegatives } from "./negatives.mjs";
 import { readProse, sameText } from "./prose.mjs";
 
 const LEVELS = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
@@ -10,6 +11,8 @@ const FIELDS = ["slug", "level", "actor", "text", "section", "since"];
  * @property {Record<string, string>} requirements specs/requirements/*.json
  * @property {string} errors specs/registry/errors.json
  * @property {Record<string, string>} tests files that may cite: tests and vectors
+ * @property {Record<string, string>} live sources of the checks that run against live peers
+ * @property {string} unobservable the list of requirements that no peer can see broken
  */
 
 const documentOf = (path) => path.replace(/^specs\//, "");
@@ -51,7 +54,10 @@ export function checkSpec(files) {
     if (!listed.has(slug)) failures.push(`${at} ${slug} is in no requirements file (node tools/spec.mjs --write)`);
     else if (unit.must && !cited(slug, files.tests)) failures.push(`${at} ${slug} is cited by no test`);
   }
-  failures.push(...checkCodes(files));
+  const musts = [...anchored].filter(([, unit]) => unit.must).map(([slug]) => slug);
+  failures.push(...checkNegatives(musts, files), ...checkCodes(files));
+  const security = files.prose["specs/security.md"];
+  if (security !== undefined) failures.push(...checkAttacks(security, files));
   return { failures, count: anchored.size };
 }
 

@@ -4,16 +4,20 @@ import { importsOf, placesInCode } from "./source.mjs";
 import { packagesOf, result, sourcesOf } from "./tree.mjs";
 
 /** Lower may not import higher. Within one layer everything may. */
-const LAYERS = ["wire", "crypto", "keys", "envelope", "replay", "session"];
+const LAYERS = ["wire", "crypto", "keys", "envelope", "replay", "standalone", "session"];
 /** Files of core/src that lie under all layers, and the doors that lie above. */
 const BASE = ["errors.ts", "maybe.ts", "registry.generated.ts"];
 const DOORS = ["index.ts", "internal.ts"];
 const CORE_DEPENDENCIES = ["jose", "cbor-x"];
 /** Layers that get time, randomness and bytes handed in. */
-const PURE = ["wire", "envelope", "replay", "session"];
+const PURE = ["wire", "envelope", "replay", "standalone", "session"];
 const IMPURE =
   /(?<![\w$])(?:setTimeout|setInterval|setImmediate|Date\s*\.\s*now|performance\s*\.\s*now|Math\s*\.\s*random|getRandomValues|randomUUID|new\s+WebSocket)\b|\bnew\s+Date\b(?!\s*\(\s*[^)\s])/g;
-const INTERNAL_USERS = ["core", "client", "server"];
+/** Who may look inside a package. */
+const INTERNAL_USERS = {
+  "@sealwire/core": ["core", "client", "server", "conformance"],
+  "@sealwire/server": ["server", "conformance"],
+};
 
 const SRC = "packages/core/src/";
 
@@ -31,7 +35,7 @@ function resolve(file, specifier) {
 
 const nameOf = (specifier) => /^(@[^/]+\/[^/]+|[^/]+)/.exec(specifier)?.[1] ?? specifier;
 
-/** (a) `wire <- crypto <- keys <- envelope <- replay, session`. @param {import("./tree.mjs").Tree} tree */
+/** (a) `wire <- crypto <- keys <- envelope <- replay <- standalone <- session`. @param {import("./tree.mjs").Tree} tree */
 export function checkCoreDirection(tree) {
   const failures = [];
   for (const file of sourcesOf(tree, "core")) {
@@ -119,8 +123,9 @@ function fault({ specifier, file, folder, home, isSource, json, byName }) {
     if (isSource && pair === "client,server") return "client and server never import each other";
     const door = `.${specifier.slice(name.length)}`;
     if (!(door in (other.json.exports ?? {}))) return `${name} does not export ${door}`;
-    if (name === "@sealwire/core" && door === "./internal" && !INTERNAL_USERS.includes(folder)) {
-      return "only client and server may look inside core";
+    const users = INTERNAL_USERS[name];
+    if (/^\.\/internal(\/|$)/.test(door) && users && !users.includes(folder)) {
+      return `only ${users.filter((user) => user !== other.folder).join(", ")} may look inside ${other.folder}`;
     }
   }
   const declared = { ...json.dependencies, ...json.peerDependencies, ...json.optionalDependencies };

@@ -11,8 +11,8 @@ export function checkSizes(tree) {
   const notes = [];
   const counted = tree.files.filter(
     (file) =>
-      /^(packages\/[^/]+\/(src\/|[^/]+\.mjs$)|tools\/)/.test(file) &&
-      /\.([cm]?[jt]sx?|css|html)$/.test(file) &&
+      /^(packages\/[^/]+\/(src\/|drivers\/|[^/]+\.mjs$)|tools\/)/.test(file) &&
+      /\.([cm]?[jt]sx?|css|html|py|go|java|rs)$/.test(file) &&
       !file.endsWith(".generated.ts"),
   );
   const sizes = counted.map((file) => ({ file, lines: tree.read(file).replace(/\n$/, "").split("\n").length }));

@@ -13,7 +13,7 @@ import { join } from "node:path";
 
 /** @typedef {{ name: string, ok: boolean, failures: string[], notes: string[], ms?: number }} CheckResult */
 
-const SKIPPED = new Set(["node_modules", "dist", ".git", ".turbo", ".cache", "coverage"]);
+const SKIPPED = new Set(["node_modules", "dist", "build", "target", ".git", ".turbo", ".cache", "coverage"]);
 const BINARY = /\.(png|jpe?g|gif|ico|webp|woff2?|pdf|zip|gz|wasm)$/i;
 
 /** The files that git tracks or would track; without git, everything but installed and built files. @returns {Tree} */

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { findChromium } from "../chromium.mjs";
+import { entriesOf } from "../lib/conformance.mjs";
 import { childEnv } from "../lib/run.mjs";
 import { closingLine, tallyOf } from "../lib/tally.mjs";
 import { nodeTooOld, sameInstall, satisfies } from "../prepare.mjs";
@@ -96,5 +97,54 @@ describe("counting", () => {
   test("the closing line names skipped tests only where there are some", () => {
     expect(closingLine(3, 0, 0)).toBe("3 passed, 0 failed");
     expect(closingLine(3, 1, 2)).toBe("3 passed, 1 failed, 2 skipped");
+  });
+});
+
+describe("conformance drivers", () => {
+  const driver = (name, more = {}) => ({
+    name,
+    status: "ran",
+    passed: 3,
+    total: 3,
+    failures: [],
+    seconds: 1,
+    ...more,
+  });
+  const cell = (failures) => ({ sealer: "a", opener: "b", total: 2, failures });
+
+  test("one entry for each driver and one for all pairs", () => {
+    const entries = entriesOf({ drivers: [driver("a"), driver("b")], cross: [cell([]), cell([])], faults: [] });
+    expect(entries.map(({ name, ok }) => [name, ok])).toEqual([
+      ["conformance: a: 3 vectors", true],
+      ["conformance: b: 3 vectors", true],
+      ["conformance: 4 messages of one driver opened by another", true],
+    ]);
+  });
+
+  test("failures, expected ones apart", () => {
+    const failures = [{ vector: "v", why: "w" }];
+    const drivers = [driver("a", { passed: 2, failures }), driver("b", { passed: 2 })];
+    const entries = entriesOf({ drivers, cross: [cell(failures)], faults: ["a: stale"] });
+    expect(entries.map(({ name, ok }) => [name, ok])).toEqual([
+      ["conformance: a: 2 of 3 vectors", false],
+      ["conformance: b: 2 of 3 vectors", true],
+      ["conformance: 2 messages of one driver opened by another", false],
+      ["conformance: the runs themselves", false],
+    ]);
+    expect(entries[0].output).toBe("v: w");
+    expect(entries[2].output).toBe("a → b: v: w");
+  });
+
+  test("a missing toolchain is a skip, a failed build a failure that is told once", () => {
+    const drivers = [
+      driver("a", { status: "absent", absent: "`go version` fails" }),
+      driver("b", { status: "broken", absent: "no library" }),
+    ];
+    const entries = entriesOf({ drivers, cross: [], faults: ["b: no library"] });
+    expect(entries).toMatchObject([
+      { skipped: "conformance: a: `go version` fails" },
+      { name: "conformance: b", ok: false, output: "no library" },
+    ]);
+    expect(entries).toHaveLength(2);
   });
 });

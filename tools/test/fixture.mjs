@@ -14,7 +14,11 @@ export const pack = (folder, more = {}) =>
     ...more,
   });
 const core = pack("core", {
-  exports: { ".": "./dist/index.js", "./internal": "./dist/internal.js" },
+  exports: {
+    ".": "./dist/index.js",
+    "./internal": "./dist/internal.js",
+    "./internal/node": "./dist/crypto/node.js",
+  },
   dependencies: { jose: "6.2.17", "cbor-x": "1.6.9" },
 });
 const own = { "@sealwire/core": "0.1.0" };

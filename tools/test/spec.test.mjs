@@ -27,16 +27,22 @@ const QUICK = {
   since: "0.1.0",
 };
 
+const vectorsOf = (vector) => JSON.stringify({ groups: [{ vectors: [{ req: ["fixture:bad-header"], ...vector }] }] });
+const VECTORS = vectorsOf({ result: { ok: false, error: "E_FIXTURE" } });
+
 const files = ({
   prose = PROSE,
   entries = [ENTRY, QUICK],
   tests = 'test("x [fixture:bad-header]")',
+  vectors = VECTORS,
   more = {},
 } = {}) => ({
   prose: { [PATH]: prose },
   requirements: { [JSON_PATH]: JSON.stringify({ document: "fixture.md", requirements: entries }, undefined, 2) },
   errors: JSON.stringify({ errors: [{ code: "E_FIXTURE" }] }),
-  tests: { "packages/core/test/a.test.ts": tests },
+  tests: { "packages/core/test/a.test.ts": tests, "test-vectors/a.json": vectors },
+  live: {},
+  unobservable: JSON.stringify({ requirements: [] }),
   ...more,
 });
 const faults = (change) => checkSpec(files(change)).failures.join("\n");
@@ -97,7 +103,7 @@ describe("spec checker", () => {
     ["a malformed anchor", { prose: PROSE.replace("{#fixture:quick}", "{#Quick}") }, /\{#Quick\} is no anchor/],
     [
       "a MUST that no test cites",
-      { tests: "fixture:bad-header without its brackets" },
+      { tests: "fixture:bad-header without its brackets", vectors: vectorsOf({ req: [], result: { ok: true } }) },
       /:3 fixture:bad-header is cited by no test/,
     ],
     ["an unknown error code", { prose: `${PROSE}\n\`\`\`\nE_NOWHERE\n\`\`\`\n` }, /:7 E_NOWHERE is not in/],
@@ -127,9 +133,52 @@ describe("spec checker", () => {
   });
 
   test("a vector cites a slug as a string", () => {
-    const more = { tests: { "test-vectors/a.json": '{ "requirements": ["fixture:bad-header"] }' } };
-    expect(faults({ more })).toBe("");
+    expect(faults({ tests: "" })).toBe("");
   });
+});
+
+describe("negatives", () => {
+  const list = (entry) => ({
+    unobservable: JSON.stringify({ requirements: [{ slug: "fixture:bad-header", reason: "r", ...entry }] }),
+  });
+  const test1 = { test: "packages/core/test/a.test.ts" };
+
+  test("a MUST that is only ever met", () =>
+    expect(faults({ vectors: vectorsOf({ result: { ok: true } }) })).toMatch(/fixture:bad-header has no negative/));
+  test.each([
+    ["an outcome inside a script", { result: { ok: true, steps: [{ error: { error: "E_FIXTURE" } }] } }],
+    ["a verdict in a list", { result: { ok: true, verdicts: ["ok", "E_FIXTURE"] } }],
+    ["a mistake of the caller", { result: { ok: false, error: "TypeError" } }],
+    ["the second operation", { result: { ok: true }, then: { result: { ok: false, error: "E_FIXTURE" } } }],
+  ])("counts: %s", (_name, vector) => expect(faults({ vectors: vectorsOf(vector) })).toBe(""));
+  test("counts: a live check", () =>
+    expect(
+      faults({
+        vectors: vectorsOf({ result: { ok: true } }),
+        more: { live: { "packages/conformance/src/live/a.ts": '["fixture:bad-header"]' } },
+      }),
+    ).toBe(""));
+  test("counts: an entry whose test cites it", () =>
+    expect(faults({ vectors: vectorsOf({ result: { ok: true } }), more: list(test1) })).toBe(""));
+  test.each([
+    ["an entry whose test does not cite it", { test: "packages/core/test/b.test.ts" }, {}, /does not cite it/],
+    ["an entry without a reason", { ...test1, reason: "" }, {}, /has no reason/],
+    ["a stale entry", test1, { vectors: VECTORS }, /has a negative by now/],
+    ["an entry for nothing", { ...test1, slug: "fixture:gone" }, { vectors: VECTORS }, /is no MUST/],
+  ])("fails: %s", (_name, entry, change, expected) =>
+    expect(faults({ vectors: vectorsOf({ result: { ok: true } }), ...change, more: list(entry) })).toMatch(expected),
+  );
+});
+
+describe("the table of attacks", () => {
+  const attack = (text) => ({ prose: { [PATH]: PROSE, "specs/security.md": text } });
+  test("a row whose requirement a vector breaks", () =>
+    expect(faults({ more: attack("| 1 | theft | `fixture:bad-header` |\n") })).toBe(""));
+  test.each([
+    ["a row without a requirement", "| 1 | theft | vigilance |\n", /attack 1: no vector shows it/],
+    ["a row whose requirement nothing breaks", "| 2 | theft | `fixture:quick` |\n", /attack 2: .*fixture:quick/],
+    ["no table", "nothing\n", /no table of attacks/],
+  ])("fails: %s", (_name, text, expected) => expect(faults({ more: attack(text) })).toMatch(expected));
 });
 
 describe("reading prose", () => {

@@ -1,0 +1,151 @@
+package claims
+
+import "sealwire/driver/internal/value"
+
+// Item is what the application gets: a message without bat is a list of one.
+type Item struct {
+	Top  string
+	Ref  *Ref
+	Req  bool
+	Data any
+}
+
+// Application are the claims of an application message.
+type Application struct {
+	Iss, Aud, Bnd string
+	Seq           int64
+	Iat           *int64
+	Exp           int64
+	Items         []Item
+	Batch         bool
+}
+
+// Signs tells whether the level carries iss, aud, bnd and iat.
+func Signs(level string) bool {
+	return level == "sig" || level == "nest"
+}
+
+// Hides tells whether the level encrypts.
+func Hides(level string) bool {
+	return level == "aead" || level == "nest"
+}
+
+// ReadApplication checks the syntax of an application message.
+func ReadApplication(data []byte, codec, level string) (*Application, error) {
+	parse := value.ParseJSON
+	if codec == "cbor" {
+		parse = value.ParseCBOR
+	}
+	o, err := parse(data)
+	if err != nil {
+		return nil, broken
+	}
+	m := &members{Object: o}
+	a := &Application{Seq: m.integer("seq", 1), Exp: m.integer("exp", 0)}
+	if Signs(level) {
+		a.Iss, a.Aud, a.Bnd = m.identifier("iss"), m.identifier("aud"), m.hash("bnd", 16)
+	} else {
+		m.absent("iss", "aud", "bnd")
+	}
+	if Signs(level) || m.Has("iat") {
+		iat := m.integer("iat", 0)
+		a.Iat = &iat
+		m.check(a.Exp >= iat)
+	}
+	m.absent("rcv")
+	if pad, ok := m.Get("pad"); ok {
+		_, text := pad.(string)
+		m.check(text && Hides(level))
+	}
+	if m.Has("bat") {
+		a.Batch = true
+		m.absent("top", "ref", "req", "dat", "bin")
+		a.Items = m.batch()
+	} else {
+		a.Items = []Item{m.single(codec)}
+	}
+	if m.bad {
+		return nil, broken
+	}
+	return a, nil
+}
+
+func (m *members) single(codec string) Item {
+	item := Item{Top: m.topic("top")}
+	if ref, ok := m.Get("ref"); ok {
+		item.Ref = m.ref(ref)
+	}
+	if req, ok := m.Get("req"); ok {
+		item.Req = true
+		m.check(req == true && item.Ref == nil)
+	}
+	item.Data = m.content(codec == "json")
+	return item
+}
+
+func (m *members) batch() []Item {
+	list, ok := m.List("bat")
+	m.check(ok && len(list) > 0 && len(list) <= 256)
+	items := []Item{}
+	for _, e := range list {
+		entry, ok := e.([]any)
+		if !ok || len(entry) != 3 && len(entry) != 4 {
+			m.check(false)
+			return nil
+		}
+		top, ok := entry[0].(string)
+		m.check(ok && Topic(top))
+		item := Item{Top: top, Data: entry[2]}
+		if entry[1] != nil {
+			item.Ref = m.ref(entry[1])
+		}
+		if len(entry) == 4 {
+			item.Req = true
+			m.check(entry[3] == true && item.Ref == nil)
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+// Sealable tells whether a sealer takes these claims: data within the data model, everything within syntax and limits.
+func (a *Application) Sealable(codec, level string) bool {
+	for _, item := range a.Items {
+		if !value.InModel(item.Data, codec == "cbor") || !Topic(item.Top) {
+			return false
+		}
+	}
+	_, err := ReadApplication(a.Write(codec), codec, level)
+	return err == nil
+}
+
+// Write writes the claims of a message with one item; the caller has checked the data against the data model.
+func (a *Application) Write(codec string) []byte {
+	o := value.Object{}
+	add := func(name string, v any) {
+		o = append(o, value.Member{Name: name, Value: v})
+	}
+	if a.Iss != "" {
+		add("iss", a.Iss)
+		add("aud", a.Aud)
+		add("bnd", a.Bnd)
+	}
+	add("seq", a.Seq)
+	if a.Iat != nil {
+		add("iat", *a.Iat)
+	}
+	add("exp", a.Exp)
+	item := a.Items[0]
+	add("top", item.Top)
+	if item.Ref != nil {
+		add("ref", item.Ref.Wire())
+	}
+	if item.Req {
+		add("req", true)
+	}
+	o = append(o, content(item.Data, codec))
+	if codec == "cbor" {
+		return value.WriteCBOR(o)
+	}
+	return value.WriteJSON(o)
+}

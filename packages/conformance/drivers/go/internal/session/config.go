@@ -1,0 +1,163 @@
+// Package session is one endpoint of a session as a state machine in virtual time (specs/session.md).
+package session
+
+import (
+	"encoding/hex"
+	"slices"
+
+	"sealwire/driver/internal/fault"
+	"sealwire/driver/internal/jose"
+	"sealwire/driver/internal/value"
+)
+
+// defaults are the limits that the state machine looks at, by their names in the registry.
+var defaults = map[string]int64{
+	"tokenBytes": 8192, "clientHelloBytes": 4096, "clientHelloSeconds": 5, "clientAuthBytes": 16384, "handshakeSeconds": 10,
+	"earlyDataBytes": 65536, "messageBytes": 1048576, "controlPerSecond": 10, "controlBurst": 50, "messageTtl": 60,
+	"messageTtlMax": 300, "skewSeconds": 30, "clockOffsetWarnSeconds": 300, "clockOffsetMaxSeconds": 86400,
+	"clientAuthLifeSeconds": 60, "idleSeconds": 120, "heartbeatSeconds": 30, "sessionSeconds": 86400, "byeSeconds": 2,
+	"requestSeconds": 30, "keyMessages": 16777216, "keyBytes": 274877906944, "replayWindow": 1024, "replayDrops": 16,
+}
+
+type config struct {
+	client    bool
+	serverID  string
+	rnd       []byte
+	ephemeral map[string]*jose.Private
+	limits    map[string]int64
+	allow     []string
+	handlers  map[string]string
+	window    bool
+
+	// Names that a client offers and a server supports.
+	prt, st, lvl, sig, cod []string
+
+	// Client.
+	pinned map[string]*jose.Public
+	token  string
+	proof  *jose.Private
+	// upgradeToken is the token that went with the upgrade, empty where none did.
+	upgradeToken string
+
+	// Server.
+	identity    []*jose.Private
+	popRequired bool
+	issuers     []issuer
+}
+
+func (c *config) limit(name string) int64 {
+	if n, ok := c.limits[name]; ok {
+		return n
+	}
+	return defaults[name]
+}
+
+func parseConfig(role string, init value.Object) (*config, error) {
+	c := &config{client: role == "client", ephemeral: map[string]*jose.Private{}, limits: map[string]int64{}, handlers: map[string]string{}}
+	c.serverID, _ = init.Text("serverId")
+	rnd, _ := init.Text("rnd")
+	c.rnd, _ = hex.DecodeString(rnd)
+	keys, _ := init.Object("ephemeral")
+	for _, m := range keys {
+		jwk, _ := m.Value.(value.Object)
+		key, err := jose.Secret(jwk)
+		if err != nil {
+			return nil, fault.Caller()
+		}
+		c.ephemeral[m.Name] = key
+	}
+	limits, _ := init.Object("limits")
+	for _, m := range limits {
+		c.limits[m.Name], _ = value.Integer(m.Value)
+	}
+	if n, ok := init.Integer("msg"); ok {
+		c.limits["messageBytes"] = n
+	}
+	c.allow = texts(init, "allow")
+	handlers, _ := init.Object("handlers")
+	for _, m := range handlers {
+		c.handlers[m.Name], _ = m.Value.(string)
+	}
+	order, _ := init.Text("order")
+	c.window = order == "window"
+	if c.client {
+		return c, c.parseClient(init)
+	}
+	return c, c.parseServer(init)
+}
+
+func (c *config) parseClient(init value.Object) error {
+	set, _ := init.Object("pinned")
+	keys, err := publicKeys(set)
+	if err != nil {
+		return err
+	}
+	c.pinned = keys
+	offer, _ := init.Object("offer")
+	c.names(offer)
+	c.token, _ = init.Text("token")
+	if jwk, ok := init.Object("proofKey"); ok {
+		if c.proof, err = jose.Signer(jwk); err != nil {
+			return fault.Caller()
+		}
+	} else {
+		c.lvl = slices.DeleteFunc(c.lvl, func(l string) bool { return l == "sig" || l == "nest" })
+	}
+	if went, _ := init.Get("upgradeToken"); went == true {
+		c.upgradeToken = c.token
+	}
+	return nil
+}
+
+func (c *config) parseServer(init value.Object) error {
+	list, _ := init.List("identity")
+	for _, v := range list {
+		jwk, _ := v.(value.Object)
+		key, err := jose.Signer(jwk)
+		if err != nil {
+			return fault.Caller()
+		}
+		c.identity = append(c.identity, key)
+	}
+	support, _ := init.Object("support")
+	c.names(support)
+	pop, _ := init.Text("pop")
+	c.popRequired = pop == "required"
+	c.upgradeToken, _ = init.Text("upgradeToken")
+	list, _ = init.List("issuers")
+	for _, v := range list {
+		o, _ := v.(value.Object)
+		c.issuers = append(c.issuers, parseIssuer(o, c.serverID))
+	}
+	return nil
+}
+
+func (c *config) names(o value.Object) {
+	c.prt, c.st, c.lvl, c.sig, c.cod = texts(o, "prt"), texts(o, "st"), texts(o, "lvl"), texts(o, "sig"), texts(o, "cod")
+}
+
+// publicKeys reads a key set of Sealwire keys by their thumbprints.
+func publicKeys(set value.Object) (map[string]*jose.Public, error) {
+	keys := map[string]*jose.Public{}
+	list, _ := set.List("keys")
+	for _, v := range list {
+		jwk, _ := v.(value.Object)
+		key, err := jose.Configured(jwk)
+		if err != nil {
+			return nil, fault.Caller()
+		}
+		keys[key.Thumbprint()] = key
+	}
+	return keys, nil
+}
+
+func texts(o value.Object, name string) []string {
+	list, _ := o.List(name)
+	out := []string{}
+	for _, v := range list {
+		if s, ok := v.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,209 @@
+"""Claims of messages: reading with every rule of syntax, and writing (envelope.md, sections 5 to 7; session.md, section 11)."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import b64, codec, syntax
+from .errors import COARSE_NAME, CallerError, Refused
+from .limits import DEFAULTS
+
+Ref = int | list[int]
+
+ERR_CODES = frozenset("E_EXPIRED E_FUTURE E_TTL E_DENIED E_RATE E_REPLAY_STORE E_NO_HANDLER E_HANDLER E_INVALID".split())
+_SINGLE = ("top", "ref", "req", "dat", "bin")
+
+
+@dataclass
+class Item:
+    top: str
+    ref: Ref | None
+    req: bool
+    data: Any
+
+
+@dataclass
+class Application:
+    seq: int
+    exp: int
+    items: list[Item]
+    batch: bool
+    iat: int | None = None
+    iss: str | None = None
+    aud: str | None = None
+    bnd: str | None = None
+
+
+@dataclass
+class Control:
+    seq: int
+    top: str
+    rcv: int
+    code: str | None = None
+    ref: Ref | None = None
+
+
+def is_signed(level: str) -> bool:
+    return level in ("sig", "nest")
+
+
+def read_application(name: str, level: str, data: bytes) -> Application:
+    try:
+        return _application(codec.decode(name, data), name, level)
+    except ValueError as error:
+        raise Refused("E_CLAIMS", "claims") from error
+
+
+def _application(claims: dict[str, Any], name: str, level: str) -> Application:
+    absent = ["rcv"]
+    absent += ["bin"] if name == "cbor" else []
+    absent += [] if is_signed(level) else ["iss", "aud", "bnd"]
+    absent += [] if level in ("aead", "nest") else ["pad"]
+    if any(claim in claims for claim in absent):
+        raise ValueError("a claim that is to be absent")
+    if "pad" in claims:
+        syntax.string(claims["pad"])
+    batch = "bat" in claims
+    items = _batch(claims, name) if batch else [_single(claims)]
+    read = Application(syntax.integer(claims.get("seq"), 1), syntax.integer(claims.get("exp")), items, batch)
+    if "iat" in claims or is_signed(level):
+        read.iat = syntax.integer(claims.get("iat"))
+        if read.exp < read.iat:
+            raise ValueError("exp before iat")
+    if is_signed(level):
+        read.iss = syntax.identifier(claims.get("iss"))
+        read.aud = syntax.identifier(claims.get("aud"))
+        read.bnd = syntax.encoded(claims.get("bnd"), 16)
+    return read
+
+
+def _single(claims: dict[str, Any]) -> Item:
+    if "dat" in claims and "bin" in claims:
+        raise ValueError("dat beside bin")
+    data = b64.decode(syntax.string(claims["bin"])) if "bin" in claims else claims.get("dat")
+    ref = syntax.ref(claims["ref"]) if "ref" in claims else None
+    req = "req" in claims
+    if req and (claims["req"] is not True or ref is not None):
+        raise ValueError("req is true, and has no ref beside it")
+    return Item(syntax.topic(claims.get("top")), ref, req, data)
+
+
+def _batch(claims: dict[str, Any], name: str) -> list[Item]:
+    items = claims["bat"]
+    if any(claim in claims for claim in _SINGLE):
+        raise ValueError("bat beside the claims of a single message")
+    if not isinstance(items, list) or not 1 <= len(items) <= DEFAULTS["batchItems"]:
+        raise ValueError("a batch is an array of 1 to 256 items")
+    return [_item(item) for item in items]
+
+
+def _item(item: Any) -> Item:
+    if not isinstance(item, list) or len(item) not in (3, 4):
+        raise ValueError("an item has three or four members")
+    ref = None if item[1] is None else syntax.ref(item[1])
+    req = len(item) == 4
+    if req and (item[3] is not True or ref is not None):
+        raise ValueError("the fourth member is true, and has no ref beside it")
+    return Item(syntax.topic(item[0]), ref, req, item[2])
+
+
+def read_control(data: bytes) -> Control:
+    try:
+        claims = codec.decode("json", data)
+        read = Control(syntax.integer(claims.get("seq"), 1), syntax.string(claims.get("top")), syntax.integer(claims.get("rcv")))
+        _control_members(read, claims)
+        return read
+    except ValueError as error:
+        raise Refused("E_CLAIMS", "claims") from error
+
+
+def _control_members(read: Control, claims: dict[str, Any]) -> None:
+    """The table of session.md, section 11; members that it does not give to a `top` are ignored."""
+    if read.top == "err":
+        read.code = syntax.string(claims.get("code"))
+        read.ref = syntax.ref(claims.get("ref"))
+        if read.code not in ERR_CODES:
+            raise ValueError("a code that err does not carry")
+    elif read.top == "pong":
+        read.ref = syntax.integer(claims.get("ref"), 1)
+    elif read.top == "bye":
+        if "code" in claims:
+            read.code = syntax.string(claims["code"])
+            if read.code not in COARSE_NAME.values():
+                raise ValueError("no coarse name")
+    elif read.top != "ping":
+        raise ValueError("an unknown control message")
+
+
+@dataclass
+class Outgoing:
+    """What an application message says, before it is written."""
+
+    seq: int
+    exp: int
+    top: str = ""
+    data: Any = None
+    iat: int | None = None
+    ref: Ref | None = None
+    req: bool = False
+    signed: dict[str, str] = field(default_factory=dict)  # iss, aud, bnd at levels sig and nest
+    bat: list[list[Any]] | None = None
+
+
+def write_application(name: str, message: Outgoing) -> bytes:
+    claims: dict[str, Any] = {key: message.signed[key] for key in ("iss", "aud", "bnd") if key in message.signed}
+    _check_numbers(message)
+    claims["seq"] = message.seq
+    if message.iat is not None:
+        claims["iat"] = message.iat
+    claims["exp"] = message.exp
+    if message.bat is not None:
+        claims["bat"] = [_written_item(name, item) for item in message.bat]
+        return codec.encode(name, claims)
+    claims["top"] = _written_topic(message.top)
+    if message.ref is not None:
+        claims["ref"] = message.ref
+    if message.req:
+        claims["req"] = True
+    data = codec.checked(name, message.data)
+    if isinstance(data, bytes) and name == "json":
+        claims["bin"] = b64.encode(data)
+    else:
+        claims["dat"] = data
+    return codec.encode(name, claims)
+
+
+def _check_numbers(message: Outgoing) -> None:
+    try:
+        syntax.integer(message.seq, 1)
+        if syntax.integer(message.exp) < (0 if message.iat is None else syntax.integer(message.iat)):
+            raise ValueError("exp before iat")
+        if message.ref is not None:
+            syntax.ref(message.ref)
+        if message.req and message.ref is not None:
+            raise ValueError("req beside ref")
+    except ValueError as error:
+        raise CallerError("a claim is malformed") from error
+
+
+def _written_item(name: str, item: list[Any]) -> list[Any]:
+    data = codec.checked(name, item[2])
+    if isinstance(data, bytes) and name == "json":
+        raise CallerError("an item carries no bytes in codec json")
+    return [_written_topic(item[0]), item[1], data, *item[3:]]
+
+
+def _written_topic(top: Any) -> str:
+    try:
+        return syntax.topic(top)
+    except ValueError as error:
+        raise CallerError("not a topic") from error
+
+
+def write_control(message: Control) -> bytes:
+    claims: dict[str, Any] = {"seq": message.seq, "top": message.top}
+    if message.code is not None:
+        claims["code"] = message.code
+    if message.ref is not None:
+        claims["ref"] = message.ref
+    claims["rcv"] = message.rcv
+    return codec.encode("json", claims)

@@ -1,0 +1,1 @@
+"""The conformance driver: operations of test-vectors/README.md as JSON lines."""

@@ -1,0 +1,102 @@
+import { CLOSE_CODES, type Codec, ERRORS, type ErrorCode, type Level, SealwireError } from "@sealwire/core";
+import {
+  type ApplicationClaims,
+  assertData,
+  type Control,
+  checkApplicationClaims,
+  checkPublicJwk,
+  decodeClaims,
+  decodeControl,
+  encodeClaims,
+  encodeControl,
+  type Item,
+  isTopic,
+  type ReceivedControl,
+  type Ref,
+  thumbprint,
+} from "@sealwire/core/internal";
+import { backend } from "./backend.ts";
+import { readStandalone, writeStandalone } from "./ops-standalone.ts";
+import { fromJson, hex, type Input, type Ops, toJson, unhex } from "./values.ts";
+
+/** Application claims as an input gives them; `data` in place of `dat` and `bin`. */
+export interface WrittenClaims {
+  readonly iss?: string;
+  readonly aud?: string;
+  readonly bnd?: string;
+  readonly seq: number;
+  readonly iat?: number;
+  readonly exp: number;
+  readonly top: string;
+  readonly ref?: Ref;
+  readonly req?: true;
+  readonly data: unknown;
+}
+
+const item = ({ topic, ref, request, data }: Item): object => ({ top: topic, ref, req: request, data: toJson(data) });
+
+/** Without members that are undefined, which JSON leaves out anyway. */
+export const applicationResult = ({ items, batch: _, ...claims }: ApplicationClaims): object => ({
+  ...claims,
+  items: items.map(item),
+});
+
+export const controlResult = ({ seq, rcv, message }: ReceivedControl): object => ({ seq, ...message, rcv });
+
+/** What a session checks before it seals, then the claims in the order of the table. */
+export function writeApplication(codec: Codec, claims: WrittenClaims): Uint8Array {
+  const data = fromJson(claims.data);
+  if (!isTopic(claims.top)) throw new TypeError("not a topic");
+  assertData(data, codec);
+  return encodeClaims(codec, { ...claims, data });
+}
+
+export function writeControl({
+  seq,
+  rcv,
+  ...message
+}: Control & { readonly seq: number; readonly rcv: number }): Uint8Array {
+  return encodeControl(seq, rcv, message);
+}
+
+function readClaims(input: Input): object {
+  const bytes = unhex(input.bytes as string);
+  const { codec, level } = input as { codec: Codec; level: Level };
+  switch (input.kind) {
+    case "control":
+      return controlResult(decodeControl(bytes));
+    case "standalone":
+      return readStandalone(bytes, input.encrypted === true);
+    default:
+      return applicationResult(checkApplicationClaims(decodeClaims(codec, bytes), level));
+  }
+}
+
+function writeClaims({ kind, codec, level: _, ...claims }: Input): Uint8Array {
+  switch (kind) {
+    case "control":
+      return writeControl(claims as unknown as Parameters<typeof writeControl>[0]);
+    case "standalone":
+      return writeStandalone(claims);
+    default:
+      return writeApplication(codec as Codec, claims as unknown as WrittenClaims);
+  }
+}
+
+async function checkKey({ jwk, use }: Input): Promise<object> {
+  const checked = checkPublicJwk(jwk, use as "sign" | "agree");
+  if (!checked.ok) throw new SealwireError("E_KEY", { stage: "claims", detail: checked.detail });
+  return use === "sign" ? { thumbprint: await thumbprint(backend, checked.jwk) } : {};
+}
+
+function errorInfo(code: ErrorCode): object {
+  const { steps, fatal, close } = ERRORS[code];
+  return { steps, fatal, close, name: close === null ? null : (CLOSE_CODES[close]?.name ?? null) };
+}
+
+export const ops: Ops = {
+  "key.check": checkKey,
+  "claims.read": readClaims,
+  "claims.write": (input) => ({ bytes: hex(writeClaims(input)) }),
+  "error.info": ({ code }) => errorInfo(code as ErrorCode),
+};

@@ -1,0 +1,187 @@
+import { createHash } from "node:crypto";
+import { type Codec, DEFAULT_LIMITS, type Level, type Limits, SealwireError } from "@sealwire/core";
+import {
+  type Control,
+  limitsOf,
+  MessageOpener,
+  MessageSealer,
+  type PrivateJwk,
+  type Protection,
+  type PublicJwk,
+  type Received,
+  ReplayWindow,
+  SessionMachine,
+  StrictCounter,
+  thumbprint,
+  type Wire,
+} from "@sealwire/core/internal";
+import { backend, parts } from "./backend.ts";
+import { applicationResult, controlResult, type WrittenClaims, writeApplication, writeControl } from "./ops-claims.ts";
+import { readMessage } from "./ops-frames.ts";
+import { type Input, type Message, type Ops, toMessage, unhex } from "./values.ts";
+
+interface Keys {
+  readonly key: string;
+  readonly iv: string;
+  readonly mac: string;
+  readonly kid: string;
+}
+
+interface Direction {
+  readonly wire: Wire;
+  readonly level: Level;
+  readonly codec: Codec;
+  readonly keys: Keys;
+  readonly self?: string;
+  readonly peer?: string;
+}
+
+interface Opens extends Direction {
+  readonly peerKey?: PublicJwk;
+  readonly last?: number;
+  readonly order?: "strict" | "window";
+  readonly window?: number;
+  readonly committed?: readonly number[];
+  readonly sent?: number;
+  readonly rcv?: number;
+  readonly limits?: Partial<Limits>;
+}
+
+interface Seals extends Direction {
+  readonly signer?: PrivateJwk;
+}
+
+const kidOf = ({ keys }: Direction): string => Buffer.from(keys.kid, "hex").toString("base64url");
+
+async function protectionOf(direction: Direction): Promise<Protection> {
+  const { wire, level, codec, keys } = direction;
+  const [aead, mac] = [await parts.aead(unhex(keys.key)), await parts.mac(unhex(keys.mac))];
+  return { wire, level, codec, epoch: 0, keys: { kid: kidOf(direction), iv: unhex(keys.iv), aead, mac } };
+}
+
+async function sealerOf(input: Seals): Promise<MessageSealer> {
+  const protection = await protectionOf(input);
+  if (input.signer === undefined) return new MessageSealer(protection);
+  const signer = await backend.importSigner(input.signer);
+  const id = { alg: signer.alg, thumbprint: await thumbprint(backend, signer.publicJwk) };
+  return new MessageSealer(protection, { signer, id });
+}
+
+async function openerOf(input: Opens): Promise<MessageOpener> {
+  const protection = await protectionOf(input);
+  if (input.peerKey === undefined) return new MessageOpener(protection);
+  const verifier = await backend.importVerifier(input.peerKey);
+  const id = { alg: verifier.alg, thumbprint: await thumbprint(backend, input.peerKey) };
+  return new MessageOpener(protection, { verifier, id });
+}
+
+function receivedOf({ order, window, committed = [], last = 0 }: Opens): StrictCounter | ReplayWindow {
+  if (order === "window") {
+    const received = new ReplayWindow(window);
+    for (const seq of committed) received.commit(seq);
+    return received;
+  }
+  const received = new StrictCounter();
+  received.commit(last);
+  return received;
+}
+
+/** The machine of a session that stands where the input says. It only receives. */
+async function machineOf(input: Opens, sealer: MessageSealer): Promise<SessionMachine> {
+  const { wire, level, codec, self, peer, sent = 0, rcv = 0 } = input;
+  const signed = level === "sig" || level === "nest";
+  return new SessionMachine({
+    wire,
+    level,
+    codec,
+    sealer,
+    opener: await openerOf(input),
+    binding: signed ? { self: self as string, peer: peer as string, sendKid: "", receiveKid: kidOf(input) } : undefined,
+    limits: limitsOf(input.limits),
+    received: receivedOf(input),
+    start: { sent, rcv },
+    peerMessageBytes: DEFAULT_LIMITS.messageBytes,
+    offset: 0,
+  });
+}
+
+const at = (seconds: number): { unix: number; elapsed: number } => ({ unix: seconds * 1000, elapsed: 0 });
+
+function resultOf(received: Received): object {
+  switch (received.kind) {
+    case "dropped":
+      throw received.error;
+    case "control":
+      return { kind: "control", ...controlResult(received) };
+    case "message": {
+      const { claims, jws, late } = received;
+      if (late !== undefined) throw new SealwireError(late, { stage: "time" });
+      return { kind: "message", ...applicationResult(claims), ...(jws === undefined ? {} : { jws }) };
+    }
+  }
+}
+
+async function open(input: Opens & { readonly message: Message; readonly now: number }): Promise<object> {
+  const frame = readMessage({ ...input, maxBytes: limitsOf(input.limits).messageBytes });
+  // The other direction seals nothing here.
+  const machine = await machineOf(input, new MessageSealer(await protectionOf({ ...input, level: "aead" })));
+  return resultOf(await machine.receive(frame, at(input.now)));
+}
+
+/** Levels sig and nest: what binds a message to its signer, its receiver and its connection. */
+const bindingOf = (input: Direction): Pick<WrittenClaims, "iss" | "aud" | "bnd"> =>
+  input.self === undefined || input.peer === undefined ? {} : { iss: input.self, aud: input.peer, bnd: kidOf(input) };
+
+async function seal(
+  input: Seals & WrittenClaims & { readonly control?: Control & { readonly rcv: number } },
+): Promise<object> {
+  const { seq, iat, exp, top, ref, req, data, control, codec } = input;
+  if (control !== undefined) {
+    const sealer = await sealerOf(input);
+    return { message: toMessage(await sealer.control(seq, writeControl({ ...control, seq }))) };
+  }
+  const claims = writeApplication(codec, {
+    ...bindingOf(input),
+    seq,
+    ...(iat === undefined ? {} : { iat }),
+    exp,
+    top,
+    ...(ref === undefined ? {} : { ref }),
+    ...(req === undefined ? {} : { req }),
+    data,
+  });
+  const sealer = await sealerOf(input);
+  return { message: toMessage(await sealer.application(seq, claims)) };
+}
+
+interface Run extends Seals {
+  readonly peerKey?: PublicJwk;
+  readonly clock: number;
+  readonly seed: string;
+  readonly count: number;
+}
+
+async function accumulate(input: Run): Promise<object> {
+  const { codec, clock, seed, count, self, peer } = input;
+  const sealer = await sealerOf(input);
+  const turned = self === undefined || peer === undefined ? {} : { self: peer, peer: self };
+  const machine = await machineOf({ ...input, ...turned }, sealer);
+  const binding = bindingOf(input);
+  const iat = self === undefined ? {} : { iat: clock };
+  const digest = createHash("sha256");
+  for (let i = 1; i <= count; i++) {
+    const data = { i, x: createHash("sha256").update(`${seed}${i}`).digest("hex") };
+    const claims = writeApplication(codec, { ...binding, seq: i, ...iat, exp: clock + 60, top: "acc", data });
+    const payload = await sealer.application(i, claims);
+    resultOf(await machine.receive(readMessage({ wire: input.wire, message: toMessage(payload) }), at(clock)));
+    digest.update(payload);
+  }
+  return { digest: digest.digest("hex") };
+}
+
+const op =
+  <T>(run: (input: T) => Promise<object>) =>
+  (input: Input): Promise<object> =>
+    run(input as unknown as T);
+
+export const ops: Ops = { "message.open": op(open), "message.seal": op(seal), "message.accumulate": op(accumulate) };

@@ -1,0 +1,29 @@
+// Access tokens (RFC 9068) of the test issuer.
+import { randomUUID } from "node:crypto";
+import { jws } from "../kit/jose.ts";
+import { type Jwk, thumbprint } from "../kit/keys.ts";
+
+type Members = Record<string, unknown>;
+
+export function mint(
+  issuer: { readonly name: string; readonly key: Jwk },
+  audience: string,
+  scope: string,
+  changes: Members = {},
+  header: Members = {},
+  signer: Jwk = issuer.key,
+): string {
+  const now = Math.floor(Date.now() / 1000);
+  const claims = {
+    iss: issuer.name,
+    sub: "conformance",
+    aud: audience,
+    client_id: "conformance",
+    iat: now,
+    exp: now + 600,
+    jti: randomUUID(),
+    scope,
+    ...changes,
+  };
+  return jws({ alg: issuer.key.alg, kid: thumbprint(issuer.key), typ: "at+jwt", ...header }, claims, signer);
+}
