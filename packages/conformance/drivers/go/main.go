@@ -29,6 +29,7 @@ var operations = map[string]operation{
 	"message.open":       messageOpen,
 	"message.seal":       messageSeal,
 	"message.accumulate": messageAccumulate,
+	"evidence.verify":    evidenceVerify,
 	"standalone.open":    standaloneOpen,
 	"standalone.seal":    standaloneSeal,
 	"replay.window":      replayWindow,

@@ -77,14 +77,14 @@ export async function endsSession(peer: Peer, ending: Ending, seconds = 10): Pro
   }
 }
 
-/** The session answers `err` about `ref`, and goes on. */
-export async function refusesItem(peer: Peer, code: string, ref: number): Promise<void> {
+/** The session answers `err` about `ref` with one of the codes, and goes on. */
+export async function refusesItem(peer: Peer, codes: readonly string[], ref: number): Promise<void> {
   for (;;) {
     const got = await peer.next();
-    demand(!isClosed(got), `closed with ${(got as Closed).code} in place of err ${code}`);
+    demand(!isClosed(got), `closed with ${(got as Closed).code} in place of err ${codes.join(" or ")}`);
     const { control, claims } = got;
     if (!control || claims.top !== "err") continue;
-    demand(claims.code === code, `err ${String(claims.code)} in place of ${code}`);
+    demand(codes.includes(String(claims.code)), `err ${String(claims.code)} in place of ${codes.join(" or ")}`);
     demand(claims.ref === ref, `err about ${JSON.stringify(claims.ref)} in place of ${ref}`);
     return;
   }

@@ -88,6 +88,13 @@ export function evidenceGroups(): readonly Group[] {
   const cborJws = jws(cborHeader, cbor(claims(thumbprint(client), SERVER)), client);
   group.accept("cbor", "claims in codec cbor", ["evidence:signature"], evidence(cborJws), ofClient);
   group.accept(
+    "pad",
+    "padding, as it stands inside nest",
+    ["claims:table"],
+    evidence(fromClient({ pad: "xx" })),
+    ofClient,
+  );
+  group.accept(
     "expired",
     "long after its expiry, and that of its token",
     ["evidence:expired"],
@@ -128,6 +135,13 @@ export function evidenceGroups(): readonly Group[] {
     ["E_KEY", "header"],
   );
   refuse("other-key", "the key of somebody else", "evidence:key", evidence(good, stranger), ["E_KEY", "header"]);
+  refuse(
+    "key-before-cty",
+    "the key of somebody else; and cty JWT, which is looked at later",
+    "evidence:key",
+    evidence(fromClient({}, { cty: "JWT" }), stranger),
+    ["E_KEY", "header"],
+  );
   refuse("alg-hs256", "alg is HS256", "evidence:alg", evidence(fromClient({}, { alg: "HS256" })), ["E_ALG", "header"]);
   refuse("alg-none", "alg is none", "evidence:alg", evidence(fromClient({}, { alg: "none" })), ["E_ALG", "header"]);
   refuse("cty", "cty is JWT", "header:allow-list", evidence(fromClient({}, { cty: "JWT" })), ["E_CTY", "header"]);

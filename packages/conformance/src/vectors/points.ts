@@ -90,6 +90,13 @@ export function signing(): Group {
     { thumbprint: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k" },
   );
   encodings(group, "ed25519", ed as Required<Jwk>, "x", okp);
+  group.accept(
+    "more-members",
+    "members besides those of the point",
+    point,
+    { jwk: { ...p256, alg: "ES256", kid: "x", use: "sig" } },
+    { thumbprint: thumbprint(p256) },
+  );
   const refuse = (name: string, from: string, mutation: string, jwk: object): unknown =>
     group.refuse(name, from, mutation, from === "p256" ? point : okp, { jwk }, KEY);
   const coordinate = (y: string, sign = false): object => {
@@ -198,6 +205,10 @@ export function agreement(): Group {
     Buffer.concat([bytes.subarray(0, 31), Buffer.of((bytes[31] as number) | 0x80)]);
   group.accept("x25519-top-bit", "the most significant bit is ignored (RFC 7748 section 5)", okp, {
     jwk: withX(topBit(unb64u(x25519.x))),
+  });
+  group.refuse("ed25519", "x25519", "a signing key", okp, { jwk: { ...x25519, crv: "Ed25519" } }, KEY);
+  group.accept("x25519-more-members", "members besides those of the point", okp, {
+    jwk: { ...x25519, alg: "ECDH-ES", kid: "x" },
   });
   group.accept("x25519-9", "the base point", okp, { jwk: withX(Buffer.alloc(32).fill(9, 0, 1)) });
   group.accept("x25519-p-plus-2", "not reduced, and none of the listed values", okp, {

@@ -87,7 +87,7 @@ export async function verifyEvidence(evidence: SignedEvidence, options: Evidence
   if (!(await verifier.verify(signingInput(frame.protected, frame.payload), frame.signature))) {
     return refuse("E_CRYPTO", "the signature does not verify");
   }
-  const claims = checkApplicationClaims(decodeClaims(codec, frame.payload), "sig");
+  const claims = checkApplicationClaims(decodeClaims(codec, frame.payload), "nest");
   const iss = claims.iss as string;
   const signer = iss === print ? await clientOf(evidence.token, print, options) : await serverOf(iss, print, options);
   return {

@@ -32,16 +32,17 @@ class Verifier:
         if frame.form != frames.JWS:
             raise Refused("E_MALFORMED", "encoding")
         header = parse_header(frame.data("protected"), ("alg", "cty", "kid", "typ"), "sealwire+jwt")
-        if header.get("cty", "sealwire+cbor") != "sealwire+cbor":
-            raise Refused("E_CTY", "header")
-        algorithm = keys.check_signing(bundle["jwk"], "header")
+        algorithm = keys.check_signing(keys.bare(bundle["jwk"]), "header")
         thumbprint = keys.thumbprint(bundle["jwk"])
         if header.get("kid") != thumbprint:
             raise Refused("E_KEY", "header")
         if header.get("alg") != algorithm:
             raise Refused("E_ALG", "header")
+        if header.get("cty", "sealwire+cbor") != "sealwire+cbor":
+            raise Refused("E_CTY", "header")
         payload = jose.verify(text, jose.import_key(bundle["jwk"]), (algorithm,))
-        message = claims.read_application("cbor" if "cty" in header else "json", "sig", payload)
+        # The rules of `nest` are those of `sig` and `pad`; the JWS does not say which of the two it was.
+        message = claims.read_application("cbor" if "cty" in header else "json", "nest", payload)
         if message.iss == thumbprint:
             return self._client(bundle.get("token"), thumbprint, message)
         if message.iss != self.server_id or thumbprint not in self.server_keys:

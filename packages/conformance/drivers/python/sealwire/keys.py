@@ -86,6 +86,12 @@ def algorithm_of(jwk: Any) -> str | None:
     return None
 
 
+def bare(jwk: Any) -> dict[str, Any]:
+    """The members of the point; others are left out."""
+    names = EC if isinstance(jwk, dict) and jwk.get("kty") == "EC" else OKP
+    return {name: jwk[name] for name in names if name in jwk} if isinstance(jwk, dict) else {}
+
+
 def thumbprint(jwk: Jwk) -> str:
     names = ("crv", "kty", "x", "y") if jwk["kty"] == "EC" else ("crv", "kty", "x")
     text = "{" + ",".join(f'"{name}":"{jwk[name]}"' for name in names) + "}"

@@ -46,12 +46,14 @@ def jose_decrypt(given: Input) -> Result:
 
 
 def key_check(given: Input) -> Result:
-    jwk = given["jwk"]
+    jwk = keys.bare(given["jwk"])
     if given["use"] == "sign":
         keys.check_signing(jwk, "claims")
         return {"thumbprint": keys.thumbprint(jwk)}
-    crv = jwk.get("crv") if isinstance(jwk, dict) else None
-    keys.check_agreement(jwk, "x25519" if crv == "X25519" else "p256")
+    suite = "x25519" if jwk.get("crv") == "X25519" else "p256"
+    if not keys.has_members(jwk, *keys.SUITE_CURVES[suite]):
+        raise Refused("E_KEY", "claims")
+    keys.check_agreement(jwk, suite)
     return {}
 
 

@@ -23,7 +23,7 @@ pub fn verify(input: &Value) -> Result<Value, Fail> {
     let header = parsed(&parts[0], &["alg", "cty", "kid", "typ"])?;
     let (key, cbor) = check_header(&header, evidence)?;
     let payload = jose::verify(&Key::Verify(key.clone()), jws).ok_or_else(|| fail("E_CRYPTO", "crypto"))?;
-    let claims = claims::application(&payload, cbor, Level::Sig)?;
+    let claims = claims::application(&payload, cbor, Level::Nest)?;
     let thumbprint = key.thumbprint();
     let iss = claims.iss.as_deref().unwrap_or_default();
     let signer = if iss == thumbprint {

@@ -70,16 +70,16 @@ impl Value {
     }
 
     /// Data as the lines of a driver write it: bytes are `{"$bytes": "hex"}`.
-    pub fn from_line(&self) -> Value {
+    pub fn to_data(&self) -> Value {
         match self {
-            Value::Arr(items) => Value::Arr(items.iter().map(Value::from_line).collect()),
+            Value::Arr(items) => Value::Arr(items.iter().map(Value::to_data).collect()),
             Value::Obj(members) => {
                 if let [(name, Value::Str(text))] = members.as_slice()
                     && name == "$bytes"
                 {
                     return unhex(text).map_or(Value::Outside, Value::Bytes);
                 }
-                let convert = |(name, value): &(String, Value)| (name.clone(), value.from_line());
+                let convert = |(name, value): &(String, Value)| (name.clone(), value.to_data());
                 Value::Obj(members.iter().map(convert).collect())
             }
             other => other.clone(),

@@ -81,7 +81,7 @@ fn check(input: &Value, data: &Option<Value>, cbor: bool) -> Result<(), Fail> {
 pub fn application(input: &Value, cbor: bool, level: Level) -> Result<Vec<u8>, Fail> {
     let data = match (input.get("bat"), input.get("data")) {
         (Some(_), _) => None,
-        (None, data) => Some(data.map_or(Value::Null, Value::from_line)),
+        (None, data) => Some(data.map_or(Value::Null, Value::to_data)),
     };
     check(input, &data, cbor)?;
     valid(input, "ref", |v| place(v).is_some())?;
@@ -108,7 +108,7 @@ pub fn control(input: &Value) -> Vec<u8> {
 }
 
 pub fn standalone(input: &Value) -> Result<Vec<u8>, Fail> {
-    let data = Some(input.get("data").map_or(Value::Null, Value::from_line));
+    let data = Some(input.get("data").map_or(Value::Null, Value::to_data));
     check(input, &data, false)?;
     valid(input, "jti", text(is_id))?;
     valid(input, "ref", text(is_id))?;

@@ -62,10 +62,13 @@ func Point(jwk value.Object) (*Public, error) {
 		p.JWK = value.Object{{Name: "kty", Value: "EC"}, {Name: "crv", Value: crv}, {Name: "x", Value: wire.Encode(p.X)}, {Name: "y", Value: wire.Encode(p.Y)}}
 		return p, nil
 	case "X25519":
-		if smallOrder[hex.EncodeToString(append(x[:31:31], x[31]&0x7f))] {
+		if smallOrder[unsigned(x)] {
 			return nil, errKey
 		}
 	case "Ed25519":
+		if smallOrderEd[unsigned(x)] || !reduced(x) {
+			return nil, errKey
+		}
 	default:
 		return nil, errKey
 	}
@@ -86,6 +89,21 @@ func onCurve(xb, yb []byte) bool {
 	return left.Mod(left, curve.P).Cmp(right) == 0
 }
 
+// unsigned is a little-endian value without its most significant bit, in hex.
+func unsigned(x []byte) string {
+	return hex.EncodeToString(append(x[:31:31], x[31]&0x7f))
+}
+
+// reduced tells whether the y of an Ed25519 key is below 2^255 - 19. Otherwise all its bits from 2^8 on are set.
+func reduced(x []byte) bool {
+	for _, b := range x[1:31] {
+		if b != 0xff {
+			return true
+		}
+	}
+	return x[31]&0x7f != 0x7f || x[0] < 0xed
+}
+
 var smallOrder = map[string]bool{
 	"0000000000000000000000000000000000000000000000000000000000000000": true,
 	"0100000000000000000000000000000000000000000000000000000000000000": true,
@@ -94,6 +112,14 @@ var smallOrder = map[string]bool{
 	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f": true,
 	"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f": true,
 	"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f": true,
+}
+
+var smallOrderEd = map[string]bool{
+	"0000000000000000000000000000000000000000000000000000000000000000": true,
+	"0100000000000000000000000000000000000000000000000000000000000000": true,
+	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f": true,
+	"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05": true,
+	"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a": true,
 }
 
 // Thumbprint is the SHA-256 JWK thumbprint (RFC 7638).
@@ -112,16 +138,46 @@ func (p *Public) Alg() string {
 	return map[string]string{"P-256": "ES256", "Ed25519": "Ed25519"}[p.Crv]
 }
 
-// Configured reads a signing key of a configuration: alg has to be that of its key, and other members like kid are ignored.
-func Configured(jwk value.Object) (*Public, error) {
+// Signing reads a public signing key; members beside those of the point are ignored.
+func Signing(jwk value.Object) (*Public, error) {
 	p, err := bare(jwk)
-	if err != nil {
-		return nil, err
-	}
-	if alg, _ := jwk.Text("alg"); alg == "" || alg != p.Alg() {
+	if err != nil || p.Alg() == "" {
 		return nil, errKey
 	}
 	return p, nil
+}
+
+// Agreeing reads a public key of key agreement in the same way.
+func Agreeing(jwk value.Object) (*Public, error) {
+	p, err := bare(jwk)
+	if err != nil || p.Crv == "Ed25519" {
+		return nil, errKey
+	}
+	return p, nil
+}
+
+// Configured reads a signing key of a configuration: alg has to be that of its key.
+func Configured(jwk value.Object) (*Public, error) {
+	p, err := Signing(jwk)
+	if alg, _ := jwk.Text("alg"); err != nil || alg != p.Alg() {
+		return nil, errKey
+	}
+	return p, nil
+}
+
+// KeySet reads configured signing keys by their thumbprints.
+func KeySet(set value.Object) (map[string]*Public, error) {
+	keys := map[string]*Public{}
+	list, _ := set.List("keys")
+	for _, v := range list {
+		jwk, _ := v.(value.Object)
+		key, err := Configured(jwk)
+		if err != nil {
+			return nil, err
+		}
+		keys[key.Thumbprint()] = key
+	}
+	return keys, nil
 }
 
 // Recipient reads the key to which envelopes are encrypted.

@@ -2,7 +2,6 @@ package message
 
 import (
 	"encoding/binary"
-	"strings"
 
 	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
@@ -202,11 +201,7 @@ func (o *Opener) unnest(plaintext []byte, out *Opened) ([]byte, error) {
 
 // Inner reads the compact JWS inside another object.
 func Inner(plaintext []byte) (*wire.Frame, error) {
-	text := string(plaintext)
-	if strings.HasPrefix(text, "{") || strings.Count(text, ".") != 2 {
-		return nil, fault.New("E_MALFORMED", "inner")
-	}
-	f, code := wire.Compact(text)
+	f, code := wire.CompactJWS(string(plaintext))
 	if code != "" {
 		return nil, fault.New(code, "inner")
 	}

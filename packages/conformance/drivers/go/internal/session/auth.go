@@ -7,6 +7,7 @@ import (
 	"sealwire/driver/internal/fault"
 	"sealwire/driver/internal/jose"
 	"sealwire/driver/internal/message"
+	"sealwire/driver/internal/token"
 	"sealwire/driver/internal/value"
 	"sealwire/driver/internal/wire"
 )
@@ -47,7 +48,7 @@ func parseAuth(text []byte) (*clientAuth, error) {
 }
 
 // authenticate checks a decrypted CA in the order of specs/session.md, section 5.
-func (e *Endpoint) authenticate(plaintext []byte, proof bool) (*accessToken, error) {
+func (e *Endpoint) authenticate(plaintext []byte, proof bool) (*token.Token, error) {
 	body := plaintext
 	var key *jose.Public
 	if proof {
@@ -75,30 +76,30 @@ func (e *Endpoint) authenticate(plaintext []byte, proof bool) (*accessToken, err
 	case !proof && c.ath != "":
 		return nil, refused("E_POP")
 	}
-	token := c.at
+	text := c.at
 	if c.ath != "" {
-		token = e.upgradeToken
+		text = e.upgradeToken
 	}
-	mismatch := c.ath != "" && (token == "" || c.ath != tokenHash(token)) ||
+	mismatch := c.ath != "" && (text == "" || c.ath != tokenHash(text)) ||
 		!proof && e.upgradeToken != "" && c.at != e.upgradeToken
-	if mismatch || int64(len(token)) > e.limit("tokenBytes") {
+	if mismatch || int64(len(text)) > e.limit("tokenBytes") {
 		return nil, refused("E_TOKEN")
 	}
-	t, err := e.verifyToken(token)
-	if err != nil {
+	t, err := token.Read(text, e.issuers)
+	if err != nil || !t.Admits(e.now, e.limit("skewSeconds")) {
 		return nil, refused("E_TOKEN")
 	}
 	switch {
-	case !proof && t.jkt != "",
-		proof && t.jkt == "",
+	case !proof && t.Jkt != "",
+		proof && t.Jkt == "",
 		!proof && e.selected.popRequired,
-		c.at != "" && e.upgradeToken != "" && keyBound(e.upgradeToken):
+		c.at != "" && e.upgradeToken != "" && token.KeyBound(e.upgradeToken):
 		return nil, refused("E_POP")
 	}
 	if !proof {
 		return t, nil
 	}
-	if key.Thumbprint() != t.jkt {
+	if key.Thumbprint() != t.Jkt {
 		return nil, refused("E_POP")
 	}
 	if _, err := key.VerifyBy(string(plaintext)); err != nil {

@@ -7,12 +7,13 @@ import (
 
 	"sealwire/driver/internal/fault"
 	"sealwire/driver/internal/jose"
+	"sealwire/driver/internal/token"
 	"sealwire/driver/internal/value"
 )
 
 // defaults are the limits that the state machine looks at, by their names in the registry.
 var defaults = map[string]int64{
-	"tokenBytes": 8192, "clientHelloBytes": 4096, "clientHelloSeconds": 5, "clientAuthBytes": 16384, "handshakeSeconds": 10,
+	"tokenBytes": token.MaxBytes, "clientHelloBytes": 4096, "clientHelloSeconds": 5, "clientAuthBytes": 16384, "handshakeSeconds": 10,
 	"earlyDataBytes": 65536, "messageBytes": 1048576, "controlPerSecond": 10, "controlBurst": 50, "messageTtl": 60,
 	"messageTtlMax": 300, "skewSeconds": 30, "clockOffsetWarnSeconds": 300, "clockOffsetMaxSeconds": 86400,
 	"clientAuthLifeSeconds": 60, "idleSeconds": 120, "heartbeatSeconds": 30, "sessionSeconds": 86400, "byeSeconds": 2,
@@ -42,7 +43,7 @@ type config struct {
 	// Server.
 	identity    []*jose.Private
 	popRequired bool
-	issuers     []issuer
+	issuers     []token.Issuer
 }
 
 func (c *config) limit(name string) int64 {
@@ -73,7 +74,7 @@ func parseConfig(role string, init value.Object) (*config, error) {
 	if n, ok := init.Integer("msg"); ok {
 		c.limits["messageBytes"] = n
 	}
-	c.allow = texts(init, "allow")
+	c.allow = init.Texts("allow")
 	handlers, _ := init.Object("handlers")
 	for _, m := range handlers {
 		c.handlers[m.Name], _ = m.Value.(string)
@@ -88,9 +89,9 @@ func parseConfig(role string, init value.Object) (*config, error) {
 
 func (c *config) parseClient(init value.Object) error {
 	set, _ := init.Object("pinned")
-	keys, err := publicKeys(set)
+	keys, err := jose.KeySet(set)
 	if err != nil {
-		return err
+		return fault.Caller()
 	}
 	c.pinned = keys
 	offer, _ := init.Object("offer")
@@ -125,39 +126,10 @@ func (c *config) parseServer(init value.Object) error {
 	c.popRequired = pop == "required"
 	c.upgradeToken, _ = init.Text("upgradeToken")
 	list, _ = init.List("issuers")
-	for _, v := range list {
-		o, _ := v.(value.Object)
-		c.issuers = append(c.issuers, parseIssuer(o, c.serverID))
-	}
+	c.issuers = token.Issuers(list, c.serverID)
 	return nil
 }
 
 func (c *config) names(o value.Object) {
-	c.prt, c.st, c.lvl, c.sig, c.cod = texts(o, "prt"), texts(o, "st"), texts(o, "lvl"), texts(o, "sig"), texts(o, "cod")
-}
-
-// publicKeys reads a key set of Sealwire keys by their thumbprints.
-func publicKeys(set value.Object) (map[string]*jose.Public, error) {
-	keys := map[string]*jose.Public{}
-	list, _ := set.List("keys")
-	for _, v := range list {
-		jwk, _ := v.(value.Object)
-		key, err := jose.Configured(jwk)
-		if err != nil {
-			return nil, fault.Caller()
-		}
-		keys[key.Thumbprint()] = key
-	}
-	return keys, nil
-}
-
-func texts(o value.Object, name string) []string {
-	list, _ := o.List(name)
-	out := []string{}
-	for _, v := range list {
-		if s, ok := v.(string); ok {
-			out = append(out, s)
-		}
-	}
-	return out
+	c.prt, c.st, c.lvl, c.sig, c.cod = o.Texts("prt"), o.Texts("st"), o.Texts("lvl"), o.Texts("sig"), o.Texts("cod")
 }

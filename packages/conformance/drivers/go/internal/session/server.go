@@ -5,6 +5,7 @@ import (
 	"sealwire/driver/internal/jose"
 	"sealwire/driver/internal/kdf"
 	"sealwire/driver/internal/message"
+	"sealwire/driver/internal/token"
 	"sealwire/driver/internal/value"
 	"sealwire/driver/internal/wire"
 )
@@ -164,18 +165,18 @@ func (e *Endpoint) onClientAuth(m wire.Message) error {
 	return e.sendReady(t)
 }
 
-func (e *Endpoint) sendReady(t *accessToken) error {
-	exp := min(t.exp, e.now+e.limit("sessionSeconds"))
+func (e *Endpoint) sendReady(t *token.Token) error {
+	exp := min(t.Exp, e.now+e.limit("sessionSeconds"))
 	keys := e.schedule.Keys("s hs")
 	plaintext := value.WriteJSON(value.Object{
-		member("th", wire.Encode(e.schedule.TH3)), member("iat", e.now), member("exp", exp), member("sub", t.sub),
-		member("scp", list(t.scopes)), member("cb", wire.Encode(e.schedule.Derive("cb", 32))),
+		member("th", wire.Encode(e.schedule.TH3)), member("iat", e.now), member("exp", exp), member("sub", t.Sub),
+		member("scp", list(t.Scopes)), member("cb", wire.Encode(e.schedule.Derive("cb", 32))),
 	})
 	m, err := jose.Encrypt(keys.Key, wire.Nonce(keys.IV, 0), readyHeader(keys.Kid), plaintext).Encode(e.text)
 	if err != nil {
 		return err
 	}
 	e.out.send(m)
-	e.goLive(t.sub, list(t.scopes), exp)
+	e.goLive(t.Sub, list(t.Scopes), exp)
 	return nil
 }

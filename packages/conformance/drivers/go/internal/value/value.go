@@ -63,6 +63,18 @@ func (o Object) List(name string) ([]any, bool) {
 	return s, ok
 }
 
+// Texts returns the strings of a member that is an array.
+func (o Object) Texts(name string) []string {
+	list, _ := o.List(name)
+	out := []string{}
+	for _, v := range list {
+		if s, ok := v.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // Integer returns a member that is an integer in the form that the specification asks for.
 func (o Object) Integer(name string) (int64, bool) {
 	v, _ := o.Get(name)

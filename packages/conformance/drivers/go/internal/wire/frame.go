@@ -91,6 +91,14 @@ func Compact(text string) (frame *Frame, code string) {
 	return f, ""
 }
 
+// CompactJWS reads text that has to be a compact JWS.
+func CompactJWS(text string) (frame *Frame, code string) {
+	if strings.HasPrefix(text, "{") || strings.Count(text, ".") != 2 {
+		return nil, "E_MALFORMED"
+	}
+	return Compact(text)
+}
+
 // Encode writes a frame as a WebSocket message.
 func (f *Frame) Encode(text bool) (Message, error) {
 	if f.Form == JWE && len(f.Parts[1]) > 0 || f.H > value.MaxInteger || f.Seq > value.MaxInteger {

@@ -41,12 +41,15 @@ record AccessToken(String iss, String sub, String jkt) {
                 && algorithms.contains(header.get("alg"))
                 && issuer.in("keys").list("keys").stream()
                         .map(jwk -> (Map<?, ?>) jwk)
-                        .filter(jwk -> !header.containsKey("kid") || header.get("kid").equals(jwk.get("kid")))
+                        .filter(jwk ->
+                                !header.containsKey("kid") || header.get("kid").equals(jwk.get("kid")))
                         .anyMatch(jwk -> Jose.verify(token, jwk).isPresent());
     }
 
     private static Optional<AccessToken> shape(Map<String, Object> claims) {
-        if (!(claims.get("exp") instanceof Num) || !(claims.get("sub") instanceof String sub) || sub.codePointCount(0, sub.length()) > SUB_LENGTH) {
+        if (!(claims.get("exp") instanceof Num)
+                || !(claims.get("sub") instanceof String sub)
+                || sub.codePointCount(0, sub.length()) > SUB_LENGTH) {
             return Optional.empty();
         }
         String iss = (String) claims.get("iss");
@@ -54,7 +57,9 @@ record AccessToken(String iss, String sub, String jkt) {
             return Optional.of(new AccessToken(iss, sub, null));
         }
         boolean bound = claims.get("cnf") instanceof Map<?, ?> cnf && cnf.size() == 1 && isThumbprint(cnf.get("jkt"));
-        return bound ? Optional.of(new AccessToken(iss, sub, (String) ((Map<?, ?>) claims.get("cnf")).get("jkt"))) : Optional.empty();
+        return bound
+                ? Optional.of(new AccessToken(iss, sub, (String) ((Map<?, ?>) claims.get("cnf")).get("jkt")))
+                : Optional.empty();
     }
 
     private static boolean isThumbprint(Object value) {

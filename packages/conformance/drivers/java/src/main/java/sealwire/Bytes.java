@@ -14,6 +14,7 @@ import java.util.Optional;
 /** Bytes: hex, base64url, UTF-8, SHA-256 and the notation of conventions.md, section 2. */
 final class Bytes {
     private static final HexFormat HEX = HexFormat.of();
+    private static final String ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     private static final Base64.Encoder ENCODER = Base64.getUrlEncoder().withoutPadding();
 
     private Bytes() {}
@@ -34,12 +35,10 @@ final class Bytes {
         return b64u(utf8(text));
     }
 
-    /** Decodes canonical base64url; anything else is empty. The encoding of what was decoded is compared, which leaves no second spelling. */
+    /** Decodes canonical base64url; else empty. What was decoded is encoded and compared: no second spelling left. */
     static Optional<byte[]> fromB64u(String text) {
         for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            boolean inAlphabet = c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_';
-            if (!inAlphabet) {
+            if (ALPHABET.indexOf(text.charAt(i)) < 0) {
                 return Optional.empty();
             }
         }
@@ -63,7 +62,10 @@ final class Bytes {
     /** Decodes strictly; what is not UTF-8 is empty. */
     static Optional<String> fromUtf8(byte[] bytes) {
         try {
-            return Optional.of(StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString());
+            return Optional.of(StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString());
         } catch (CharacterCodingException e) {
             return Optional.empty();
         }

@@ -3,7 +3,6 @@ package sealwire;
 import com.upokecenter.cbor.CBOREncodeOptions;
 import com.upokecenter.cbor.CBORException;
 import com.upokecenter.cbor.CBORObject;
-import com.upokecenter.cbor.CBORType;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -13,11 +12,12 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Claims of codec cbor. A scan checks what the specification asks of the encoding; the values are read and written by a CBOR library.
- * Values are those of {@link Json}, and byte[].
+ * Claims of codec cbor. A scan checks what the specification asks of the encoding and bounds what the CBOR library gets
+ * to read; that library reads and writes the values. They are those of {@link Json}, and byte[].
  */
 final class Cbor {
-    private static final CBOREncodeOptions OPTIONS = new CBOREncodeOptions("float64=true;keepkeyorder=true;resolvereferences=false");
+    private static final CBOREncodeOptions OPTIONS =
+            new CBOREncodeOptions("float64=true;keepkeyorder=true;resolvereferences=false");
     private static final int FALSE = 20;
     private static final int NULL = 22;
     private static final int FLOAT64 = 27;
@@ -96,8 +96,10 @@ final class Cbor {
         head.next();
         CborHead.require(head.shortest || relaxed && head.major == CborHead.MAP);
         switch (head.major) {
-            case CborHead.UINT -> CborHead.require(head.argument >= 0 && head.argument <= Num.MAX_SAFE && counter.admits(1, 0));
-            case CborHead.NINT -> CborHead.require(head.argument >= 0 && head.argument < Num.MAX_SAFE && counter.admits(1, 0));
+            case CborHead.UINT ->
+                CborHead.require(head.argument >= 0 && head.argument <= Num.MAX_SAFE && counter.admits(1, 0));
+            case CborHead.NINT ->
+                CborHead.require(head.argument >= 0 && head.argument < Num.MAX_SAFE && counter.admits(1, 0));
             case CborHead.BYTES -> {
                 CborHead.require(whole && counter.admits(1, 0));
                 head.string();
@@ -165,7 +167,9 @@ final class Cbor {
             return CBORObject.FromObject(bytes);
         }
         if (value instanceof Num number) {
-            return number.isSafe() ? CBORObject.FromObject((long) number.value()) : CBORObject.FromObject(number.value());
+            return number.isSafe()
+                    ? CBORObject.FromObject((long) number.value())
+                    : CBORObject.FromObject(number.value());
         }
         return value == null ? CBORObject.Null : CBORObject.FromObject((boolean) (Boolean) value);
     }

@@ -27,6 +27,7 @@ final class CborHead {
     int info;
     /** The argument as an unsigned number. */
     long argument;
+
     boolean shortest;
 
     CborHead(byte[] bytes) {

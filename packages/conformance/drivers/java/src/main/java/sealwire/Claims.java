@@ -8,7 +8,8 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Claims of an application message: envelope.md, sections 5 to 7. iss, aud and bnd are null at levels without signature.
+ * Claims of an application message: envelope.md, sections 5 to 7. iss, aud and bnd are null at levels without
+ * signature.
  */
 record Claims(long seq, long exp, Optional<Long> iat, String iss, String aud, String bnd, List<Item> items) {
     /** One item; a message without bat is a list of one. */
@@ -61,7 +62,9 @@ record Claims(long seq, long exp, Optional<Long> iat, String iss, String aud, St
 
     private static List<Item> batch(Members claims) {
         claims.absent("top", "ref", "req", "dat", "bin");
-        Members.require(claims.map().get("bat") instanceof List<?> list && !list.isEmpty() && list.size() <= Limits.BATCH_ITEMS);
+        Members.require(claims.map().get("bat") instanceof List<?> list
+                && !list.isEmpty()
+                && list.size() <= Limits.BATCH_ITEMS);
         List<Item> items = new ArrayList<>();
         for (Object element : (List<?>) claims.map().get("bat")) {
             Members.require(element instanceof List<?>);

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 
-/** Writes claims in the order of the tables. What no opener would take, and data outside of the data model, is a TypeError. */
+/** Writes claims in the order of the tables. What no opener takes, or the data model does not hold, is a TypeError. */
 final class ClaimsWriter {
     private final Map<String, Object> claims = new LinkedHashMap<>();
     private final Input in;
@@ -73,7 +73,8 @@ final class ClaimsWriter {
 
     private static boolean isInModel(Object value, Codec codec) {
         if (value instanceof Map<?, ?> map) {
-            return map.entrySet().stream().allMatch(member -> isInModel(member.getKey(), codec) && isInModel(member.getValue(), codec));
+            return map.entrySet().stream()
+                    .allMatch(member -> isInModel(member.getKey(), codec) && isInModel(member.getValue(), codec));
         }
         if (value instanceof List<?> list) {
             return list.stream().allMatch(element -> isInModel(element, codec));

@@ -8,7 +8,15 @@ import java.util.Set;
 /** Claims of a control message: session.md, section 11. */
 record Control(long seq, String top, Optional<String> code, Optional<Members.Ref> ref, long rcv) {
     private static final Set<String> ERR_CODES = Set.of(
-            "E_EXPIRED", "E_FUTURE", "E_TTL", "E_DENIED", "E_RATE", "E_REPLAY_STORE", "E_NO_HANDLER", "E_HANDLER", "E_INVALID");
+            "E_EXPIRED",
+            "E_FUTURE",
+            "E_TTL",
+            "E_DENIED",
+            "E_RATE",
+            "E_REPLAY_STORE",
+            "E_NO_HANDLER",
+            "E_HANDLER",
+            "E_INVALID");
 
     static Control read(byte[] bytes) {
         Members claims = new Members(Codec.JSON.read(bytes));
@@ -23,7 +31,9 @@ record Control(long seq, String top, Optional<String> code, Optional<Members.Ref
             case "ping" -> {
                 // Nothing of its own.
             }
-            case "pong" -> ref = Optional.of(new Members.Ref(claims.integer("ref", 1), claims.map().get("ref")));
+            case "pong" ->
+                ref = Optional.of(
+                        new Members.Ref(claims.integer("ref", 1), claims.map().get("ref")));
             case "bye" -> code = claims.has("code") ? Optional.of(code(claims, Registry.names())) : Optional.empty();
             default -> throw Refused.claims();
         }

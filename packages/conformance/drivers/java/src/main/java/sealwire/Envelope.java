@@ -36,7 +36,12 @@ final class Envelope {
             String header = Headers.encryptedEnvelope(agreement.ephemeral(), recipient);
             byte[] none = Bytes.lp(new byte[0]);
             byte[] key = Bytes.sha256(Bytes.concat(
-                    Bytes.uint32(1), agreement.secret().getEncoded(), Bytes.lp(Bytes.utf8("A256GCM")), none, none, Bytes.uint32(256)));
+                    Bytes.uint32(1),
+                    agreement.secret().getEncoded(),
+                    Bytes.lp(Bytes.utf8("A256GCM")),
+                    none,
+                    none,
+                    Bytes.uint32(256)));
             byte[] iv = new byte[12];
             RANDOM.nextBytes(iv);
             byte[] data = Sealer.gcm(key, iv, header, Bytes.utf8(jws));

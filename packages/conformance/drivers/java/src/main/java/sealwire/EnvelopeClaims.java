@@ -5,7 +5,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /** Claims of a standalone envelope: envelope.md, section 13.2. */
-record EnvelopeClaims(String iss, String aud, String jti, long iat, long exp, String top, Optional<String> ref, Object data) {
+record EnvelopeClaims(
+        String iss, String aud, String jti, long iat, long exp, String top, Optional<String> ref, Object data) {
     static EnvelopeClaims read(byte[] bytes, boolean encrypted) {
         Members claims = new Members(Codec.JSON.read(bytes));
         claims.absent("bnd", "seq", "req", "bat", "rcv");

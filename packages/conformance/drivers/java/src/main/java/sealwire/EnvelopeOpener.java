@@ -37,7 +37,8 @@ final class EnvelopeOpener {
         decryptionJwk = in.object("decryptionKey");
         recipient = decryptionJwk == null ? null : PublicKey.configured(decryptionJwk, PublicKey.Use.AGREE);
         require(recipient == null || !signers.containsKey(recipient.thumbprint()));
-        require(audience.stream().allMatch(Members::isIdentifier) && in.number("maxLife", 0) <= Limits.STANDALONE_TTL_MAX);
+        require(audience.stream().allMatch(Members::isIdentifier)
+                && in.number("maxLife", 0) <= Limits.STANDALONE_TTL_MAX);
     }
 
     private static void require(boolean condition) {
@@ -52,7 +53,7 @@ final class EnvelopeOpener {
         if (!encrypted && frame.form() != Frame.JWS) {
             throw header("E_HEADER");
         }
-        Frame jws = encrypted ? Frame.fromText(decrypt(frame), "inner") : frame;
+        Frame jws = encrypted ? decrypt(frame) : frame;
         Signer signer = encrypted ? verifyInner(jws) : verify(jws, "sealwire-env+jwt");
         EnvelopeClaims claims = EnvelopeClaims.read(jws.part("payload"), encrypted);
         if (!claims.iss().equals(signer.identity())) {
@@ -77,9 +78,12 @@ final class EnvelopeOpener {
 
     /** Steps header and crypto of a JWS. */
     private Signer verify(Frame frame, String typ) {
-        Map<String, Object> header = Headers.parse(frame.part("protected"), SIGNED_MEMBERS).orElseThrow(() -> header("E_HEADER"));
+        Map<String, Object> header =
+                Headers.parse(frame.part("protected"), SIGNED_MEMBERS).orElseThrow(() -> header("E_HEADER"));
         Signer signer = signer(header, typ);
-        return Jose.verify(frame.toText(), signer.key().jwk()).map(payload -> signer).orElseThrow(() -> new Refused("E_CRYPTO", "crypto"));
+        return Jose.verify(frame.toText(), signer.key().jwk())
+                .map(payload -> signer)
+                .orElseThrow(() -> new Refused("E_CRYPTO", "crypto"));
     }
 
     /** Step inner behind its encoding: whatever is wrong has one code. */
@@ -109,8 +113,9 @@ final class EnvelopeOpener {
     }
 
     /** Steps header and crypto of an encrypted envelope, and the encoding of what is inside. */
-    private String decrypt(Frame frame) {
-        Map<String, Object> header = Headers.parse(frame.part("protected"), ENCRYPTED_MEMBERS).orElseThrow(() -> header("E_HEADER"));
+    private Frame decrypt(Frame frame) {
+        Map<String, Object> header =
+                Headers.parse(frame.part("protected"), ENCRYPTED_MEMBERS).orElseThrow(() -> header("E_HEADER"));
         if (!"sealwire-envx+jwt".equals(header.get("typ"))) {
             throw header("E_TYP");
         }
@@ -125,14 +130,15 @@ final class EnvelopeOpener {
         }
         boolean lengths = frame.part("iv").length == 12 && frame.part("tag").length == 16;
         Optional<byte[]> plaintext = lengths ? Jose.decrypt(frame.toText(), decryptionJwk) : Optional.empty();
-        return Opener.compactJws(plaintext.orElseThrow(() -> new Refused("E_CRYPTO", "crypto")));
+        return Opener.inner(plaintext.orElseThrow(() -> new Refused("E_CRYPTO", "crypto")));
     }
 
     /** A key on the curve of the decryption key, with exactly the members of the table. */
     private boolean isEphemeral(Object epk) {
         return epk instanceof Map<?, ?> jwk
                 && PublicKey.of(jwk, PublicKey.Use.AGREE)
-                        .filter(key -> key.crv().equals(recipient.crv()) && key.jwk().keySet().equals(jwk.keySet()))
+                        .filter(key -> key.crv().equals(recipient.crv())
+                                && key.jwk().keySet().equals(jwk.keySet()))
                         .isPresent();
     }
 }

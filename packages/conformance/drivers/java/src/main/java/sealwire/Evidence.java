@@ -17,31 +17,41 @@ final class Evidence {
     }
 
     Map<String, Object> verify() {
+        // Before the bundle: mistakes in the server's key set are those of the caller.
         boolean ofServer = in.has("server") && isServerKey();
         String jws = bundle.text("jws");
         Frame frame = Frame.fromText(jws, "encoding");
         if (frame.form() != Frame.JWS) {
             throw new Refused("E_MALFORMED", "encoding");
         }
-        Map<String, Object> header = Headers.parse(frame.part("protected"), MEMBERS).orElseThrow(() -> header("E_HEADER"));
+        Map<String, Object> header =
+                Headers.parse(frame.part("protected"), MEMBERS).orElseThrow(() -> header("E_HEADER"));
         require("sealwire+jwt".equals(header.get("typ")), header("E_TYP"));
         boolean cbor = header.containsKey("cty");
-        require(!cbor || Codec.CBOR.cty().equals(header.get("cty")), header("E_CTY"));
         PublicKey key = PublicKey.of(bundle.object("jwk"), PublicKey.Use.SIGN).orElseThrow(() -> header("E_KEY"));
         require(key.thumbprint().equals(header.get("kid")), header("E_KEY"));
         require(key.algorithm().equals(header.get("alg")), header("E_ALG"));
+        require(!cbor || Codec.CBOR.cty().equals(header.get("cty")), header("E_CTY"));
         byte[] payload = Jose.verify(jws, key.jwk()).orElseThrow(() -> new Refused("E_CRYPTO", "crypto"));
-        Claims claims = Claims.read(payload, cbor ? Codec.CBOR : Codec.JSON, Level.SIG);
+        Claims claims = Claims.read(payload, cbor ? Codec.CBOR : Codec.JSON, Level.NEST);
         boolean ofClient = claims.iss().equals(key.thumbprint());
-        require(ofClient || ofServer && claims.iss().equals(in.in("server").text("id")), new Refused("E_KEY", "claims"));
-        return result(ofClient ? client(key.thumbprint()) : Map.of("kind", "server", "id", claims.iss()), key.thumbprint(), claims);
+        require(
+                ofClient || ofServer && claims.iss().equals(in.in("server").text("id")),
+                new Refused("E_KEY", "claims"));
+        return result(
+                ofClient ? client(key.thumbprint()) : Map.of("kind", "server", "id", claims.iss()),
+                key.thumbprint(),
+                claims);
     }
 
     /** Whether the key of the bundle is in the server's key set; every key of that set is checked as configuration. */
     private boolean isServerKey() {
-        String own = PublicKey.of(bundle.object("jwk"), PublicKey.Use.SIGN).map(PublicKey::thumbprint).orElse("");
+        String own = PublicKey.of(bundle.object("jwk"), PublicKey.Use.SIGN)
+                .map(PublicKey::thumbprint)
+                .orElse("");
         return in.in("server").in("keys").list("keys").stream()
-                .map(jwk -> PublicKey.configured((Map<?, ?>) jwk, PublicKey.Use.SIGN).thumbprint())
+                .map(jwk -> PublicKey.configured((Map<?, ?>) jwk, PublicKey.Use.SIGN)
+                        .thumbprint())
                 .toList()
                 .contains(own);
     }

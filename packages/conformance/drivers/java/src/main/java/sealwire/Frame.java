@@ -128,7 +128,7 @@ record Frame(int form, long h, long seq, List<byte[]> parts) {
         return String.join(".", parts.stream().map(Bytes::b64u).toList());
     }
 
-    /** Forms 3 and 4 with the header and the IV that they leave out; the others as they are. Less than a tag of data gives nothing. */
+    /** Forms 3 and 4 with the header and IV that they leave out, others as they are; empty without room for a tag. */
     Optional<Frame> full(byte[] header, byte[] staticIv) {
         if (form == SIGNED) {
             return Optional.of(jws(header, part("payload"), part("signature")));
@@ -140,6 +140,10 @@ record Frame(int form, long h, long seq, List<byte[]> parts) {
         int tag = data.length - 16;
         return tag < 0
                 ? Optional.empty()
-                : Optional.of(jwe(header, Bytes.nonce(staticIv, seq), Bytes.slice(data, 0, tag), Bytes.slice(data, tag, data.length)));
+                : Optional.of(jwe(
+                        header,
+                        Bytes.nonce(staticIv, seq),
+                        Bytes.slice(data, 0, tag),
+                        Bytes.slice(data, tag, data.length)));
     }
 }

@@ -54,6 +54,7 @@ final class Headers {
         if (bytes.length > Limits.HEADER_BYTES) {
             return Optional.empty();
         }
-        return Json.object(bytes).filter(header -> header.size() <= Limits.HEADER_MEMBERS && allowed.containsAll(header.keySet()));
+        return Json.object(bytes)
+                .filter(header -> header.size() <= Limits.HEADER_MEMBERS && allowed.containsAll(header.keySet()));
     }
 }

@@ -1,6 +1,5 @@
 package sealwire;
 
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -51,9 +50,7 @@ record Input(Map<String, Object> map) {
     }
 
     private static Input of(Object object) {
-        Map<String, Object> members = new LinkedHashMap<>();
-        ((Map<?, ?>) object).forEach((name, value) -> members.put((String) name, value));
-        return new Input(members);
+        return new Input(Tree.members(object));
     }
 
     Message message() {
@@ -75,18 +72,11 @@ record Input(Map<String, Object> map) {
 
     /** Data of an application; {"$bytes"} stands for bytes. */
     Object data() {
-        return data(map.get("data"));
+        return Tree.replace(map.get("data"), Input::bytes);
     }
 
-    private static Object data(Object value) {
-        if (value instanceof Map<?, ?> object) {
-            if (object.size() == 1 && object.get("$bytes") instanceof String hex) {
-                return Bytes.fromHex(hex);
-            }
-            Map<String, Object> members = new LinkedHashMap<>();
-            object.forEach((name, member) -> members.put((String) name, data(member)));
-            return members;
-        }
-        return value instanceof List<?> list ? list.stream().map(Input::data).collect(java.util.stream.Collectors.toList()) : value;
+    private static Object bytes(Object value) {
+        boolean bytes = value instanceof Map<?, ?> map && map.size() == 1 && map.get("$bytes") instanceof String;
+        return bytes ? Bytes.fromHex((String) ((Map<?, ?>) value).get("$bytes")) : value;
     }
 }

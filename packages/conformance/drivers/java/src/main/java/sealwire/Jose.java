@@ -27,11 +27,11 @@ import java.text.ParseException;
 import java.util.Map;
 import java.util.Optional;
 
-/** What the stock library answers: signatures, MACs and decryption are Nimbus JOSE + JWT's own calls on compact objects. */
+/** What the stock library answers: signatures, MACs and decryption are Nimbus JOSE + JWT's own calls. */
 final class Jose {
     private Jose() {}
 
-    /** Verifies a compact JWS with a JWK of type oct, EC or OKP; empty where it does not verify. The algorithm is that of the key. */
+    /** Verifies a compact JWS with a JWK of type oct, EC or OKP, which sets the algorithm; empty where that fails. */
     static Optional<byte[]> verify(String compact, Map<?, ?> jwk) {
         try {
             JWSObject object = JWSObject.parse(compact);
@@ -49,7 +49,8 @@ final class Jose {
         try {
             JWEObject object = JWEObject.parse(compact);
             JWEAlgorithm expected = "oct".equals(jwk.get("kty")) ? JWEAlgorithm.DIR : JWEAlgorithm.ECDH_ES;
-            if (!object.getHeader().getAlgorithm().equals(expected) || !object.getHeader().getEncryptionMethod().equals(EncryptionMethod.A256GCM)) {
+            if (!object.getHeader().getAlgorithm().equals(expected)
+                    || !object.getHeader().getEncryptionMethod().equals(EncryptionMethod.A256GCM)) {
                 return Optional.empty();
             }
             object.decrypt(decrypter(jwk));

@@ -3,7 +3,7 @@ package sealwire;
 import java.util.List;
 import java.util.Map;
 
-/** The limits of conventions.md, section 7, that messages and envelopes meet, and the limits of claims on a tree of values. */
+/** Limits of conventions.md, section 7, and those of claims on a tree of values. */
 final class Limits {
     static final int MESSAGE_BYTES = 1048576;
     static final int TOKEN_BYTES = 8192;
@@ -34,9 +34,11 @@ final class Limits {
         }
     }
 
-    /** Whether an object of the protocol is within the limits of claims and free of the member names that claims:proto bans. */
+    /** Whether an object is within the limits of claims and free of the member names that claims:proto bans. */
     static boolean admits(Map<String, Object> object) {
-        return !object.containsKey("constructor") && !object.containsKey("prototype") && admits(object, 1, new Counter());
+        return !object.containsKey("constructor")
+                && !object.containsKey("prototype")
+                && admits(object, 1, new Counter());
     }
 
     private static boolean admits(Object value, int depth, Counter counter) {

@@ -8,7 +8,7 @@ import java.math.RoundingMode;
  * A number of claims or data.
  *
  * @param value its value as binary64
- * @param integer whether it is written in the form of an integer of the specification: in JSON digits alone, in CBOR an unsigned integer
+ * @param integer whether it has the form of an integer of the specification: digits in JSON, unsigned integer in CBOR
  */
 record Num(double value, boolean integer) {
     static final long MAX_SAFE = (1L << 53) - 1;
@@ -48,7 +48,7 @@ record Num(double value, boolean integer) {
         return sign + mantissa + "e" + (n > 0 ? "+" : "-") + Math.abs(n - 1);
     }
 
-    /** The fewest digits that give the value back, and of those the nearest. Double.toString of Java 17 writes more than that. */
+    /** The fewest digits that give the value back, and of those the nearest. Double.toString of Java 17 writes more. */
     private static BigDecimal shortest(double value) {
         BigDecimal exact = new BigDecimal(value);
         for (int digits = 1; digits < 17; digits++) {

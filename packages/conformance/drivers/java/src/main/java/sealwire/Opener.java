@@ -1,6 +1,7 @@
 package sealwire;
 
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -16,15 +17,23 @@ record Opener(Session session, PublicKey peerKey, Order order, long sent, long r
     static Opener of(Input in) {
         boolean window = in.has("order");
         Order order = window ? window(in) : new Order.Strict(in.number("last"));
-        return new Opener(Session.toOpen(in), signerKey(in), order, in.number("sent"), window ? 0 : in.number("rcv"), in.number("now"));
+        return new Opener(
+                Session.toOpen(in),
+                signerKey(in),
+                order,
+                in.number("sent"),
+                window ? 0 : in.number("rcv"),
+                in.number("now"));
     }
 
     static PublicKey signerKey(Input in) {
-        return in.level().isSigned() ? PublicKey.of(in.object("peerKey"), PublicKey.Use.SIGN).orElseThrow(Refused::typeError) : null;
+        return in.level().isSigned()
+                ? PublicKey.of(in.object("peerKey"), PublicKey.Use.SIGN).orElseThrow(Refused::typeError)
+                : null;
     }
 
     private static Order window(Input in) {
-        Order.Window window = new Order.Window(in.number("window", 1024));
+        Order.Window window = new Order.Window(in.number("window"));
         in.list("committed").forEach(seq -> window.commit((long) ((Num) seq).value()));
         return window;
     }
@@ -35,7 +44,8 @@ record Opener(Session session, PublicKey peerKey, Order order, long sent, long r
         boolean control = isControl(frame);
         String header = control ? Headers.control(session.kid()) : session.header(peerKey);
         if (!control && !session.level().isEncrypted()) {
-            String compact = frame.full(Bytes.utf8(header), session.iv()).orElseThrow().toText();
+            String compact =
+                    frame.full(Bytes.utf8(header), session.iv()).orElseThrow().toText();
             Map<?, ?> key = session.level() == Level.MAC ? Jose.oct(session.mac()) : peerKey.jwk();
             byte[] payload = Jose.verify(compact, key).orElseThrow(() -> new Refused("E_CRYPTO", "crypto"));
             return application(payload, session.level() == Level.SIG ? compact : null, null);
@@ -54,23 +64,21 @@ record Opener(Session session, PublicKey peerKey, Order order, long sent, long r
         if (session.level() == Level.AEAD) {
             return application(plaintext, null, seq);
         }
-        String jws = compactJws(plaintext);
-        byte[] innerHeader = Frame.fromText(jws, "inner").part("protected");
-        if (!Arrays.equals(innerHeader, Bytes.utf8(Headers.signed(peerKey, session.codec())))) {
+        Frame jws = inner(plaintext);
+        if (!Arrays.equals(jws.part("protected"), Bytes.utf8(Headers.signed(peerKey, session.codec())))) {
             throw new Refused("E_CRYPTO", "inner");
         }
-        byte[] payload = Jose.verify(jws, peerKey.jwk()).orElseThrow(() -> new Refused("E_CRYPTO", "inner"));
-        return application(payload, jws, seq);
+        byte[] payload = Jose.verify(jws.toText(), peerKey.jwk()).orElseThrow(() -> new Refused("E_CRYPTO", "inner"));
+        return application(payload, jws.toText(), seq);
     }
 
-    /** A plaintext that has to be a compact JWS in canonical base64url. A byte outside ASCII is a character outside the alphabet. */
-    static String compactJws(byte[] plaintext) {
-        String text = new String(plaintext, java.nio.charset.StandardCharsets.ISO_8859_1);
+    /** A plaintext that has to be a compact JWS. A byte outside ASCII is a character outside the alphabet. */
+    static Frame inner(byte[] plaintext) {
+        String text = new String(plaintext, StandardCharsets.ISO_8859_1);
         if (text.startsWith("{") || text.split("\\.", -1).length != 3) {
             throw new Refused("E_MALFORMED", "inner");
         }
-        Frame.fromText(text, "inner");
-        return text;
+        return Frame.fromText(text, "inner");
     }
 
     /** Step header: which of the two entries of the receive table it is. */
@@ -83,7 +91,8 @@ record Opener(Session session, PublicKey peerKey, Order order, long sent, long r
             }
         } else if (frame.form() == Frame.JWS || frame.form() == Frame.JWE) {
             byte[] header = frame.part("protected");
-            boolean control = frame.form() == Frame.JWE && Arrays.equals(header, Bytes.utf8(Headers.control(session.kid())));
+            boolean control =
+                    frame.form() == Frame.JWE && Arrays.equals(header, Bytes.utf8(Headers.control(session.kid())));
             boolean form = frame.form() == (encrypted ? Frame.JWE : Frame.JWS);
             if (control || form && Arrays.equals(header, Bytes.utf8(session.header(peerKey)))) {
                 return control;
@@ -99,7 +108,8 @@ record Opener(Session session, PublicKey peerKey, Order order, long sent, long r
         }
         byte[] iv = frame.part("iv");
         if (iv.length == 12) {
-            long seq = ByteBuffer.wrap(iv).getLong(4) ^ ByteBuffer.wrap(session.iv()).getLong(4);
+            long seq = ByteBuffer.wrap(iv).getLong(4)
+                    ^ ByteBuffer.wrap(session.iv()).getLong(4);
             if (seq >= 0 && seq <= Num.MAX_SAFE && Arrays.equals(iv, Bytes.nonce(session.iv(), seq))) {
                 return seq;
             }

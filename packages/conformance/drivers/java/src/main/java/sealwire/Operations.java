@@ -29,7 +29,9 @@ final class Operations {
         TABLE.put("standalone.open", in -> new EnvelopeOpener(in).open(in.message()));
         TABLE.put("standalone.seal", in -> message(Envelope.seal(in)));
         TABLE.put("replay.window", Operations::replayWindow);
-        TABLE.put("replay.key", in -> Map.of("key", ReplayStore.key(in.text("receiver"), in.text("iss"), in.text("jti"))));
+        TABLE.put(
+                "replay.key",
+                in -> Map.of("key", ReplayStore.key(in.text("receiver"), in.text("iss"), in.text("jti"))));
         TABLE.put("replay.store", Operations::replayStore);
         TABLE.put("error.info", in -> Registry.info(in.text("code")));
     }
@@ -54,7 +56,8 @@ final class Operations {
     }
 
     private static boolean isFatal(String op, Input in, Refused refused) {
-        boolean standalone = op.startsWith("standalone.") || op.equals("evidence.verify") || "standalone".equals(in.get("kind"));
+        boolean standalone =
+                op.startsWith("standalone.") || op.equals("evidence.verify") || "standalone".equals(in.get("kind"));
         boolean dropped = in.has("order")
                 && (Set.of("header", "sequence", "crypto").contains(refused.step)
                         || refused.step.equals("claims") && refused.code.equals("E_REPLAY"));
@@ -62,7 +65,11 @@ final class Operations {
     }
 
     private static Map<String, Object> message(Message message) {
-        return Map.of("message", message.text().isPresent() ? Map.of("text", message.text().get()) : Map.of("binary", Bytes.hex(message.bytes())));
+        return Map.of(
+                "message",
+                message.text().isPresent()
+                        ? Map.of("text", message.text().get())
+                        : Map.of("binary", Bytes.hex(message.bytes())));
     }
 
     private static Map<String, Object> frameDecode(Input in) {
@@ -83,7 +90,9 @@ final class Operations {
 
     private static Map<String, Object> frameEncode(Input in) {
         int form = (int) in.number("form");
-        List<byte[]> parts = Frame.names(form).stream().map(name -> Bytes.fromHex(in.text(name, ""))).toList();
+        List<byte[]> parts = Frame.names(form).stream()
+                .map(name -> Bytes.fromHex(in.text(name, "")))
+                .toList();
         Frame frame = new Frame(form, in.number("h", 0), in.number("seq", 0), parts);
         if (in.wire() == Message.Wire.BINARY) {
             return message(Message.of(frame.toBinary()));
@@ -100,7 +109,11 @@ final class Operations {
         if (frame.form() >= Frame.SEALED && header.isEmpty()) {
             throw Refused.typeError();
         }
-        return Map.of("text", frame.full(Bytes.utf8(header.orElse("")), in.bytes("staticIv")).orElseThrow(Refused::typeError).toText());
+        return Map.of(
+                "text",
+                frame.full(Bytes.utf8(header.orElse("")), in.bytes("staticIv"))
+                        .orElseThrow(Refused::typeError)
+                        .toText());
     }
 
     private static Map<String, Object> jose(Input in, String name, Optional<byte[]> content) {
@@ -120,7 +133,9 @@ final class Operations {
         return switch (in.text("kind")) {
             case "application" -> Claims.read(bytes, in.codec(), in.level()).result();
             case "control" -> Control.read(bytes).result();
-            default -> EnvelopeClaims.read(bytes, Boolean.TRUE.equals(in.get("encrypted"))).result();
+            default ->
+                EnvelopeClaims.read(bytes, Boolean.TRUE.equals(in.get("encrypted")))
+                        .result();
         };
     }
 
@@ -167,23 +182,34 @@ final class Operations {
 
     private static Map<String, Object> replayWindow(Input in) {
         Order.Window window = new Order.Window(in.number("size"));
-        return Map.of("verdicts", in.list("seqs").stream().map(number -> {
-            long seq = (long) ((Num) number).value();
-            Optional<String> verdict = window.check(seq);
-            if (verdict.isEmpty()) {
-                window.commit(seq);
-            }
-            return verdict.orElse("ok");
-        }).collect(Collectors.toList()));
+        return Map.of(
+                "verdicts",
+                in.list("seqs").stream()
+                        .map(number -> {
+                            long seq = (long) ((Num) number).value();
+                            Optional<String> verdict = window.check(seq);
+                            if (verdict.isEmpty()) {
+                                window.commit(seq);
+                            }
+                            return verdict.orElse("ok");
+                        })
+                        .collect(Collectors.toList()));
     }
 
     private static Map<String, Object> replayStore(Input in) {
         Optional<Long> startedAt = in.has("startedAt") ? Optional.of(in.number("startedAt")) : Optional.empty();
         ReplayStore store = new ReplayStore(in.number("capacity"), in.number("skew"), startedAt);
-        return Map.of("verdicts", in.inputs("steps").stream()
-                .map(step -> store.insert(
-                                step.number("now"), step.text("receiver"), step.text("iss"), step.text("jti"), step.number("iat"), step.number("exp"))
-                        .orElse("ok"))
-                .collect(Collectors.toList()));
+        return Map.of(
+                "verdicts",
+                in.inputs("steps").stream()
+                        .map(step -> store.insert(
+                                        step.number("now"),
+                                        step.text("receiver"),
+                                        step.text("iss"),
+                                        step.text("jti"),
+                                        step.number("iat"),
+                                        step.number("exp"))
+                                .orElse("ok"))
+                        .collect(Collectors.toList()));
     }
 }

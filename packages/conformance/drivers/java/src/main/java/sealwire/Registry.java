@@ -31,7 +31,10 @@ final class Registry {
     static Map<String, Object> info(String code) {
         Map<?, ?> error = error(code);
         Object close = error.get("close");
-        Optional<Object> name = CLOSE_CODES.stream().filter(entry -> entry.get("code").equals(close)).findFirst().map(entry -> entry.get("name"));
+        Optional<Object> name = CLOSE_CODES.stream()
+                .filter(entry -> entry.get("code").equals(close))
+                .findFirst()
+                .map(entry -> entry.get("name"));
         Map<String, Object> info = new LinkedHashMap<>();
         info.put("steps", error.get("steps"));
         info.put("fatal", error.get("fatal"));
@@ -52,7 +55,8 @@ final class Registry {
 
     private static List<Map<?, ?>> list(String file, String member) {
         try (InputStream in = Registry.class.getResourceAsStream("/" + file)) {
-            List<?> entries = (List<?>) Json.object(in.readAllBytes()).orElseThrow().get(member);
+            List<?> entries =
+                    (List<?>) Json.object(in.readAllBytes()).orElseThrow().get(member);
             return entries.stream().<Map<?, ?>>map(entry -> (Map<?, ?>) entry).toList();
         } catch (IOException e) {
             throw new IllegalStateException(e);

@@ -23,7 +23,10 @@ final class ReplayStore {
 
     static String key(String receiver, String iss, String jti) {
         byte[] input = Bytes.concat(
-                Bytes.utf8("sealwire1 jti\0"), Bytes.lp(Bytes.utf8(receiver)), Bytes.lp(Bytes.utf8(iss)), Bytes.lp(Bytes.utf8(jti)));
+                Bytes.utf8("sealwire1 jti\0"),
+                Bytes.lp(Bytes.utf8(receiver)),
+                Bytes.lp(Bytes.utf8(iss)),
+                Bytes.lp(Bytes.utf8(jti)));
         return Bytes.hex(Bytes.sha256(input));
     }
 
@@ -37,7 +40,9 @@ final class ReplayStore {
         }
         long end = exp + 2 * skew;
         long share = Math.max(1, capacity * Limits.ISSUER_SHARE / 100);
-        long held = entries.values().stream().filter(entry -> entry.iss().equals(iss)).count();
+        long held = entries.values().stream()
+                .filter(entry -> entry.iss().equals(iss))
+                .count();
         boolean beforeStart = startedAt.isPresent() && iat <= startedAt.get() + skew;
         if (beforeStart || end <= dropped || entries.size() >= capacity || held >= share) {
             return Optional.of("E_REPLAY_STORE");

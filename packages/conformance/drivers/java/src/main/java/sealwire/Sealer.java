@@ -21,8 +21,12 @@ record Sealer(Session session, Map<?, ?> signer) {
             case MAC -> signed(Jose.sign(header, claims, Jose.oct(session.mac())));
             case SIG -> signed(Jose.sign(header, claims, signer));
             case AEAD -> encrypted(header, 0, in.number("seq"), claims);
-            case NEST -> encrypted(
-                    header, 0, in.number("seq"), Bytes.utf8(Jose.sign(Headers.signed(signing, session.codec()), claims, signer)));
+            case NEST ->
+                encrypted(
+                        header,
+                        0,
+                        in.number("seq"),
+                        Bytes.utf8(Jose.sign(Headers.signed(signing, session.codec()), claims, signer)));
         };
     }
 
@@ -35,14 +39,17 @@ record Sealer(Session session, Map<?, ?> signer) {
             return Message.of(compact);
         }
         Frame jws = Frame.fromText(compact, "encoding");
-        return Message.of(new Frame(Frame.SIGNED, 0, 0, List.of(jws.part("payload"), jws.part("signature"))).toBinary());
+        return Message.of(
+                new Frame(Frame.SIGNED, 0, 0, List.of(jws.part("payload"), jws.part("signature"))).toBinary());
     }
 
     private Message encrypted(String header, long h, long seq, byte[] plaintext) {
         byte[] data = gcm(session.key(), Bytes.nonce(session.iv(), seq), header, plaintext);
         Frame sealed = new Frame(Frame.SEALED, h, seq, List.of(data));
         return session.wire() == Message.Wire.TEXT
-                ? Message.of(sealed.full(Bytes.utf8(header), session.iv()).orElseThrow().toText())
+                ? Message.of(sealed.full(Bytes.utf8(header), session.iv())
+                        .orElseThrow()
+                        .toText())
                 : Message.of(sealed.toBinary());
     }
 

@@ -4,7 +4,16 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** What both ends know of one direction of a session. iss and aud are null at levels without signature. */
-record Session(Message.Wire wire, Level level, Codec codec, byte[] key, byte[] iv, byte[] mac, String kid, String iss, String aud) {
+record Session(
+        Message.Wire wire,
+        Level level,
+        Codec codec,
+        byte[] key,
+        byte[] iv,
+        byte[] mac,
+        String kid,
+        String iss,
+        String aud) {
     /** The direction that ends at self. */
     static Session toOpen(Input in) {
         return of(in, in.text("peer"), in.text("self"));
@@ -18,10 +27,18 @@ record Session(Message.Wire wire, Level level, Codec codec, byte[] key, byte[] i
     private static Session of(Input in, String iss, String aud) {
         Input keys = in.in("keys");
         return new Session(
-                in.wire(), in.level(), in.codec(), keys.bytes("key"), keys.bytes("iv"), keys.bytes("mac"), Bytes.b64u(keys.bytes("kid")), iss, aud);
+                in.wire(),
+                in.level(),
+                in.codec(),
+                keys.bytes("key"),
+                keys.bytes("iv"),
+                keys.bytes("mac"),
+                Bytes.b64u(keys.bytes("kid")),
+                iss,
+                aud);
     }
 
-    /** The same direction seen from its other end is the same. The claims that bind a signed message to it: */
+    /** The claims that bind a signed message to this direction; none at the other levels. */
     Map<String, String> binding() {
         Map<String, String> claims = new LinkedHashMap<>();
         if (level.isSigned()) {
