@@ -202,6 +202,14 @@ function stores(): Group {
     ],
     0,
   );
+  add("clock-back", "a clock that is set back opens nothing again", ["store:clock", "store:keep"], 1000, [
+    [{ now: 0, jti: 1, exp: 100 }, "ok"],
+    [{ now: 300, jti: 2, exp: 400 }, "ok"],
+    [{ now: 0, jti: 1, exp: 100 }, FULL],
+    [{ now: 0, jti: 3, exp: 300 - 2 * SKEW }, FULL],
+    [{ now: 0, jti: 4, exp: 301 - 2 * SKEW }, "ok"],
+    [{ now: 0, jti: 2, exp: 400 }, REPLAY],
+  ]);
   add("no-start", "without a start nothing is refused for its age", ["store:start"], 1000, [
     [{ jti: 1, iat: -3600, exp: 200 }, "ok"],
     [{ jti: 1, iat: -3600, exp: 200 }, REPLAY],

@@ -130,7 +130,7 @@ describe("the store in memory", () => {
     );
   });
 
-  it("refuses what it may have forgotten where the clock is set back [store:closed]", () => {
+  it("refuses what it may have forgotten where the clock is set back [store:closed] [store:clock]", () => {
     const store = createMemoryReplayStore({ ...START, capacity: 10 });
     const insert = (n: number, now: number, keepUntil: number) =>
       store.insert({ key: keyOf(n), issuer: `${n}`, issuedAt: now, keepUntil, now });

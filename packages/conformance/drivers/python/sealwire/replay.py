@@ -88,13 +88,14 @@ class MemoryStore:
         self._capacity = capacity
         self._skew = skew
         self._started_at = started_at
-        self._dropped_to = -1  # ends up to here were dropped: whoever sets the clock back finds the store closed
+        self._latest = -1  # what ended by then may have been dropped: whoever sets the clock back finds the store closed
         self._entries: dict[bytes, tuple[int, str]] = {}
         self._of_issuer: dict[str, int] = {}
 
     def insert(self, now: int, receiver: str, iss: str, jti: str, iat: int, exp: int) -> None:
         """Raises Refused for an envelope that is not new, or of which the store cannot tell."""
-        self._drop_ended(now)
+        self._latest = max(self._latest, now)
+        self._drop_ended()
         key, end = replay_key(receiver, iss, jti), exp + 2 * self._skew
         if self._started_at is not None and iat <= self._started_at + self._skew:
             raise Refused("E_REPLAY_STORE", "deliver")
@@ -102,14 +103,13 @@ class MemoryStore:
             raise Refused("E_REPLAY", "deliver")
         share = max(1, self._capacity * DEFAULTS["replayIssuerShare"] // 100)
         held = self._of_issuer.get(iss, 0)
-        if end <= self._dropped_to or len(self._entries) >= self._capacity or held >= share:
+        if end <= self._latest or len(self._entries) >= self._capacity or held >= share:
             raise Refused("E_REPLAY_STORE", "deliver")
         self._entries[key] = (end, iss)
         self._of_issuer[iss] = held + 1
 
-    def _drop_ended(self, now: int) -> None:
-        ended = [key for key, (end, _) in self._entries.items() if end <= now]
+    def _drop_ended(self) -> None:
+        ended = [key for key, (end, _) in self._entries.items() if end <= self._latest]
         for key in ended:
-            end, iss = self._entries.pop(key)
+            _, iss = self._entries.pop(key)
             self._of_issuer[iss] -= 1
-            self._dropped_to = max(self._dropped_to, end)

@@ -34,7 +34,7 @@ type Store struct {
 	share    int
 	skew     int64
 	start    *int64
-	dropped  int64
+	latest   int64
 	entries  map[[32]byte]entry
 	issuers  map[string]int
 }
@@ -57,12 +57,13 @@ func (s *Store) Insert(now int64, e Envelope) (code string) {
 	if s.start != nil && e.Iat <= *s.start+s.skew {
 		return "E_REPLAY_STORE"
 	}
-	s.drop(now)
+	s.latest = max(s.latest, now)
+	s.drop()
 	key, until := Key(e.Receiver, e.Iss, e.Jti), e.Exp+2*s.skew
 	if _, held := s.entries[key]; held {
 		return "E_REPLAY"
 	}
-	if until <= s.dropped || len(s.entries) >= s.capacity || s.issuers[e.Iss] >= s.share {
+	if until <= s.latest || len(s.entries) >= s.capacity || s.issuers[e.Iss] >= s.share {
 		return "E_REPLAY_STORE"
 	}
 	s.entries[key] = entry{until, e.Iss}
@@ -70,13 +71,12 @@ func (s *Store) Insert(now int64, e Envelope) (code string) {
 	return ""
 }
 
-// drop forgets the entries that have reached their end, and remembers up to when it did.
-func (s *Store) drop(now int64) {
+// drop forgets the entries that have reached their end.
+func (s *Store) drop() {
 	for key, e := range s.entries {
-		if e.until <= now {
+		if e.until <= s.latest {
 			delete(s.entries, key)
 			s.issuers[e.iss]--
-			s.dropped = max(s.dropped, now)
 		}
 	}
 }
