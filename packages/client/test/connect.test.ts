@@ -38,6 +38,8 @@ describe("options that cannot work are TypeErrors", () => {
     ["an unknown codec", "ws://localhost:1/", options({ codecs: ["xml"] }), /codecs/],
     ["an unknown suite", "ws://localhost:1/", options({ suites: ["p521"] }), /suites/],
     ["an unknown order", "ws://localhost:1/", options({ order: "any" }), /order/],
+    ["a window of any size", "ws://localhost:1/", options({ limits: { replayWindow: 1e15 } }), /replayWindow/],
+    ["drops without end", "ws://localhost:1/", options({ limits: { replayDrops: 1e15 } }), /replayDrops/],
     ["half a window", "ws://localhost:1/", options({ limits: { replayWindow: 0.5 } }), /replayWindow/],
     ["an unknown limit", "ws://localhost:1/", options({ limits: { idle: 1 } }), /idle/],
     [

@@ -91,6 +91,15 @@ class Bench {
     if (got !== verdict) throw new Error(`${JSON.stringify(envelope)} is ${got} where ${verdict} is right`);
   }
 
+  /** Any answer but `new`, or none. */
+  async refuses(envelope: Envelope): Promise<void> {
+    const got = await this.together(1, envelope).then(
+      ([verdict]) => verdict,
+      () => undefined,
+    );
+    if (got === "new") throw new Error(`${JSON.stringify(envelope)} is new, and has ended`);
+  }
+
   async advance(seconds: number): Promise<void> {
     this.now += seconds;
     await this.#subject.advance?.(seconds);
@@ -132,6 +141,13 @@ const COMMON: readonly Case[] = [
       await bench.expect("new", { jti: "1" });
       await bench.expect("seen", { jti: "1", issuedAt: bench.now + 1 });
       await bench.expect("seen", { jti: "1", life: 10 * LIFE });
+    },
+  ],
+  [
+    "what has ended already is never new",
+    async (bench) => {
+      for (const life of [0, -1, -LIFE]) await bench.refuses({ jti: `${life}`, life });
+      await bench.expect("new", { jti: "0", life: 1 });
     },
   ],
   [

@@ -7,9 +7,10 @@ const SLOTS_PER_ENTRY = 1.5;
  * A fixed number of entries (key, end, owner) in typed arrays: 38 bytes each, no objects. Found by open addressing with
  * linear probing; the first one to end is on top of a binary heap, so that any span of life will do and no timer runs.
  *
- * Keys are SHA-256 outputs. Their first bits choose the slot: whoever chooses what is hashed can aim at a slot only by
- * trying, and gains one step of probing by it. Half of the hash suffices: a false hit, which refuses what is new, takes
- * a second preimage of 128 bits, and a key that is there is always found.
+ * The slot of a key follows from a secret of the table: an issuer chooses what is hashed into keys, and could try until all
+ * of its keys lie in one run of slots, through which everybody else would have to search. Half of the hash suffices for
+ * comparing: a false hit, which refuses what is new, takes a second preimage of 128 bits, and a key that is there is
+ * always found.
  */
 export class ExpiringTable {
   readonly capacity: number;
@@ -20,10 +21,13 @@ export class ExpiringTable {
   readonly #heap: Uint32Array;
   /** Entry + 1, or 0 where the slot is free. */
   readonly #slots: Uint32Array;
+  readonly #secret: Uint32Array;
   #size = 0;
 
-  constructor(capacity: number) {
+  /** `secret`: 16 random bytes. */
+  constructor(capacity: number, secret: Uint8Array) {
     this.capacity = capacity;
+    this.#secret = words(secret).map((word) => (word | 1) >>> 0);
     this.#keys = new Uint32Array(capacity * KEY_WORDS);
     this.#ends = new Float64Array(capacity);
     this.#owners = new Uint32Array(capacity);
@@ -76,13 +80,13 @@ export class ExpiringTable {
     return this.#ends[this.#heap[place] as number] as number;
   }
 
-  #home(word: number): number {
-    return Math.floor((word / 2 ** 32) * this.#slots.length);
+  #home(key: ArrayLike<number>, at = 0): number {
+    return slotOf(key, at, this.#secret, this.#slots.length);
   }
 
   /** The slot that holds the key, or the free one where it belongs. */
   #probe(key: ArrayLike<number>): number {
-    let slot = this.#home(key[0] as number);
+    let slot = this.#home(key);
     for (;;) {
       const entry = this.#slots[slot] as number;
       if (entry === 0 || this.#holds(entry - 1, key)) return slot;
@@ -102,7 +106,7 @@ export class ExpiringTable {
     const at = entry * KEY_WORDS;
     let hole = this.#probe(this.#keys.subarray(at, at + KEY_WORDS));
     for (let next = (hole + 1) % length; slots[next] !== 0; next = (next + 1) % length) {
-      const home = this.#home(this.#keys[((slots[next] as number) - 1) * KEY_WORDS] as number);
+      const home = this.#home(this.#keys, ((slots[next] as number) - 1) * KEY_WORDS);
       if ((next - home + length) % length < (next - hole + length) % length) continue;
       slots[hole] = slots[next] as number;
       hole = next;
@@ -135,6 +139,13 @@ export class ExpiringTable {
       place = least;
     }
   }
+}
+
+/** Multiply and add with odd numbers that nobody outside knows; the four words of the key begin at `at`. */
+export function slotOf(key: ArrayLike<number>, at: number, secret: ArrayLike<number>, slots: number): number {
+  let mixed = 0;
+  for (let i = 0; i < KEY_WORDS; i++) mixed += Math.imul(key[at + i] as number, secret[i] as number);
+  return Math.floor(((mixed >>> 0) / 2 ** 32) * slots);
 }
 
 function words(key: Uint8Array): Uint32Array {

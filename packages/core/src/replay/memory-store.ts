@@ -1,3 +1,4 @@
+import { backend } from "#backend";
 import { DEFAULT_LIMITS } from "../registry.generated.ts";
 import { ExpiringTable } from "./expiring-table.ts";
 import type { ReplayEntry, ReplayStore, ReplayVerdict } from "./store.ts";
@@ -55,7 +56,7 @@ class MemoryStore implements MemoryReplayStore {
   #time = Number.NEGATIVE_INFINITY;
 
   constructor(capacity: number, share: number, unknownUntil: number) {
-    this.#table = new ExpiringTable(capacity);
+    this.#table = new ExpiringTable(capacity, backend.random(16));
     this.#share = share;
     this.#unknownUntil = unknownUntil;
   }

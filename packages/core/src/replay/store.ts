@@ -25,8 +25,9 @@ export type ReplayVerdict = "new" | "seen" | "full" | "before-start";
 
 /**
  * Remembers what was delivered. `insert` is atomic: of two equal keys at the same time, also on two nodes that share
- * the store, exactly one is `new`. An entry is kept until `keepUntil`, never evicted before. Whatever the store throws
- * or rejects with, the envelope is refused (E_REPLAY_STORE): it fails closed. `replayStoreContract` tests all of it.
+ * the store, exactly one is `new`; what has ended already (`keepUntil` not after `now`) never is. An entry is kept until
+ * `keepUntil`, never evicted before. Whatever the store throws or rejects with, the envelope is refused (E_REPLAY_STORE): it
+ * fails closed. A store that asks others answers within a time of its own, for instance 250 ms, or rejects. `replayStoreContract` tests all of it.
  * @see specs/replay.md, section 6
  */
 export interface ReplayStore {

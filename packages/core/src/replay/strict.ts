@@ -17,7 +17,9 @@ export class StrictCounter {
     throw new SealwireError(seq <= this.#last && seq > 0 ? "E_REPLAY" : "E_SEQ", options);
   }
 
+  /** Checks again: where messages are opened in parallel, the number may have been committed meanwhile. */
   commit(seq: number): void {
+    this.check(seq);
     this.#last = seq;
   }
 }

@@ -241,10 +241,11 @@ export class SessionMachine {
   }
 
   #commit(seq: number, opened: OpenedFrame): void {
-    this.#receivedBytes += opened.claims.length;
+    const bytes = this.#receivedBytes + opened.claims.length;
     const { keyMessages, keyBytes } = this.#o.limits;
-    if (seq > keyMessages || this.#receivedBytes > keyBytes) throw new SealwireError("E_KEY_LIMIT");
+    if (seq > keyMessages || bytes > keyBytes) throw new SealwireError("E_KEY_LIMIT");
     this.#received.commit(seq);
+    this.#receivedBytes = bytes;
   }
 
   /** Control has a budget of its own. The first answer to a ping and the first err to a message of ours are free. */

@@ -3,6 +3,9 @@ import { DEFAULT_LIMITS, FIXED_LIMITS, type Limits } from "../registry.generated
 /** setTimeout fires at once beyond it. */
 const LONGEST_TIMER_SECONDS = 2_147_483;
 
+/** What nobody needs, and what would take memory at every handshake or switch the limit off. */
+const LARGEST: Readonly<Record<string, number>> = { replayWindow: 2 ** 20, replayDrops: 1024 };
+
 /** The default limits with what the application changes. @throws TypeError for a name or value that is no limit */
 export function limitsOf(changes: Partial<Limits> = {}): Limits {
   const limits: Record<string, number> = { ...DEFAULT_LIMITS };
@@ -12,6 +15,8 @@ export function limitsOf(changes: Partial<Limits> = {}): Limits {
     if (FIXED_LIMITS.has(name)) throw new TypeError(`limits.${name} is part of the protocol: the peer counts on it`);
     if (!(Number.isFinite(value) && value > 0)) throw new TypeError(`limits.${name} is not a positive number`);
     if (name.startsWith("replay") && !Number.isInteger(value)) throw new TypeError(`limits.${name} is a whole number`);
+    if (value > (LARGEST[name] ?? Number.POSITIVE_INFINITY))
+      throw new TypeError(`limits.${name} is at most ${LARGEST[name]}`);
     if (name.endsWith("Seconds") && value > LONGEST_TIMER_SECONDS) throw new TypeError(`limits.${name} is too long`);
     limits[name] = value;
   }

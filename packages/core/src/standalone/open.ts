@@ -9,7 +9,7 @@ import type { Data } from "../wire/json.ts";
 import { assertEnvelope, notFatal } from "./refusal.ts";
 import { checkedLife, secondsOf } from "./seal.ts";
 import { type IssuerKeys, importDecryptionKeys, type KeyResolver, signerLookup } from "./trust.ts";
-import { type Receiver, type VerifiedEnvelope, verifyEnvelope } from "./verify.ts";
+import { decodeEnvelope, type Receiver, type VerifiedEnvelope, verifyEnvelope } from "./verify.ts";
 
 /** In place of a replay store: every envelope can be delivered again until it has expired. For tests, and for reading archives. */
 export const unsafeAllowReplay: unique symbol = Symbol("sealwire.unsafeAllowReplay");
@@ -25,6 +25,11 @@ export interface OpenOptions {
   readonly replay: ReplayStore | typeof unsafeAllowReplay;
   /** Asked last, before the envelope is used up. Only `true` grants; what it throws is a denial. Default: every known issuer may. */
   readonly authorize?: (envelope: OpenedEnvelope) => boolean | Promise<boolean>;
+  /**
+   * Ends the wait for the store: the envelope is refused, and used up if the store takes it after all. For instance
+   * `AbortSignal.timeout(250)`. Default: the store answers in a time of its own.
+   */
+  readonly signal?: AbortSignal;
   /** Longest life of an envelope in whole seconds, up to 86,400. Default 300. */
   readonly maxLife?: number;
   /** The clock, in milliseconds since 1970: core has none of its own. In a program `Date.now`. */
@@ -57,8 +62,7 @@ export interface OpenedEnvelope {
  * granted by `authorize`, and is delivered once per replay store: a crash after that loses the message, it is not delivered
  * twice.
  *
- * Not checked: order, whether messages are missing, whether `ref` was ever sent, and what happens with the data. The keys
- * are imported at every call.
+ * Not checked: order, whether messages are missing, whether `ref` was ever sent, and what happens with the data.
  *
  * @throws TypeError for options that cannot work; SealwireError, never fatal, with the first step that failed: E_TOO_BIG,
  * E_MALFORMED, E_B64, E_CBOR, E_HEADER, E_TYP, E_KEY, E_ALG, E_CTY, E_CRYPTO, E_CLAIMS, E_BINDING, E_EXPIRED, E_FUTURE,
@@ -76,6 +80,10 @@ export async function openWith(
   options: OpenOptions,
 ): Promise<OpenedEnvelope> {
   assertEnvelope(envelope);
+  // Before the copy: what is too big is not worth one.
+  if (envelope.length > DEFAULT_LIMITS.messageBytes) {
+    throw new SealwireError("E_TOO_BIG", { stage: "frame", fatal: false, detail: "limit messageBytes" });
+  }
   // A copy, before anything is waited for: the buffer may be used again by whoever read it from a broker.
   const own = typeof envelope === "string" ? envelope : new Uint8Array(envelope);
   const { replay, now } = options;
@@ -85,15 +93,22 @@ export async function openWith(
   const maxLife = checkedLife(options.maxLife ?? DEFAULT_LIMITS.messageTtlMax, "maxLife");
   // A clock that cannot work shows at the first envelope, also at a bad one.
   secondsOf(now);
-  const receiver = await receiverOf(backend, options);
   try {
-    const verified = await verifyEnvelope(own, receiver);
+    // Before any key is imported: what is no envelope costs nothing.
+    const frame = decodeEnvelope(own);
+    const receiver = await receiverOf(backend, options);
+    const verified = await verifyEnvelope(frame, receiver);
     checkTime(verified, secondsOf(now), maxLife);
     const opened = openedEnvelope(verified);
     await authorized(opened, options.authorize);
     if (replay !== unsafeAllowReplay) {
-      const key = await replayKey(receiver.identity, opened.issuer, opened.id, backend);
-      await insert(replay, key, verified, secondsOf(now));
+      const { iss, jti } = verified.claims;
+      const key = await replayKey(receiver.identity, iss, jti, backend);
+      await insert(replay, key, verified, secondsOf(now), options.signal);
+    }
+    // authorize() and the store may have taken any time, and no store remembers for longer than this.
+    if (secondsOf(now) >= verified.claims.exp + DEFAULT_LIMITS.standaloneSkewSeconds) {
+      throw new SealwireError("E_EXPIRED", { stage: "time", detail: "it ended while it was being delivered" });
     }
     return opened;
   } catch (error) {
@@ -116,7 +131,7 @@ function checkTime({ claims }: VerifiedEnvelope, now: number, maxLife: number): 
 }
 
 function openedEnvelope({ claims, thumbprint, encrypted, jws }: VerifiedEnvelope): OpenedEnvelope {
-  return {
+  return Object.freeze({
     issuer: claims.iss,
     audience: claims.aud,
     id: claims.jti,
@@ -128,7 +143,7 @@ function openedEnvelope({ claims, thumbprint, encrypted, jws }: VerifiedEnvelope
     thumbprint,
     encrypted,
     jws,
-  };
+  });
 }
 
 async function authorized(envelope: OpenedEnvelope, authorize: OpenOptions["authorize"]): Promise<void> {
@@ -143,20 +158,40 @@ async function authorized(envelope: OpenedEnvelope, authorize: OpenOptions["auth
 }
 
 /** Step deliver. Whatever is not clearly new is refused. */
-async function insert(store: ReplayStore, key: Uint8Array, { claims }: VerifiedEnvelope, now: number): Promise<void> {
+async function insert(
+  store: ReplayStore,
+  key: Uint8Array,
+  { claims }: VerifiedEnvelope,
+  now: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { iss, iat, exp } = claims;
   let verdict: ReplayVerdict;
   try {
-    verdict = await store.insert({
-      key,
-      issuer: iss,
-      issuedAt: iat,
-      keepUntil: exp + 2 * DEFAULT_LIMITS.standaloneSkewSeconds,
-      now,
-    });
+    const keepUntil = exp + 2 * DEFAULT_LIMITS.standaloneSkewSeconds;
+    verdict = await unlessAborted(
+      async () => store.insert({ key, issuer: iss, issuedAt: iat, keepUntil, now }),
+      signal,
+    );
   } catch (cause) {
     throw new SealwireError("E_REPLAY_STORE", { stage: "deliver", detail: "the store failed", cause });
   }
   if (verdict === "seen") throw new SealwireError("E_REPLAY", { stage: "deliver" });
   if (verdict !== "new") throw new SealwireError("E_REPLAY_STORE", { stage: "deliver", detail: String(verdict) });
+}
+
+async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work();
+  signal.throwIfAborted();
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    stop = () => signal.removeEventListener("abort", abort);
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    stop();
+  }
 }

@@ -12,7 +12,7 @@ import { ascii } from "../wire/bytes.ts";
 import { assertData } from "../wire/data.ts";
 import { compactJws, encodeFrame, encodeText, type JwsFrame, signingInput, type Wire } from "../wire/frame.ts";
 import type { Data } from "../wire/json.ts";
-import { encodeStandaloneClaims, isMessageId, type StandaloneClaims } from "./claims.ts";
+import { encodeStandaloneClaims, isMessageId } from "./claims.ts";
 
 const ID_BYTES = 16;
 const IV_BYTES = 12;
@@ -90,8 +90,8 @@ export async function sealWith(
   const life = checkedLife(options.expiresIn ?? DEFAULT_LIMITS.messageTtl, "expiresIn");
   const recipient = encryptTo === undefined ? undefined : assertRecipientJwk(encryptTo);
   const iat = secondsOf(now);
-  const signer = await backend.importSigner(key);
-  const claims: StandaloneClaims = {
+  // Written before anything is waited for: what was checked is what is signed, whatever the caller does with it meanwhile.
+  const claims = encodeStandaloneClaims({
     iss: issuer,
     aud: audience,
     jti: encodeBase64url(backend.random(ID_BYTES)),
@@ -100,7 +100,8 @@ export async function sealWith(
     top: topic,
     ...(ref === undefined ? {} : { ref }),
     data,
-  };
+  });
+  const signer = await backend.importSigner(key);
   const kid = await thumbprint(backend, signer.publicJwk);
   const encryption = recipient === undefined ? undefined : await encryptionTo(backend, recipient);
   if (encryption?.kid === kid) throw new TypeError("encryptTo is the key that signs: one key, one use");
@@ -120,15 +121,14 @@ async function encryptionTo(backend: CryptoBackend, recipient: PublicJwk): Promi
   };
 }
 
-/** Signs, then encrypts if asked to. The caller answers for fresh `jti`, ephemeral key and IV. */
+/** Signs encoded claims, then encrypts if asked to. The caller answers for fresh `jti`, ephemeral key and IV. */
 export async function sealEnvelope(
-  claims: StandaloneClaims,
+  payload: Uint8Array,
   wire: Wire,
   { signer, kid }: { readonly signer: Signer; readonly kid: string },
   encryption?: Encryption,
 ): Promise<Payload> {
   const header = envelopeHeader({ alg: signer.alg, thumbprint: kid }, encryption !== undefined).json;
-  const payload = encodeStandaloneClaims(claims);
   const signature = await signer.sign(signingInput(header, payload));
   const jws: JwsFrame = { form: 1, protected: header, payload, signature };
   const frame = encryption === undefined ? jws : await encrypted(ascii(compactJws(jws)), encryption);

@@ -1,7 +1,7 @@
 import type { CryptoBackend, KeyAgreement, PrivateJwk, PublicJwk, Verifier } from "../crypto/backend.ts";
-import { checkPublicJwk } from "../crypto/jwk.ts";
+import { checkPublicJwk, faultOfAlg, own as ownMember } from "../crypto/jwk.ts";
 import { isIdentifier } from "../envelope/claims.ts";
-import { createKeySet, type Jwks } from "../keys/keyset.ts";
+import { createKeySet, type Jwks, type KeySet } from "../keys/keyset.ts";
 import { thumbprint } from "../keys/thumbprint.ts";
 import { isBase64url } from "../wire/base64url.ts";
 
@@ -11,10 +11,12 @@ export interface IssuerKeys {
 }
 
 /**
- * Finds a signing key by its thumbprint (RFC 7638, SHA-256, base64url), and whose it is; undefined where it is unknown or no
- * longer valid. Who it names is believed. What it throws or rejects with is passed on: the envelope can be tried again.
+ * Finds a signing key by its thumbprint (RFC 7638, SHA-256, base64url), and whose it is; undefined or null where it is unknown
+ * or no longer valid. The thumbprint is what an unauthentic header says. Who it names is believed. What it throws or rejects with is passed on: the envelope can be tried again.
  */
-export type KeyResolver = (thumbprint: string) => ResolvedKey | undefined | Promise<ResolvedKey | undefined>;
+export type KeyResolver = (
+  thumbprint: string,
+) => ResolvedKey | undefined | null | Promise<ResolvedKey | undefined | null>;
 
 export interface ResolvedKey {
   readonly identity: string;
@@ -63,7 +65,7 @@ export async function signerLookup(
   const known = new Map<string, TrustedSigner>();
   for (const [identity, jwks] of Object.entries(keys)) {
     if (!isIdentifier(identity)) throw new TypeError(`keys: not an identity: ${JSON.stringify(identity)}`);
-    const set = await createKeySet(backend, jwks, { source: "configured" });
+    const set = await importedSet(backend, jwks);
     for (const [id, verifier] of set.entries()) {
       const other = known.get(id)?.identity;
       if (other !== undefined) throw new TypeError(`keys: ${other} and ${identity} have the same key`);
@@ -74,12 +76,33 @@ export async function signerLookup(
   return async (kid) => known.get(kid);
 }
 
+const sets = new WeakMap<CryptoBackend, WeakMap<object, { readonly text: string; readonly set: KeySet }>>();
+
+/**
+ * Importing costs more than a signature, and every envelope asks for it, also one that is worth nothing. A set that was
+ * changed is imported anew: a key that was taken out counts no more.
+ */
+async function importedSet(backend: CryptoBackend, jwks: Jwks): Promise<KeySet> {
+  const text = JSON.stringify(jwks) ?? "";
+  const known = sets.get(backend) ?? new WeakMap<object, { readonly text: string; readonly set: KeySet }>();
+  const found = typeof jwks === "object" && jwks !== null ? known.get(jwks) : undefined;
+  if (found?.text === text) return found.set;
+  const set = await createKeySet(backend, jwks, { source: "configured" });
+  sets.set(backend, known.set(jwks, { text, set }));
+  return set;
+}
+
 /** The answer may come from a network: a key that is not the one asked for is an unknown key. */
 async function resolved(backend: CryptoBackend, resolve: KeyResolver, kid: string): Promise<TrustedSigner | undefined> {
   if (!isBase64url(kid, 43)) return undefined;
   const found = await resolve(kid);
-  if (found === undefined) return undefined;
+  if (found === undefined || found === null) return undefined;
   const checked = checkPublicJwk(found.key, "sign");
+  const alg = ownMember(found.key, "alg");
+  // One key, one use: what is listed for another algorithm, or is private, is no signing key of an issuer.
+  if (checked.ok && (ownMember(found.key, "d") !== undefined || (alg !== undefined && faultOfAlg(checked.jwk, alg)))) {
+    return undefined;
+  }
   if (!checked.ok || (await thumbprint(backend, checked.jwk)) !== kid) return undefined;
   return { identity: found.identity, verifier: await backend.importVerifier(checked.jwk) };
 }

@@ -53,9 +53,8 @@ export function decodeEnvelope(envelope: Payload): JwsFrame | JweFrame {
   return frame;
 }
 
-/** Steps frame to claims, in their normative order (specs/envelope.md, section 13.5). */
-export async function verifyEnvelope(envelope: Payload, receiver: Receiver): Promise<VerifiedEnvelope> {
-  const frame = decodeEnvelope(envelope);
+/** Steps header to claims of a decoded envelope, in their normative order (specs/envelope.md, section 13.5). */
+export async function verifyEnvelope(frame: JwsFrame | JweFrame, receiver: Receiver): Promise<VerifiedEnvelope> {
   const encrypted = frame.form === 2;
   const jws = encrypted ? innerFrame(await decrypt(frame, receiver.decryption)) : frame;
   const { signer, kid } = await verifySigned(jws, encrypted, receiver);

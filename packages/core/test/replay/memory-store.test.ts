@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { backend } from "#backend";
 import { replayStoreContract } from "../../src/replay/contract.ts";
-import { ExpiringTable } from "../../src/replay/expiring-table.ts";
+import { ExpiringTable, slotOf } from "../../src/replay/expiring-table.ts";
 import { createMemoryReplayStore } from "../../src/replay/memory-store.ts";
 import { type ReplayStore, replayKey } from "../../src/replay/store.ts";
 
@@ -220,7 +221,7 @@ describe("the store in memory", () => {
 
 describe("the table", () => {
   it.each([1, 3, 10])("finds every key while all of them share %i homes at the end of the slots", (homes) => {
-    const table = new ExpiringTable(64);
+    const table = new ExpiringTable(64, backend.random(16));
     const clustered = (n: number) => {
       const key = keyOf(n);
       // 97 slots.
@@ -269,5 +270,27 @@ describe("the replay key [store:key]", () => {
       const bytes = Buffer.concat([Buffer.from("sealwire1 jti\0"), ...names.map(part)]);
       expect(hex(await replayKey(...names))).toBe(createHash("sha256").update(bytes).digest("hex"));
     }
+  });
+});
+
+describe("keys that an issuer has chosen", () => {
+  // Tried out until their first word is the same: without a secret all of them would begin their search at one slot.
+  const chosen = Array.from({ length: 1000 }, (_, i) => Uint32Array.of(7, Math.imul(i, 0x9e3779b1), i, ~i));
+
+  it("spread over the table, and differently in every table", () => {
+    const slotsBy = (secret: Uint32Array) => chosen.map((key) => slotOf(key, 0, secret, 100_000));
+    const [one, two] = [
+      Uint32Array.of(3, 0x8f1bbcdd, 0x5a827999, 0x6ed9eba1),
+      Uint32Array.of(9, 0x2545f491, 0xca62c1d7, 5),
+    ];
+    expect(new Set(slotsBy(one)).size).toBeGreaterThan(900);
+    expect(slotsBy(one)).not.toEqual(slotsBy(two));
+  });
+
+  it("a place in the middle of an array of keys is the same as alone", () => {
+    const secret = Uint32Array.of(1, 3, 5, 7);
+    const all = new Uint32Array(8);
+    all.set(chosen[5] as Uint32Array, 4);
+    expect(slotOf(all, 4, secret, 1000)).toBe(slotOf(chosen[5] as Uint32Array, 0, secret, 1000));
   });
 });

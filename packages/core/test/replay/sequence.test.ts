@@ -150,6 +150,8 @@ describe("the counter", () => {
       counter.check(seq);
       expect(counter.last).toBe(seq - 1);
       counter.commit(seq);
+      // Two that were opened at the same time: the second commit is refused.
+      expect(() => counter.commit(seq)).toThrow(expect.objectContaining({ code: "E_REPLAY" }));
     }
     expect(() => counter.check(50)).toThrow(expect.objectContaining({ code: "E_REPLAY" }));
     expect(() => counter.check(100)).toThrow(expect.objectContaining({ code: "E_REPLAY" }));
