@@ -118,8 +118,13 @@ function run(
         reject(signal.aborted ? signal.reason : (info.error ?? hintedError(info.code, "before the session was ready")));
       },
     });
+    // The own deadline is an error of the protocol with a close code; the application's signal is not.
     const abort = () =>
-      connection.fail(new SealwireError("E_CLOSED", { detail: "connecting was given up", cause: signal.reason }));
+      connection.fail(
+        signal.reason instanceof SealwireError
+          ? signal.reason
+          : new SealwireError("E_CLOSED", { detail: "connecting was given up", cause: signal.reason }),
+      );
     signal.addEventListener("abort", abort, { once: true });
     ws.resume?.();
   });

@@ -56,9 +56,10 @@ describe("comparison", () => {
     expect(same(expected, { ok: true, ...got })).toBe(why);
   });
 
-  it("does not compare fatal", () => {
-    const refused = { ok: false, error: "E_CBOR", step: "encoding" };
-    expect(mismatch({ ...refused, fatal: true }, refused, {})).toBeUndefined();
+  it("compares fatal", () => {
+    const refused = { ok: false, error: "E_CBOR", step: "encoding", fatal: true };
+    expect(mismatch(refused, { ...refused, fatal: false }, {})).toBe("fatal: expected true, got false");
+    expect(mismatch(refused, refused, {})).toBeUndefined();
   });
 
   it("tells the first step of a script that differs, with what was done", () => {

@@ -51,3 +51,10 @@ export class SealwireError extends Error {
 export function isSealwireError<C extends ErrorCode>(e: unknown, code?: C): e is SealwireError & { readonly code: C } {
   return e instanceof SealwireError && (code === undefined || e.code === code);
 }
+
+/** For what belongs to no connection, envelopes that stand alone and evidence: there is nothing that a refusal could end. */
+export function notFatal(error: unknown): unknown {
+  if (!(error instanceof SealwireError) || !error.fatal) return error;
+  const { code, stage, detail, cause } = error;
+  return new SealwireError(code, { stage, fatal: false, ...(detail === undefined ? {} : { detail }), cause });
+}

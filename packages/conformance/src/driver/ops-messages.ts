@@ -81,9 +81,7 @@ function receivedOf({ order, window, committed = [], last = 0 }: Opens): StrictC
     for (const seq of committed) received.commit(seq);
     return received;
   }
-  const received = new StrictCounter();
-  received.commit(last);
-  return received;
+  return new StrictCounter(last);
 }
 
 /** The machine of a session that stands where the input says. It only receives. */

@@ -1,5 +1,5 @@
 // CH, SH, CA, SR and the access token (specs/session.md, sections 3 to 9), right or wrong at every place.
-import { type Bytes, b64u, json, sha256, utf8 } from "./bytes.ts";
+import { type Bytes, b64u, hex, json, sha256, utf8 } from "./bytes.ts";
 import { agree, type Content, full, jwe, jws, type Message, nonce } from "./jose.ts";
 import { type Keys, kdf, keysOf, sid, th } from "./kdf.ts";
 import { type Jwk, thumbprint, wireJwk } from "./keys.ts";
@@ -195,6 +195,28 @@ export class Handshake {
   /** Keys of SR. */
   get srKeys(): Keys {
     return this.#keys("s hs", this.th3);
+  }
+
+  /** Every value on the way, by the names of the specification. */
+  get intermediate(): Record<string, string> {
+    const named = (prefix: "c hs" | "s hs" | "c app" | "s app", ctx: Bytes): [string, string][] => {
+      const { key, iv, mac, kid } = this.#keys(prefix, ctx);
+      const parts = prefix.endsWith("app") ? { key, iv, mac, kid } : { key, iv, kid };
+      return Object.entries(parts).map(([name, bytes]) => [`${prefix} ${name}`, hex(bytes)]);
+    };
+    return {
+      z: hex(this.z),
+      th2: hex(this.th2),
+      p3: this.p3,
+      th3: hex(this.th3),
+      cb: hex(this.cb),
+      ...Object.fromEntries([
+        ...named("c hs", this.th2),
+        ...named("s hs", this.th3),
+        ...named("c app", this.th3),
+        ...named("s app", this.th3),
+      ]),
+    };
   }
 
   get cb(): Bytes {

@@ -42,8 +42,7 @@ const verdictOf = (result: Values): string =>
   result.ok === true ? "accepted" : `${String(result.error)} in step ${String(result.step)}`;
 
 /**
- * Undefined if `got` is what the vector lists. Of the result itself exactly the members listed are compared;
- * `fatal` tells readers what the code means and is no part of an answer.
+ * Undefined if `got` is what the vector lists. Of the result itself exactly the members listed are compared.
  */
 export function mismatch(expected: Values, got: unknown, input: Values): string | undefined {
   if (!isObject(got)) return `expected a result, got ${show(got)}`;
@@ -55,7 +54,6 @@ export function mismatch(expected: Values, got: unknown, input: Values): string 
     }
   }
   for (const [name, value] of Object.entries(expected)) {
-    if (name === "fatal") continue;
     const found = difference(value, Object.hasOwn(got, name) ? got[name] : undefined, name);
     if (found !== undefined) return found;
   }

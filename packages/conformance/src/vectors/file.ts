@@ -43,6 +43,8 @@ export interface Vector {
   readonly input: Values;
   readonly result: Values & { readonly ok: boolean };
   readonly then?: { readonly op: string; readonly input: Values; readonly result: Values };
+  /** Bytes on the way to the result, for whoever looks for the step that differs. Nobody compares them. */
+  readonly intermediate?: Readonly<Record<string, string>>;
 }
 
 export interface GroupOptions {
@@ -82,6 +84,12 @@ export class Group {
     const id = `${this.id}/${name}`;
     this.vectors.push({ id, comment, req, input, result: { ok: true, ...result }, ...(then ? { then } : {}) });
     return id;
+  }
+
+  /** Adds to the last vector what lies between its input and its result. */
+  explain(intermediate: Readonly<Record<string, string>>): void {
+    const last = this.vectors.pop() as Vector;
+    this.vectors.push({ ...last, intermediate });
   }
 
   /**

@@ -231,7 +231,9 @@ export class HandshakeGroup {
 
   /** A complete handshake. */
   open(name: string, comment: string, req: readonly string[], changes: Changes = {}, o: Refusal = {}): void {
-    this.accept(name, comment, req, this.scene.open(this.scene.handshake(changes, o.setup)), o.init);
+    const handshake = this.scene.handshake(changes, o.setup);
+    this.accept(name, comment, req, this.scene.open(handshake), o.init);
+    this.group.explain(handshake.intermediate);
   }
 
   /** A script that ends with an error; what leads to it is in `script`. */

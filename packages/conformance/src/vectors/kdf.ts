@@ -135,6 +135,7 @@ function suiteGroup(suite: Suite): Group {
   const group = new Group(`kdf/${suite}`, { level: "L2", section: SECTION, op: "kdf.derive", context });
   for (const [name, comment, transcript] of transcripts(suite)) {
     group.accept(name, comment, ["kdf:schedule"], { ...transcript }, derived(jwkOf(own), peer, transcript));
+    group.explain({ z: hex(agree(jwkOf(own), peer)) });
   }
   const hello = transcripts(suite)[0]?.[2] as Transcript;
   const server = jwkOf(`server ephemeral ${suite}`);

@@ -2,7 +2,7 @@ import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
 import { backend } from "#backend";
 import type { PublicJwk } from "../crypto/backend.ts";
 import { checkPublicJwk } from "../crypto/jwk.ts";
-import { SealwireError } from "../errors.ts";
+import { notFatal, SealwireError } from "../errors.ts";
 import { createKeySet, type Jwks } from "../keys/keyset.ts";
 import { thumbprint } from "../keys/thumbprint.ts";
 import type { SignatureAlg } from "../registry.generated.ts";
@@ -73,6 +73,14 @@ const refuseOwner = (code: "E_KEY" | "E_TOKEN" | "E_POP", detail: string): never
  * @see specs/envelope.md, evidence
  */
 export async function verifyEvidence(evidence: SignedEvidence, options: EvidenceOptions): Promise<VerifiedEvidence> {
+  try {
+    return await verified(evidence, options);
+  } catch (error) {
+    throw notFatal(error);
+  }
+}
+
+async function verified(evidence: SignedEvidence, options: EvidenceOptions): Promise<VerifiedEvidence> {
   const frame = decodeText(evidence.jws);
   if (frame.form !== 1) throw new SealwireError("E_MALFORMED", { fatal: false, detail: "not a JWS" });
   const header = parseHeader(frame.protected, "sealwire+jwt", { jwk: false });

@@ -6,7 +6,12 @@ import { SealwireError, type SealwireErrorOptions } from "../errors.ts";
  * `check` changes nothing; only an authenticated message may `commit`.
  */
 export class StrictCounter {
-  #last = 0;
+  #last: number;
+
+  /** `last`: what was committed before, by another one. */
+  constructor(last = 0) {
+    this.#last = last;
+  }
 
   get last(): number {
     return this.#last;

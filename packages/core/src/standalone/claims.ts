@@ -1,5 +1,6 @@
 import { fail, isIdentifier, isInteger, isTopic } from "../envelope/claims.ts";
 import { decodeJsonClaims } from "../envelope/claims-json.ts";
+import { notFatal } from "../errors.ts";
 import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
 import { utf8 } from "../wire/bytes.ts";
 import type { Data } from "../wire/json.ts";
@@ -31,9 +32,17 @@ export function encodeStandaloneClaims({ iss, aud, jti, iat, exp, top, ref, data
 /**
  * Syntax alone: presence, types and ranges. Unknown claims are ignored (RFC 7519 section 4).
  *
- * @throws SealwireError E_CLAIMS
+ * @throws SealwireError E_CLAIMS, not fatal
  */
 export function decodeStandaloneClaims(bytes: Uint8Array, encrypted: boolean): StandaloneClaims {
+  try {
+    return decoded(bytes, encrypted);
+  } catch (error) {
+    throw notFatal(error);
+  }
+}
+
+function decoded(bytes: Uint8Array, encrypted: boolean): StandaloneClaims {
   const raw = decodeJsonClaims(bytes);
   for (const name of ["constructor", "prototype"]) if (raw.has(name)) fail(`claim ${name}`);
   for (const name of OF_SESSIONS) if (raw.has(name)) fail(`${name} belongs to sessions`);

@@ -1,9 +1,10 @@
 import { fail } from "../envelope/claims.ts";
 import { decodeObject } from "../envelope/claims-json.ts";
 import { readHeader } from "../envelope/parsed-header.ts";
+import { notFatal } from "../errors.ts";
 import type { Wire } from "../wire/frame.ts";
 import type { Json } from "../wire/json.ts";
-import { assertEnvelope, notFatal } from "./refusal.ts";
+import { assertEnvelope } from "./refusal.ts";
 import { decodeEnvelope } from "./verify.ts";
 
 /** What somebody wrote. Nothing of it is verified: no signature, no key, no time. */
