@@ -1,0 +1,79 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { isDeepStrictEqual } from "node:util";
+import { build } from "esbuild";
+import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { repository } from "../../src/repository.ts";
+import { expand, type Values } from "../../src/runner/expand.ts";
+import { readVectors } from "../../src/runner/vectors.ts";
+
+const executablePath = process.env.SEALWIRE_CHROMIUM;
+if (!executablePath) {
+  console.warn("\n  SKIPPED: no vectors in a browser. Set SEALWIRE_CHROMIUM to a Chromium, or run `npm test`.\n");
+}
+
+const OPS = ["key.check", "kdf.derive", "standalone.open"];
+/** Envelopes that were delivered before need a store; those are not what a browser differs in. */
+const COMPARED: Readonly<Record<string, readonly string[]>> = {
+  "key.check": ["thumbprint"],
+  "kdf.derive": ["th2", "th3", "sid", "labels"],
+  "standalone.open": ["iss", "aud", "jti", "top", "encrypted"],
+};
+
+describe.skipIf(!executablePath)("vectors in Chromium (SEALWIRE_CHROMIUM)", () => {
+  const set = readVectors(repository("test-vectors"));
+  const cases = set.cases
+    .filter(({ op, input }) => OPS.includes(op) && input.seen === undefined)
+    .map((vector) => ({ ...vector, input: expand(vector.input, set.keys) as Values }));
+  let browser: Browser;
+  let server: Server;
+  let script: string;
+
+  beforeAll(async () => {
+    const bundle = await build({
+      entryPoints: [repository("packages/conformance/test/browser/page.ts")],
+      bundle: true,
+      write: false,
+      format: "iife",
+      platform: "browser",
+      target: "es2022",
+      logLevel: "warning",
+    });
+    script = bundle.outputFiles[0]?.text ?? "";
+    // Loopback counts as a secure context, without which there is no WebCrypto.
+    server = createServer((_request, response) => response.end("<!doctype html><title>vectors</title>"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    browser = await chromium.launch({
+      executablePath: executablePath as string,
+      args: ["--no-sandbox", "--disable-gpu"],
+    });
+  }, 60_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+  });
+
+  test.each(OPS)("%s", { timeout: 120_000 }, async (op) => {
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await page.addScriptTag({ content: script });
+    const wanted = cases.filter((vector) => vector.op === op);
+    const results = await page.evaluate(
+      (inputs) => (globalThis as unknown as { runVectors(cases: unknown): Promise<Values[]> }).runVectors(inputs),
+      wanted.map(({ input }) => ({ op, input })),
+    );
+    const shown = (result: Values): object =>
+      result.ok === true
+        ? Object.fromEntries((COMPARED[op] ?? []).flatMap((name) => (name in result ? [[name, result[name]]] : [])))
+        : { error: result.error ?? result.defect, step: result.step };
+    const differing = wanted.flatMap(({ id, result }, i) => {
+      const [expected, got] = [shown(result), shown(results[i] as Values)];
+      return isDeepStrictEqual(expected, got) ? [] : [{ id, expected, got }];
+    });
+    expect(differing).toEqual([]);
+    expect(wanted.length).toBeGreaterThan(40);
+    await page.close();
+  });
+});
