@@ -6,7 +6,7 @@ import { terminalReport } from "../src/live/report.ts";
 import { testServer } from "../src/live/run.ts";
 import { mint } from "../src/live/token.ts";
 import { config, ID, ISSUER, LEVELS, PROTOCOLS, SERVER_KEY, TOKENS, TOPICS } from "../test/live.support.ts";
-import { files, Python, present } from "./python.ts";
+import { files, limitOptions, Python, present, SHORT } from "./python.ts";
 
 const proof: Jwk = key("interop/client", "Ed25519");
 const store = files();
@@ -29,6 +29,7 @@ describe.skipIf(!present)("the Python server", () => {
         TOPICS.message,
         "--ask",
         "who",
+        ...limitOptions(SHORT),
       ],
     ]);
     const { port } = await server.event(({ event }) => event === "listening");
@@ -73,7 +74,7 @@ describe.skipIf(!present)("the Python server", () => {
   });
 
   test("every check of the live suite holds", { timeout: 240_000 }, async () => {
-    const results = await testServer(url, config(), { slow: false });
+    const results = await testServer(url, config({ limits: SHORT }), { slow: true });
     expect(results.some(({ failure }) => failure !== undefined) ? terminalReport(results, false) : "").toBe("");
     expect(results.length).toBeGreaterThan(400);
   });

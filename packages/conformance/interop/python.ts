@@ -12,6 +12,12 @@ const PYTHON = join(FOLDER, "build/venv/bin/python");
 /** npm test builds it beside the other tests; without a Python there is nothing to build. */
 export const present: boolean = existsSync(PYTHON);
 
+/** Deadlines, shortened so that the checks that wait for them fit into a test. */
+export const SHORT = { clientHelloSeconds: 1, handshakeSeconds: 2, idleSeconds: 3, heartbeatSeconds: 1 } as const;
+
+export const limitOptions = (limits: Readonly<Record<string, number>>): string[] =>
+  Object.entries(limits).flatMap(([name, value]) => ["--limit", `${name}=${value}`]);
+
 export type Event = Readonly<Record<string, unknown>> & { readonly event: string };
 
 export class Python {

@@ -1,7 +1,7 @@
 // Our server and our client as the live suite meets them, on loopback.
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { connect, unsafeAllowInsecure } from "@sealwire/client";
+import { type ConnectOptions, connect, unsafeAllowInsecure } from "@sealwire/client";
 import type { Level, PrivateJwk, Subprotocol } from "@sealwire/core";
 import { createServer, type ServerOptions } from "@sealwire/server";
 import { type Jwk, key, publicJwk, thumbprint } from "../src/kit/keys.ts";
@@ -10,12 +10,14 @@ import { mint } from "../src/live/token.ts";
 
 export const ID = "https://chat.example";
 export const SERVER_KEY = key("live/server", "ES256");
-export const ISSUER = { name: "https://issuer.example", key: key("live/issuer", "Ed25519") };
+export const ISSUER = { name: "https://issuer.example", key: { ...key("live/issuer", "Ed25519"), kid: "tokens-1" } };
 export const TOKENS = {
   issuer: ISSUER.name,
-  keys: { keys: [{ ...publicJwk(ISSUER.key), kid: thumbprint(ISSUER.key) }] },
+  keys: { keys: [{ ...publicJwk(ISSUER.key), kid: ISSUER.key.kid }] },
 };
 export const TOPICS = { echo: "echo", message: "note", denied: "admin" };
+/** Tokens of this subject take longer to check than the rest of a handshake. */
+export const SLOW_SUBJECT = "slow";
 export const LEVELS: readonly Level[] = ["mac", "sig", "aead", "nest"];
 export const PROTOCOLS: readonly Subprotocol[] = ["sealwire.v1.text", "sealwire.v1.cbor"];
 
@@ -44,6 +46,10 @@ export async function startServer(
     identity: { id: ID, keys: [SERVER_KEY as PrivateJwk] },
     tokens: TOKENS,
     authorize: ({ topic }) => topic !== TOPICS.denied,
+    admit: async ({ subject }) => {
+      if (subject === SLOW_SUBJECT) await new Promise((resolve) => setTimeout(resolve, 1500));
+      return true;
+    },
     origins: ["https://chat.example"],
     levels: LEVELS,
     limits,
@@ -65,7 +71,11 @@ export async function startServer(
 }
 
 /** Comes again and again until it is stopped, and serves the topics of the suite. */
-export function keepConnecting(url: string, protocol: Subprotocol): { stop: () => Promise<void> } {
+export function keepConnecting(
+  url: string,
+  protocol: Subprotocol,
+  over: Partial<ConnectOptions> = {},
+): { stop: () => Promise<void> } {
   let stopped = false;
   const proof: Jwk = key("live/client", "ES256");
   const token = mint(ISSUER, ID, "", { cnf: { jkt: thumbprint(proof) } });
@@ -79,6 +89,7 @@ export function keepConnecting(url: string, protocol: Subprotocol): { stop: () =
           levels: LEVELS,
           protocols: [protocol],
           [unsafeAllowInsecure]: true,
+          ...over,
         });
         session.handle(TOPICS.echo, (data: unknown) => data as never);
         await session.closed;

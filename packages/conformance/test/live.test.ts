@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { terminalReport } from "../src/live/report.ts";
 import { testClient, testServer } from "../src/live/run.ts";
-import { config, keepConnecting, PROTOCOLS, startServer } from "./live.support.ts";
+import { config, keepConnecting, PROTOCOLS, SLOW_SUBJECT, startServer } from "./live.support.ts";
 
 const failures = (results: Awaited<ReturnType<typeof testServer>>): string =>
   results.some(({ failure }) => failure !== undefined) ? terminalReport(results, false) : "";
@@ -17,7 +17,7 @@ describe("the live suite against our server", () => {
   afterAll(() => server.stop());
 
   test("every check holds on both wires, at every level, in both codecs", { timeout: 180_000 }, async () => {
-    const results = await testServer(server.url, config({ limits: LIMITS }), { slow: true });
+    const results = await testServer(server.url, config({ limits: LIMITS, slowSubject: SLOW_SUBJECT }), { slow: true });
     expect(failures(results)).toBe("");
     expect(results.length).toBeGreaterThan(400);
   });
@@ -26,13 +26,14 @@ describe("the live suite against our server", () => {
 describe("the live suite against our client", () => {
   test.each(PROTOCOLS)("every check holds: %s", { timeout: 180_000 }, async (protocol) => {
     let client: ReturnType<typeof keepConnecting> | undefined;
-    const results = await testClient(0, config(), {
-      slow: false,
+    const results = await testClient(0, config({ limits: LIMITS }), {
+      slow: true,
       onListening: (port) => {
-        client = keepConnecting(`ws://127.0.0.1:${port}/`, protocol);
+        client = keepConnecting(`ws://127.0.0.1:${port}/`, protocol, { limits: LIMITS });
       },
     });
     expect(failures(results)).toBe("");
+    expect(results.length).toBeGreaterThan(300);
     await client?.stop();
   });
 });

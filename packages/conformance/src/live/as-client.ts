@@ -143,7 +143,7 @@ export class Tester {
 
   token(plan: Plan, proofKey: Jwk | undefined): string {
     const { issuer } = this.config;
-    if (issuer === undefined) throw new TypeError("the configuration names no issuer: the suite cannot mint tokens");
+    if (issuer === undefined) throw new TypeError("the configuration names no issuer: the suite mints its tokens");
     const cnf = proofKey === undefined ? {} : { cnf: { jkt: thumbprint(proofKey) } };
     const { server, topics } = this.config;
     const scope = [topics.echo, topics.message].join(" ");

@@ -11,15 +11,17 @@ import { type Jwk, thumbprint, wireJwk } from "../kit/keys.ts";
 import { localNow } from "./as-client.ts";
 import { textOf } from "./check.ts";
 import type { LiveConfig } from "./config.ts";
-import { Connection, isClosed, Unmet } from "./connection.ts";
+import { Connection, isClosed, reasonOf, Unmet } from "./connection.ts";
 import { ephemeral } from "./fresh.ts";
 import { Peer } from "./peer.ts";
 
 type Members = Record<string, unknown>;
 
-/** Members of SH and SR replace the right ones; undefined removes. */
+/** Members of SH and SR replace the right ones; undefined removes. What is not chosen is the client's first. */
 export interface Answer {
+  readonly suite?: string;
   readonly level?: string;
+  readonly codec?: string;
   readonly sh?: Members | ((sh: Members) => string);
   readonly header?: Members;
   readonly signer?: Jwk;
@@ -44,11 +46,13 @@ export class Visit {
   readonly connection: Connection;
   readonly config: LiveConfig;
   readonly wire: "text" | "binary";
+  readonly #suite: string | undefined;
   #ch = "";
 
-  constructor(connection: Connection, config: LiveConfig) {
+  constructor(connection: Connection, config: LiveConfig, suite: string | undefined) {
     this.connection = connection;
     this.config = config;
+    this.#suite = suite;
     this.wire = connection.socket.protocol.endsWith(".text") ? "text" : "binary";
   }
 
@@ -68,10 +72,14 @@ export class Visit {
 
   /** Answers CH with SH. */
   greet(ch: Members, answer: Answer = {}): { readonly sh: Members; readonly own: Jwk; readonly text: string } {
-    const offered = (name: string): string[] => ch[name] as string[];
-    const level = answer.level ?? (offered("lvl")[0] as string);
-    if (!offered("lvl").includes(level)) throw new Unmet(`the client does not offer level ${level}`);
-    const suite = offered("st")[0] as string;
+    const choose = (name: string, wanted: string | undefined): string => {
+      const offered = ch[name] as string[];
+      const chosen = wanted ?? (offered[0] as string);
+      if (!offered.includes(chosen)) throw new Unmet(`the client does not offer ${chosen} in ${name}`);
+      return chosen;
+    };
+    const suite = choose("st", answer.suite ?? this.#suite);
+    const level = choose("lvl", answer.level);
     const own = ephemeral(suite);
     const signed = level === "sig" || level === "nest";
     const sh = {
@@ -83,7 +91,7 @@ export class Visit {
       st: suite,
       epk: wireJwk(own),
       lvl: level,
-      cod: offered("cod").includes("json") ? "json" : offered("cod")[0],
+      cod: choose("cod", answer.codec),
       pol: { pop: signed ? "required" : "optional", res: 0, seq: "strict" },
       lim: { msg: 1048576 },
     };
@@ -166,6 +174,8 @@ export class Reception {
   #wake: () => void = () => {};
   /** What the next 101 selects; undefined: the first that the client offers. */
   select: ((offered: readonly string[]) => string | false) | undefined;
+  /** What SH selects where a check has no choice of its own; undefined: the first that the client offers. */
+  suite: string | undefined;
 
   constructor(config: LiveConfig) {
     this.#config = config;
@@ -175,6 +185,8 @@ export class Reception {
       maxPayload: 4 << 20,
       handleProtocols: (offered) => (this.select ?? ((all) => all[0] as string))([...offered]),
     });
+    // It repeats the errors of the HTTP server, which `listen` reports.
+    sockets.on("error", () => {});
     sockets.on("connection", (socket) => {
       this.#waiting.push(new Connection(socket));
       this.#wake();
@@ -183,7 +195,9 @@ export class Reception {
 
   listen(port: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
+      this.#server.once("error", (error: Error & { readonly code?: string }) =>
+        reject(new TypeError(`cannot listen on port ${port}: ${reasonOf(error)}`)),
+      );
       this.#server.listen(port, "127.0.0.1", () => resolve((this.#server.address() as AddressInfo).port));
     });
   }
@@ -194,7 +208,7 @@ export class Reception {
       const connection = this.#waiting.shift();
       if (connection !== undefined) {
         this.#open.push(connection);
-        return new Visit(connection, this.#config);
+        return new Visit(connection, this.#config, this.suite);
       }
       const left = deadline - Date.now();
       if (left <= 0) throw new Unmet(`no connection within ${seconds} s: the client has to connect again and again`);

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { request as plain } from "node:http";
 import { request as tls } from "node:https";
-import { Unmet } from "./connection.ts";
+import { reasonOf, Unmet } from "./connection.ts";
 
 export interface BareAnswer {
   readonly status: number;
@@ -28,7 +28,9 @@ export function bareUpgrade(url: string, protocol: string, options: { readonly c
   });
   return new Promise((resolve, reject) => {
     request.setTimeout(10_000, () => request.destroy(new Unmet("no answer to the upgrade within 10 s")));
-    request.once("error", reject);
+    request.once("error", (error) => {
+      reject(error instanceof Unmet ? error : new Unmet(`cannot connect: ${reasonOf(error)}`));
+    });
     request.once("response", (response) => {
       response.resume();
       resolve({ status: response.statusCode ?? 0, close: undefined });

@@ -4,7 +4,7 @@ import { cbor } from "../kit/cbor.ts";
 import type { Message } from "../kit/jose.ts";
 import { localNow } from "./as-client.ts";
 import type { Answer, Reception, Visit } from "./as-server.ts";
-import { type Check, closes, demand, ENDINGS, type Ending } from "./check.ts";
+import { type Check, closes, closesSilently, demand, ENDINGS, type Ending } from "./check.ts";
 import { isClosed, Unmet } from "./connection.ts";
 import { freshKey } from "./fresh.ts";
 
@@ -22,7 +22,7 @@ function refusesHello(name: string, req: readonly string[], ending: Ending, answ
     run: async (reception) => {
       const visit = await reception.visit(PATIENCE);
       visit.greet(await visit.hello(), answer);
-      await closes(visit.connection, ending);
+      await closesSilently(visit.connection, ending);
     },
   };
 }
@@ -134,7 +134,7 @@ export const clientChecks: readonly ClientCheck[] = [
       const visit = await reception.visit(PATIENCE);
       await visit.hello();
       visit.connection.send(clear(visit, '{"typ":"sealwire-err","code":5}'));
-      await closes(visit.connection, protocol);
+      await closesSilently(visit.connection, protocol);
     },
   },
   {
@@ -144,7 +144,7 @@ export const clientChecks: readonly ClientCheck[] = [
       const visit = await reception.visit(PATIENCE);
       await visit.hello();
       visit.connection.send(visit.wire === "text" ? { binary: "8100" } : { text: "{}" });
-      await closes(visit.connection, protocol);
+      await closesSilently(visit.connection, protocol);
     },
   },
   {

@@ -10,6 +10,10 @@ export interface Closed {
 /** What a check expected and did not see. Anything else that is thrown is a defect of the suite. */
 export class Unmet extends Error {}
 
+/** Of a failed connection: several addresses that were tried make an error without a message. */
+export const reasonOf = (error: Error & { readonly code?: string }): string =>
+  error.message || (error.code ?? "unknown");
+
 export class Connection {
   readonly socket: WebSocket;
   readonly closed: Promise<Closed>;
@@ -86,6 +90,6 @@ export function dial(
       request.destroy();
       resolve({ status: response.statusCode ?? 0 });
     });
-    socket.once("error", (error) => reject(new Unmet(`cannot connect: ${error.message}`)));
+    socket.once("error", (error) => reject(new Unmet(`cannot connect: ${reasonOf(error)}`)));
   });
 }

@@ -17,8 +17,25 @@ const print = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
 
-/** @returns the exit code */
+/** @returns the exit code: 0 if everything holds, 1 if not, 2 if nothing could be tested, with a line that says why */
 export async function live(args: readonly string[]): Promise<number> {
+  try {
+    return await run(args);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+}
+
+/** @throws TypeError for what is no port */
+function portOf(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new TypeError(`--listen ${text}: not a port`);
+  return port;
+}
+
+async function run(args: readonly string[]): Promise<number> {
   const text = { type: "string" } as const;
   const flag = { type: "boolean", default: false } as const;
   const { values, positionals } = parseArgs({
@@ -27,7 +44,8 @@ export async function live(args: readonly string[]): Promise<number> {
     options: { listen: text, config: text, only: text, slow: flag, json: flag, help: flag },
   });
   const url = positionals[0];
-  if (values.help || values.config === undefined || (url === undefined) === (values.listen === undefined)) {
+  const port = values.listen === undefined ? undefined : portOf(values.listen);
+  if (values.help || values.config === undefined || (url === undefined) === (port === undefined)) {
     print(USAGE);
     return values.help ? 0 : 2;
   }
@@ -42,13 +60,13 @@ export async function live(args: readonly string[]): Promise<number> {
     },
   };
   const results =
-    url === undefined
-      ? await testClient(Number(values.listen), config, {
+    port === undefined
+      ? await testServer(url as string, config, options)
+      : await testClient(port, config, {
           ...options,
-          onListening: (port) =>
-            process.stderr.write(`listening on 127.0.0.1:${port}; let the client connect again and again\n`),
-        })
-      : await testServer(url, config, options);
+          onListening: (own) =>
+            process.stderr.write(`listening on 127.0.0.1:${own}; let the client connect again and again\n`),
+        });
   if (shown) process.stderr.write("\r\x1b[K");
   const failed = results.some(({ failure }) => failure !== undefined);
   print(

@@ -29,6 +29,7 @@ export interface PeerOptions {
 export interface Opened {
   readonly control: boolean;
   readonly seq: number;
+  /** In the order in which they came. */
   readonly claims: Claims;
 }
 

@@ -1,12 +1,13 @@
 // Access tokens (RFC 9068) of the test issuer.
 import { randomUUID } from "node:crypto";
 import { jws } from "../kit/jose.ts";
-import { type Jwk, thumbprint } from "../kit/keys.ts";
+import type { Jwk } from "../kit/keys.ts";
+import type { TokenIssuer } from "./config.ts";
 
 type Members = Record<string, unknown>;
 
 export function mint(
-  issuer: { readonly name: string; readonly key: Jwk },
+  issuer: TokenIssuer,
   audience: string,
   scope: string,
   changes: Members = {},
@@ -25,5 +26,6 @@ export function mint(
     scope,
     ...changes,
   };
-  return jws({ alg: issuer.key.alg, kid: thumbprint(issuer.key), typ: "at+jwt", ...header }, claims, signer);
+  const { alg, kid } = issuer.key;
+  return jws({ alg, ...(kid === undefined ? {} : { kid }), typ: "at+jwt", ...header }, claims, signer);
 }

@@ -17,7 +17,6 @@ from sealwire.outcome import Outcome
 Tell = Callable[[dict[str, Any]], None]
 Command = Callable[[Endpoint], Outcome]
 
-FRAME_BYTES = 8  # of the least header of a masked frame with more than 125 bytes
 # Larger than any message that is taken, so that the endpoint refuses it and not the WebSocket library.
 WEBSOCKET_MAX_SIZE = 2 * DEFAULTS["messageBytes"]
 _VIOLATIONS = (1002, 1007)
@@ -60,12 +59,15 @@ class Throttle:
 
 
 class Link:
-    def __init__(self, endpoint: Endpoint, websocket: Connection, tell: Tell) -> None:
+    def __init__(
+        self, endpoint: Endpoint, websocket: Connection, tell: Tell, overrun: asyncio.Event | None = None
+    ) -> None:
+        """`overrun` is set when the socket has received more than a connection may before its session."""
         self._endpoint, self._websocket, self._tell = endpoint, websocket, tell
+        self._overrun = overrun or asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._ticked = self._loop.time()
         self._commands: asyncio.Queue[tuple[Command, asyncio.Future[Outcome]]] = asyncio.Queue()
-        self._received_before_open = 0
         self.opened: asyncio.Future[None] = self._loop.create_future()
         self.on_outcome: Callable[[Outcome], None] = lambda outcome: None
 
@@ -81,15 +83,18 @@ class Link:
         await self._show(self._endpoint.start(protocol))
         receiving = asyncio.ensure_future(self._next_message())
         asking = asyncio.ensure_future(self._commands.get())
+        counting = asyncio.ensure_future(self._overrun.wait())
         try:
             while self._endpoint.state != "closed":
                 await asyncio.wait(
-                    {receiving, asking},
+                    {receiving, asking} if self.opened.done() else {receiving, asking, counting},
                     timeout=self._endpoint.seconds_to_deadline(),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 await self._tick()
-                if asking.done():
+                if counting.done() and not self.opened.done():
+                    await self._show(self._endpoint.fail("E_TOO_BIG", "frame"))
+                elif asking.done():
                     command, done = asking.result()
                     asking = asyncio.ensure_future(self._commands.get())
                     outcome = command(self._endpoint)
@@ -99,9 +104,9 @@ class Link:
                     await self._receive(receiving, throttle)
                     receiving = asyncio.ensure_future(self._next_message())
         finally:
-            for task in (receiving, asking):
+            for task in (receiving, asking, counting):
                 task.cancel()
-            await asyncio.gather(receiving, asking, return_exceptions=True)
+            await asyncio.gather(receiving, asking, counting, return_exceptions=True)
             self._give_up()
 
     async def _next_message(self) -> tuple[Message, int]:
@@ -117,9 +122,7 @@ class Link:
             await self._show(self._lost(closed))
             return
         size = size_of(message)
-        self._received_before_open += size + FRAME_BYTES * fragments
-        too_much = not self.opened.done() and self._received_before_open > DEFAULTS["unauthenticatedBytes"]
-        if fragments > DEFAULTS["fragments"] or too_much:
+        if fragments > DEFAULTS["fragments"]:
             await self._show(self._endpoint.fail("E_TOO_BIG", "frame"))
             return
         outcome = self._endpoint.receive(message)

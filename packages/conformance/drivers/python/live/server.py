@@ -48,6 +48,22 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+class CountingConnection(ServerConnection):
+    """Counts what its socket receives behind the upgrade, framing and control frames included."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._left = DEFAULTS["unauthenticatedBytes"]
+        self.overrun = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        if self.request is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                self.overrun.set()
+        super().data_received(data)
+
+
 class Service:
     def __init__(self, given: argparse.Namespace) -> None:
         self._given = given
@@ -114,7 +130,8 @@ class Service:
             await connection.close(4406, "negotiate")
             return
         endpoint = self._endpoint(connection)
-        link = Link(endpoint, connection, lambda event: print_line({**event, "connection": number}))
+        overrun = connection.overrun if isinstance(connection, CountingConnection) else None
+        link = Link(endpoint, connection, lambda event: print_line({**event, "connection": number}), overrun)
         link.on_outcome = lambda outcome: self._react(link, outcome, address)
         self._open[address] += 1
         self._waiting[address] += 1
@@ -148,6 +165,7 @@ async def main() -> None:
         origins=[None, *given.origin],
         select_subprotocol=service.select,
         process_request=service.admit,
+        create_connection=CountingConnection,
         compression=None,
         max_size=WEBSOCKET_MAX_SIZE,
         ping_interval=None,
