@@ -1,19 +1,13 @@
 import { chain, type Maybe } from "../maybe.ts";
 import type { SuiteId } from "../registry.generated.ts";
-import { concat, utf8 } from "../wire/bytes.ts";
+import { concat, lengthPrefixed, uint32, utf8 } from "../wire/bytes.ts";
 import type { KeyAgreement } from "./backend.ts";
 
 /** What both backends share for the recipient keys of encrypted envelopes. */
 
-const uint32 = (n: number): Uint8Array => {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, n);
-  return bytes;
-};
-
 const ENC = utf8.encode("A256GCM");
 /** AlgorithmID, PartyUInfo and PartyVInfo (both empty), SuppPubInfo: the bits of the key (RFC 7518 section 4.6.2). */
-const OTHER_INFO = concat(uint32(ENC.length), ENC, uint32(0), uint32(0), uint32(256));
+const OTHER_INFO = concat(lengthPrefixed(ENC), uint32(0), uint32(0), uint32(256));
 
 /** What is hashed once for a key of 256 bits (Concat KDF of SP 800-56A with SHA-256). Holds the secret: to be overwritten. */
 export const concatKdfInput = (z: Uint8Array): Uint8Array => concat(uint32(1), z, OTHER_INFO);

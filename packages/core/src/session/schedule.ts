@@ -2,18 +2,10 @@ import type { AeadKey, CryptoBackend, SharedSecret } from "../crypto/backend.ts"
 import type { TrafficKeys } from "../envelope/sealer.ts";
 import { all, chain, type Maybe } from "../maybe.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
-import { concat, utf8 } from "../wire/bytes.ts";
+import { concat, lengthPrefixed, utf8 } from "../wire/bytes.ts";
 
 const PREFIX = "sealwire1 ";
 const ZERO = new Uint8Array(1);
-
-/** lp(x): four bytes of length, big endian, then x; makes the concatenation injective. */
-function lengthPrefixed(x: Uint8Array): Uint8Array {
-  const out = new Uint8Array(4 + x.length);
-  new DataView(out.buffer).setUint32(0, x.length);
-  out.set(x, 4);
-  return out;
-}
 
 /** TH(label, x1, …) = SHA-256("sealwire1 " || label || 0x00 || lp(x1) || lp(x2) …). */
 export function transcriptHash(backend: CryptoBackend, label: string, ...parts: Uint8Array[]): Maybe<Uint8Array> {

@@ -42,6 +42,16 @@ export function concat(...parts: Uint8Array[]): Uint8Array {
   return whole;
 }
 
+/** Four bytes, big endian. */
+export function uint32(n: number): Uint8Array {
+  const out = new Uint8Array(4);
+  new DataView(out.buffer).setUint32(0, n);
+  return out;
+}
+
+/** lp(x): the length of x in four bytes, then x; makes a concatenation injective. */
+export const lengthPrefixed = (x: Uint8Array): Uint8Array => concat(uint32(x.length), x);
+
 /** Byte equality of public values. Not constant time: tags and MACs are compared by the crypto backend. */
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
