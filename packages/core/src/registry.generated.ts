@@ -180,6 +180,22 @@ export interface Limits {
   readonly heartbeatSeconds: number;
   /** longest session; seconds, default 86400; beyond it E_SESSION_EXPIRED. */
   readonly sessionSeconds: number;
+  /** time for which a session outlives its connection; s, default 120; beyond it the session ends. */
+  readonly resumeSeconds: number;
+  /** sent messages that are kept until they are acknowledged; messages, default 1000; beyond it send waits. */
+  readonly retainedMessages: number;
+  /** claims of sent messages that are kept until they are acknowledged; bytes, default 4194304; beyond it send waits. */
+  readonly retainedBytes: number;
+  /** application messages that are committed without rcv having been sent; messages, default 64; beyond it ack is sent. */
+  readonly ackMessages: number;
+  /** claims of application messages that are committed without rcv having been sent; bytes, default 262144; beyond it ack is sent. */
+  readonly ackBytes: number;
+  /** time for which a committed application message is not acknowledged; s, default 2; beyond it ack is sent. */
+  readonly ackSeconds: number;
+  /** chains that a client holds; chains, default 4; beyond it full handshake. */
+  readonly resumeChains: number;
+  /** time before the end of a session at which the server asks for a new token; s, default 60; beyond it auth-soon is sent. */
+  readonly refreshSeconds: number;
   /** wait for the end of the connection after bye; seconds, default 2; beyond it E_CLOSED. */
   readonly byeSeconds: number;
   /** wait for a reply; seconds, default 30; beyond it E_TIMEOUT. */
@@ -188,6 +204,16 @@ export interface Limits {
   readonly keyMessages: number;
   /** bytes under the keys of one direction; bytes, default 274877906944; beyond it E_KEY_LIMIT. */
   readonly keyBytes: number;
+  /** messages of one direction in one epoch; messages, default 1048576; beyond it rekey is sent. */
+  readonly rekeyMessages: number;
+  /** claims of one direction in one epoch; bytes, default 68719476736; beyond it rekey is sent. */
+  readonly rekeyBytes: number;
+  /** age of the keys of an epoch; s, default 3600; beyond it rekey is sent. */
+  readonly rekeySeconds: number;
+  /** time until a rekey is answered, and until its ack comes; s, default 30; beyond it E_TIMEOUT_HS. */
+  readonly rekeyWaitSeconds: number;
+  /** longest use of the keys of an epoch; s, default 86400; beyond it E_KEY_LIMIT. */
+  readonly keySeconds: number;
   /** how far behind the highest sequence number a message is taken in window order; numbers, default 1024; beyond it E_REPLAY. */
   readonly replayWindow: number;
   /** failures that are dropped before one ends a session in window order; the breach has its own code; messages, default 16; beyond it E_REPLAY. */
@@ -245,10 +271,23 @@ export const DEFAULT_LIMITS: Limits = {
   "idleSeconds": 120,
   "heartbeatSeconds": 30,
   "sessionSeconds": 86400,
+  "resumeSeconds": 120,
+  "retainedMessages": 1000,
+  "retainedBytes": 4194304,
+  "ackMessages": 64,
+  "ackBytes": 262144,
+  "ackSeconds": 2,
+  "resumeChains": 4,
+  "refreshSeconds": 60,
   "byeSeconds": 2,
   "requestSeconds": 30,
   "keyMessages": 16777216,
   "keyBytes": 274877906944,
+  "rekeyMessages": 1048576,
+  "rekeyBytes": 68719476736,
+  "rekeySeconds": 3600,
+  "rekeyWaitSeconds": 30,
+  "keySeconds": 86400,
   "replayWindow": 1024,
   "replayDrops": 16,
   "replayEntries": 100000,
@@ -256,7 +295,7 @@ export const DEFAULT_LIMITS: Limits = {
 };
 
 /** Part of the protocol: a sender counts on them, so no side changes them. */
-export const FIXED_LIMITS: ReadonlySet<string> = new Set(["messageBytesMin","headerBytes","headerMembers","claimsDepth","claimsMembers","claimsNodes","identifierLength","topicLength","batchItems","standaloneTtlMax","standaloneSkewSeconds"]);
+export const FIXED_LIMITS: ReadonlySet<string> = new Set(["messageBytesMin","headerBytes","headerMembers","claimsDepth","claimsMembers","claimsNodes","identifierLength","topicLength","batchItems","standaloneTtlMax","standaloneSkewSeconds","ackMessages","ackBytes","ackSeconds","resumeChains","rekeyWaitSeconds"]);
 
 export type Level = "mac" | "sig" | "aead" | "nest";
 export type Codec = "json" | "cbor";
