@@ -7,6 +7,7 @@ export {
   checkApplicationClaims,
   type Item,
   isIdentifier,
+  isMessageId,
   isTopic,
   type OutgoingClaims,
   type Ref,
@@ -53,7 +54,6 @@ export { adaptWebSocket, type WebSocketLike } from "./session/websocket.ts";
 export {
   decodeStandaloneClaims,
   encodeStandaloneClaims,
-  isMessageId,
   type StandaloneClaims,
 } from "./standalone/claims.ts";
 export { openWith } from "./standalone/open.ts";

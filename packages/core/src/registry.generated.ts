@@ -158,6 +158,10 @@ export interface Limits {
   readonly highWaterMark: number;
   /** unsent bytes at which the session ends; bytes, default 16777216; beyond it E_QUOTA. */
   readonly sendBufferBytes: number;
+  /** messages of the application that wait for a connection, or for room among the kept ones; messages, default 10000; beyond it E_QUEUE_FULL. */
+  readonly queuedMessages: number;
+  /** claims of waiting messages; bytes, default 16777216; beyond it E_QUEUE_FULL. */
+  readonly queuedBytes: number;
   /** life of a message; seconds, default 60; beyond it E_TTL. */
   readonly messageTtl: number;
   /** longest life of a message; seconds, default 300; beyond it E_TTL. */
@@ -260,6 +264,8 @@ export const DEFAULT_LIMITS: Limits = {
   "concurrentHandlers": 64,
   "highWaterMark": 1048576,
   "sendBufferBytes": 16777216,
+  "queuedMessages": 10000,
+  "queuedBytes": 16777216,
   "messageTtl": 60,
   "messageTtlMax": 300,
   "skewSeconds": 30,

@@ -1,35 +1,41 @@
 import { type Item, isTopic, type Ref } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
-import { chain, type Maybe } from "../maybe.ts";
-import type { Limits } from "../registry.generated.ts";
+import { attempt, chain, type Maybe } from "../maybe.ts";
+import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
-import type { Connection } from "./connection.ts";
 import { type AnyHandler, isGranted, type SessionHooks } from "./hooks.ts";
 import { Inbox, MessageStream } from "./inbox.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Sender } from "./sender.ts";
 import type { Message } from "./types.ts";
 
-export interface DeliveryOptions {
-  readonly connection: Connection;
+export interface DeliveryHost {
   readonly limits: Limits;
   readonly hooks: SessionHooks;
   readonly sender: Sender;
   readonly requests: PendingRequests;
   /** Aborted when the session ends. */
   readonly ended: AbortSignal;
+  /** True once this side found an error: nothing more is delivered. */
+  readonly failed: boolean;
+  /** How often the principal has changed: what was granted before is asked for again. */
+  readonly grants: number;
+  /** The application has room again. */
+  pump(): void;
+  /** Tells the peer that one message was not taken. */
+  refuse(ref: Ref, code: ErrorCode): Maybe<void>;
 }
 
 /** The receiving half of a session: steps authorize and deliver, for one item after the other. */
 export class Delivery {
-  readonly #o: DeliveryOptions;
+  readonly #o: DeliveryHost;
   readonly #inbox: Inbox;
   readonly #handlers = new Map<string, AnyHandler>();
   readonly #streams = new Map<string | undefined, Set<MessageStream>>();
 
-  constructor(options: DeliveryOptions) {
-    this.#o = options;
-    this.#inbox = new Inbox(options.limits, () => options.connection.pump());
+  constructor(host: DeliveryHost) {
+    this.#o = host;
+    this.#inbox = new Inbox(host.limits, () => host.pump());
   }
 
   /** True while the application has more to do than it may. */
@@ -50,11 +56,11 @@ export class Delivery {
 
   /** Messages of one topic, or of all, that no handler takes. */
   stream(topic: string | undefined): MessageStream {
-    const { limits, connection, ended } = this.#o;
+    const { limits, ended } = this.#o;
     const streams = this.#streams.get(topic) ?? new Set();
     const stream = new MessageStream(
       limits,
-      () => connection.pump(),
+      () => this.#o.pump(),
       (done) => streams.delete(done),
     );
     if (ended.aborted) stream.end();
@@ -62,39 +68,59 @@ export class Delivery {
     return stream;
   }
 
-  /** `ref` is the item's own name, `size` what it holds in memory. */
-  item(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {
-    const { connection, requests, hooks, sender } = this.#o;
-    if (connection.failed) return;
+  /** `ref` is the item's own name, `size` what it holds in memory; `once` is true for what was not delivered before. */
+  item(item: Item, ref: Ref, message: Message, size: number, once?: () => Maybe<boolean>): Maybe<void> {
+    const { requests } = this.#o;
+    if (this.#o.failed) return;
     if (item.ref !== null) {
       requests.resolve(item.ref, item.topic, item.data);
       return;
     }
-    const { topic, data } = item;
-    const kind = item.request ? "request" : "message";
-    return chain(isGranted(hooks, { topic, direction: "in", kind, data }), (ok) =>
-      ok ? this.#deliver(item, ref, message, size) : sender.refuse(ref, "E_DENIED"),
+    return chain(this.#isGranted(item), (ok) =>
+      ok ? this.#onlyOnce(item, ref, message, size, once) : this.#o.refuse(ref, "E_DENIED"),
     );
   }
 
+  /** A message that another session may have delivered already. */
+  #onlyOnce(item: Item, ref: Ref, message: Message, size: number, once?: () => Maybe<boolean>): Maybe<void> {
+    if (once === undefined) return this.#deliver(item, ref, message, size);
+    const refused = (cause: unknown): "refused" => {
+      this.#o.hooks.onError?.(new SealwireError("E_REPLAY_STORE", { cause }));
+      return "refused";
+    };
+    return chain(attempt(once, refused), (first) => {
+      if (first === "refused") return this.#o.refuse(ref, "E_REPLAY_STORE");
+      return first ? this.#deliver(item, ref, message, size) : undefined;
+    });
+  }
+
+  #isGranted({ topic, data, request }: Item): Maybe<boolean> {
+    return isGranted(this.#o.hooks, { topic, direction: "in", kind: request ? "request" : "message", data });
+  }
+
   #deliver(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {
-    const { connection, hooks, sender, ended } = this.#o;
-    if (connection.failed || ended.aborted) return;
+    const { hooks, ended, grants } = this.#o;
+    if (this.#o.failed || ended.aborted) return;
     const handler = this.#handlers.get(item.topic) ?? hooks.handler?.(item.topic);
     if (handler !== undefined) {
-      this.#inbox.push(size, () => this.#handle(handler, item, ref, message));
+      this.#inbox.push(size, () => this.#handle(handler, item, ref, message, grants));
       return;
     }
-    if (item.request) return sender.refuse(ref, "E_NO_HANDLER");
+    if (item.request) return this.#o.refuse(ref, "E_NO_HANDLER");
     for (const key of [item.topic, undefined]) {
       for (const stream of this.#streams.get(key) ?? []) stream.push(message, size);
     }
   }
 
-  async #handle(handler: AnyHandler, item: Item, ref: Ref, message: Message): Promise<void> {
-    const { connection, hooks, sender, ended } = this.#o;
+  async #handle(handler: AnyHandler, item: Item, ref: Ref, message: Message, grants: number): Promise<void> {
+    const { hooks, sender, ended } = this.#o;
     // It waited for its turn while this side found a reason to end the session.
-    if (connection.failed) return;
+    if (this.#o.failed) return;
+    // Or while the client's rights changed.
+    if (grants !== this.#o.grants && !(await this.#isGranted(item))) {
+      void this.#o.refuse(ref, "E_DENIED");
+      return;
+    }
     try {
       const reply = await handler(item.data, { message, signal: ended });
       if (!item.request || ended.aborted) return;
@@ -104,7 +130,7 @@ export class Delivery {
       // The session ended while the handler was at work: there is nobody to reply to.
       if (known && cause.code === "E_CLOSED") return;
       hooks.onError?.(known ? cause : new SealwireError("E_HANDLER", { detail: item.topic, cause }));
-      if (item.request) void sender.refuse(ref, known && cause.code === "E_INVALID" ? "E_INVALID" : "E_HANDLER");
+      if (item.request) void this.#o.refuse(ref, known && cause.code === "E_INVALID" ? "E_INVALID" : "E_HANDLER");
     }
   }
 

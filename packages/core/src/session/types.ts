@@ -57,6 +57,28 @@ export interface WindowReport {
   readonly missing: number;
 }
 
+/**
+ * An own message of which it is not known whether the peer received it: the session ended, or the message expired,
+ * before the peer said so.
+ */
+export interface Undetermined {
+  /** Id of the session and number of the message, as `send` gave them. */
+  readonly session: string;
+  readonly seq: number;
+  readonly topic: string;
+  /** Of a message that was sent as idempotent: the next session sends it again by itself. */
+  readonly messageId?: string;
+}
+
+/** "reconnecting": without a connection at the moment; another one is being made, or awaited. */
+export type SessionState = "open" | "reconnecting" | "closed";
+
+/** Which keys a session seals and opens with; both count from 0 on each connection. */
+export interface EpochNumbers {
+  readonly send: number;
+  readonly receive: number;
+}
+
 /** How a session ended. */
 export interface CloseInfo {
   readonly code: number;
@@ -68,12 +90,25 @@ export interface CloseInfo {
   readonly truncated: boolean;
   /** Sessions in window order. */
   readonly window?: WindowReport;
+  /** Own messages that were not acknowledged, oldest first; without resume the newest ones only (limit retainedMessages). */
+  readonly undetermined: readonly Undetermined[];
 }
 
 export interface SendOptions {
   readonly signal?: AbortSignal;
-  /** Seconds until the message expires. Default: limit messageTtl. */
+  /** Seconds until the message expires. Default: limit messageTtl, in a resumable session more by its resume window. */
   readonly ttl?: number;
+  /**
+   * The message may be sent again in another session, if this one ends before it is acknowledged; the server delivers it
+   * once all the same. Sent by a client only.
+   */
+  readonly idempotent?: boolean;
+}
+
+/** The name of a sent message: what `Undetermined` refers to. */
+export interface Sent {
+  readonly session: string;
+  readonly seq: number;
 }
 
 export interface RequestOptions {
@@ -112,12 +147,17 @@ export interface Session<T extends TopicMap<T> = AnyTopics> extends AsyncIterabl
   readonly subject: string;
   readonly scopes: readonly string[];
   readonly expiresAt: Date;
+  readonly state: SessionState;
+  /** Changes with each rekey. */
+  readonly epochs: EpochNumbers;
   /**
-   * Seals and sends one message. Resolves when less than the high-water mark is unsent; that the peer received it is
-   * what `request` tells. Not checked: whether the peer's authorization admits it (see `onDenied`).
-   * @throws TypeError for a topic or data outside the data model; SealwireError E_CLOSED, E_TOO_BIG, E_DENIED.
+   * Seals and sends one message. Resolves with its name when less than the high-water mark is unsent; that the peer
+   * received it is what `request` tells. Without a connection it waits, in order, for the next one and at most for the life
+   * of the message. Not checked: whether the peer's authorization admits it (see `onDenied`).
+   * @throws TypeError for a topic or data outside the data model; SealwireError E_CLOSED, E_TOO_BIG, E_DENIED, E_EXPIRED
+   * (it waited too long), E_QUEUE_FULL (limits queuedMessages, queuedBytes).
    */
-  send<K extends SendTopic<T>>(topic: K, data: T[K], options?: SendOptions): Promise<void>;
+  send<K extends SendTopic<T>>(topic: K, data: T[K], options?: SendOptions): Promise<Sent>;
   /**
    * Sends a request and resolves with its reply.
    * @throws as `send`; SealwireError E_TIMEOUT, and E_DENIED, E_NO_HANDLER, E_HANDLER, E_INVALID from the peer.
@@ -131,6 +171,12 @@ export interface Session<T extends TopicMap<T> = AnyTopics> extends AsyncIterabl
   readonly closed: Promise<CloseInfo>;
   /** Called when the peer refused a one-way message of this side. */
   onDenied(fn: (denied: Denied) => void): () => void;
+  /** Called when the connection is lost, taken up again, and at the end. */
+  onStateChange(fn: (state: SessionState) => void): () => void;
+  /** Called with messages whose receipt will not be known any more, while the session goes on. See `CloseInfo` for its end. */
+  onUndetermined(fn: (messages: readonly Undetermined[]) => void): () => void;
+  /** Asks the peer for new keys now, in both directions; they are renewed by themselves too (limit rekeySeconds). */
+  rekey(): void;
   /** Says bye, waits for the peer's, and ends the connection. */
   close(): Promise<CloseInfo>;
   /** The compact JOSE object of a binary frame that this session received ("in") or sent ("out"). */

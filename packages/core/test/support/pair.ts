@@ -12,10 +12,10 @@ import {
   type SignatureAlg,
   type SuiteId,
 } from "../../src/registry.generated.ts";
+import { LiveSession } from "../../src/session/live.ts";
 import { ClientHandshake, type ClientHandshakeOptions, type ProofKey } from "../../src/session/client-handshake.ts";
 import { Connection } from "../../src/session/connection.ts";
 import type { SessionHooks } from "../../src/session/hooks.ts";
-import { LiveSession } from "../../src/session/live.ts";
 import { ServerHandshake, type ServerHandshakeOptions } from "../../src/session/server-handshake.ts";
 import type { CloseInfo } from "../../src/session/types.ts";
 import { until, VirtualClock } from "./clock.ts";
@@ -133,7 +133,9 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
     limits,
     upgradeToken: undefined,
     verifyToken: async () => ({
+      issuer: "https://issuer.example",
       subject: "alice",
+      clientId: undefined,
       scopes: ["chat"],
       expiresAt: clock.unix() / 1000 + 3600,
       jkt: client?.id.thumbprint,
@@ -170,10 +172,11 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
           rateLimited: role === "server",
           ...(role === "client" ? options.clientHooks : options.serverHooks),
         });
-        return side.session;
+        return side.session.receiver;
       },
       onClosed: (info) => {
-        side.info = info;
+        if (side.session === undefined) side.info = { ...info, undetermined: [] };
+        else void side.session.closed.then((ended) => Object.assign(side, { info: ended }));
       },
     });
     return Object.assign(side, { connection }) as Side;

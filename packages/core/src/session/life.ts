@@ -1,0 +1,242 @@
+import type { Control } from "../envelope/control.ts";
+import { dataOf } from "../envelope/codec.ts";
+import { SealwireError } from "../errors.ts";
+import type { Maybe } from "../maybe.ts";
+import type { Limits } from "../registry.generated.ts";
+import { Answers } from "./answers.ts";
+import { Attachment } from "./attachment.ts";
+import type { ConnectionEnd } from "./close-info.ts";
+import type { Connection } from "./connection.ts";
+import type { Established, SessionFacts } from "./established.ts";
+import type { SessionHooks } from "./hooks.ts";
+import type { Ledger } from "./ledger.ts";
+import { Listeners } from "./listeners.ts";
+import type { Received, SessionMachine } from "./machine.ts";
+import { sendAgain } from "./resend.ts";
+import { prepareResumed, type Rights } from "./resumption.ts";
+import type { Kept } from "./retention.ts";
+import type { Clock } from "./socket.ts";
+import type { Timers } from "./timers.ts";
+import type { CloseInfo, SessionState, Undetermined } from "./types.ts";
+
+/** What the session does about the turns of its life. */
+export interface LifeEvents {
+  /** True while the application has more to do than it may. */
+  full(): boolean;
+  dispatch(received: Received, from: Attachment): Maybe<void>;
+  /** Messages that waited can go. */
+  wake(): void;
+  /** As they are now, for the server's `resumed`. */
+  rights(): Rights;
+  /** The session is over, or given up for a new one: nobody will answer what was asked. */
+  abandoned(error: SealwireError): void;
+  ended(info: CloseInfo): void;
+}
+
+/** A session from one connection to the next, or to the next session; and what is known of its messages at each turn. */
+export class Life {
+  facts: SessionFacts;
+  ledger: Ledger;
+  attachment: Attachment | undefined;
+  /** Milliseconds from the local clock to the server's. */
+  offset: number;
+  expand: Established["expand"];
+  protocol: string;
+  state: SessionState = "open";
+  readonly answers: Answers;
+  readonly states: Listeners<SessionState>;
+  readonly undetermined: Listeners<readonly Undetermined[]>;
+  readonly #limits: Limits;
+  readonly #hooks: SessionHooks;
+  readonly #timers: Timers;
+  readonly #events: LifeEvents;
+  readonly #clock: Clock;
+  /** Of the last connection: it knows the server's time, and who said bye. */
+  machine: SessionMachine;
+  #cancelWait = () => {};
+  #expiry: { readonly at: number; readonly cancel: () => void } | undefined;
+
+  constructor(e: Established, connection: Connection, limits: Limits, hooks: SessionHooks, timers: Timers, events: LifeEvents) {
+    this.#limits = limits;
+    this.#hooks = hooks;
+    this.#timers = timers;
+    this.#events = events;
+    this.answers = new Answers(limits.retainedMessages);
+    this.states = new Listeners("onStateChange", hooks.onError);
+    this.undetermined = new Listeners("onUndetermined", hooks.onError);
+    [this.facts, this.ledger] = [e.facts, e.ledger];
+    [this.offset, this.expand, this.protocol] = [e.offset, e.expand, e.protocol];
+    this.#clock = connection.clock;
+    this.machine = e.machine;
+    this.attachment = this.#attach(e, connection);
+    this.#watchLedger();
+  }
+
+  #attach(e: Established, connection: Connection): Attachment {
+    [this.offset, this.expand, this.protocol] = [e.offset, e.expand, e.protocol];
+    this.machine = e.machine;
+    const attachment = new Attachment(e, connection, this.#limits, this.#hooks, {
+      full: () => this.#events.full(),
+      dispatch: (received, from) => (from === this.attachment ? this.#events.dispatch(received, from) : undefined),
+      wake: () => this.#events.wake(),
+      acknowledged: (rcv) => this.answers.acknowledge(rcv),
+      connectionEnded: (info, from) => this.#connectionEnded(info, from),
+    });
+    return attachment;
+  }
+
+  /** Starts the first connection's timers: after that of the session's end, which comes first where both are due. */
+  watch(): void {
+    this.attachment?.watch();
+  }
+
+  #watchLedger(): void {
+    const { onChains } = this.#hooks;
+    this.ledger.onChains = onChains;
+    this.ledger.onKept = ({ exp }) => this.#sweepAt(exp);
+    onChains?.(this.ledger.chains);
+  }
+
+  #setState(state: SessionState): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.states.tell(state);
+  }
+
+  /** Numbers a control message that somebody waits for, or keeps it for the next connection. */
+  say(message: Control, onSeq?: (seq: number) => void): Maybe<void> {
+    if (this.state === "closed") return;
+    const numbered = this.ledger.resumable || this.attachment === undefined ? this.answers.add(message, onSeq) : onSeq;
+    return this.attachment?.control(message, numbered);
+  }
+
+  // --- another connection --------------------------------------------------------------------------------------
+
+  /** The same session on a new connection: what the peer has not committed goes first, then what is new. */
+  resume(e: Established, connection: Connection, after: number): Attachment {
+    this.#cancelWait();
+    const old = this.attachment;
+    const attachment = this.#attach(e, connection);
+    this.attachment = attachment;
+    attachment.watch();
+    old?.machine.retire();
+    old?.connection.supersede();
+    this.#sweep();
+    const { ledger, facts } = this;
+    this.answers.acknowledge(after);
+    void attachment.hold(() => {
+      if (facts.keys.role === "server")
+        void attachment.push(prepareResumed(e.epoch, ledger.committed, this.#events.rights()));
+      return sendAgain(attachment, ledger, facts.keys.codec, this.#hooks, after);
+    });
+    this.#goOn();
+    return attachment;
+  }
+
+  /** A new session in place of one that cannot be resumed. Only what was marked for it is sent again. */
+  replace(e: Established, connection: Connection): Attachment {
+    const idempotent = this.#giveUp();
+    const codec = this.facts.keys.codec;
+    this.#cancelWait();
+    [this.facts, this.ledger] = [e.facts, e.ledger];
+    const attachment = this.#attach(e, connection);
+    this.attachment = attachment;
+    attachment.watch();
+    this.#watchLedger();
+    for (const { topic, claims, jti, exp } of idempotent) {
+      const data = dataOf(codec, claims as Uint8Array);
+      void attachment.push(e.machine.prepare({ topic, data, ttl: 0, jti: jti as string, exp }, connection.time));
+    }
+    this.#goOn();
+    return attachment;
+  }
+
+  #goOn(): void {
+    for (const { message, onSeq } of this.answers.take()) void this.say(message, onSeq);
+    this.#setState("open");
+    this.#events.wake();
+  }
+
+  // --- the end of a connection, and of the session -------------------------------------------------------------
+
+  #connectionEnded(info: ConnectionEnd, from: Attachment): void {
+    if (from !== this.attachment) return;
+    this.attachment = undefined;
+    const { code } = info.error ?? {};
+    const lost = !from.byeSent && !from.byeReceived && (code === "E_TRUNCATED" || code === "E_IDLE");
+    const resumable = lost && this.ledger.resumable;
+    if (!resumable) this.ledger.chains = [];
+    const kept = this.#hooks.lost?.(info, resumable) ?? resumable;
+    if (!kept) {
+      this.end(info);
+      return;
+    }
+    this.#setState("reconnecting");
+    if (!resumable) this.#giveUp();
+    else {
+      this.#cancelWait = this.#timers.after(this.facts.policy.res * 1000, () => {
+        this.ledger.chains = [];
+        if (this.#hooks.lost === undefined) this.end(info);
+        else this.#giveUp();
+      });
+    }
+  }
+
+  /** This session will not be taken up again. Answers with what the next one sends. */
+  #giveUp(): readonly Kept[] {
+    const { retention } = this.ledger;
+    const now = this.#now();
+    const idempotent = retention.all().filter(({ jti, exp, claims }) => jti !== undefined && claims !== undefined && exp > now);
+    const rest = retention.all().filter((kept) => !idempotent.includes(kept));
+    for (const { seq } of rest) retention.drop(seq);
+    if (rest.length > 0) this.undetermined.tell(rest.map((kept) => this.#named(kept)));
+    this.answers.take();
+    this.#events.abandoned(new SealwireError("E_TRUNCATED", { detail: "the session was not resumed" }));
+    return idempotent;
+  }
+
+  end(info: ConnectionEnd): void {
+    if (this.state === "closed") return;
+    const undetermined = this.ledger.retention.all().map((kept) => this.#named(kept));
+    this.ledger.retention.clear();
+    this.ledger.chains = [];
+    this.answers.take();
+    this.#setState("closed");
+    this.#events.ended({ ...info, undetermined });
+    this.states.clear();
+    this.undetermined.clear();
+  }
+
+  // --- messages whose life ends unacknowledged -----------------------------------------------------------------
+
+  #named({ seq, topic, jti }: Kept): Undetermined {
+    return { session: this.facts.id, seq, topic, ...(jti === undefined ? {} : { messageId: jti }) };
+  }
+
+  /** Milliseconds in the server's time, as the last connection told it. */
+  get serverTime(): number {
+    return this.machine.serverTime({ unix: this.#clock.unix(), elapsed: this.#clock.elapsed() });
+  }
+
+  #now(): number {
+    return Math.floor(this.serverTime / 1000);
+  }
+
+  /** Reports what has expired, and looks again when the next message does. */
+  #sweep(): void {
+    const expired = this.ledger.retention.expire(this.#now());
+    this.#expiry = undefined;
+    const next = this.ledger.retention.nextExpiry;
+    if (next !== undefined) this.#sweepAt(next);
+    if (expired.length === 0) return;
+    this.undetermined.tell(expired.map((kept) => this.#named(kept)));
+    this.#events.wake();
+  }
+
+  #sweepAt(exp: number): void {
+    if (!this.ledger.resumable || (this.#expiry !== undefined && this.#expiry.at <= exp)) return;
+    this.#expiry?.cancel();
+    const ms = Math.max(0, exp - this.#now()) * 1000;
+    this.#expiry = { at: exp, cancel: this.#timers.after(ms, () => this.#sweep()) };
+  }
+}

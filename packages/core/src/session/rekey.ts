@@ -1,0 +1,134 @@
+import type { CryptoBackend, KeyAgreement, PublicJwk } from "../crypto/backend.ts";
+import type { Control } from "../envelope/control.ts";
+import { SealwireError } from "../errors.ts";
+import { chain, type Maybe } from "../maybe.ts";
+import { chainSalt } from "./chain.ts";
+import { ephemeralKey } from "./client-hello.ts";
+import { deriveEpoch, type Epoch, type EpochOptions } from "./epoch.ts";
+import type { Epochs } from "./epochs.ts";
+import { KeySchedule, transcriptHash } from "./schedule.ts";
+
+/** A control message whose number is fixed: its plaintext is part of the transcript. */
+export interface Sealing {
+  readonly seq: number;
+  readonly claims: Uint8Array;
+}
+
+export interface RekeyOptions {
+  readonly keys: EpochOptions;
+  readonly epochs: Epochs;
+  /** Numbers a control message under the send epoch of this moment and hands it over for sealing. */
+  readonly emit: (message: Control) => Sealing;
+  /** `epoch` was derived. The peer may not have done so yet. */
+  readonly onDerived: (epoch: Epoch) => void;
+}
+
+type Rekey = Control & { readonly top: "rekey" };
+type Rekeyed = Control & { readonly top: "rekeyed" };
+
+interface Proposal {
+  readonly n: number;
+  /** Undefined until its key is generated. */
+  sent?: Sealing & { readonly key: KeyAgreement };
+}
+
+const refuse = (detail: string): never => {
+  throw new SealwireError("E_STATE", { detail });
+};
+
+/** New keys within a connection (specs/lifecycle.md, section 3): who proposes, who answers, and what both derive. */
+export class Rekeying {
+  readonly #o: RekeyOptions;
+  readonly #backend: CryptoBackend;
+  #proposal: Proposal | undefined;
+  /** Window order: an epoch that this end proposed and the peer answered; the peer's own proposal for it can be late. */
+  #proposed = 0;
+
+  constructor(options: RekeyOptions) {
+    this.#o = options;
+    this.#backend = options.keys.backend;
+  }
+
+  /** A proposal waits for its answer. */
+  get proposing(): boolean {
+    return this.#proposal !== undefined;
+  }
+
+  get underWay(): boolean {
+    return this.proposing || this.#o.epochs.changing;
+  }
+
+  /** Proposes new keys, unless that is under way. True if a proposal was begun. */
+  propose(): Maybe<boolean> {
+    if (this.underWay) return false;
+    const { keys, epochs, emit } = this.#o;
+    const proposal: Proposal = { n: epochs.send.n + 1 };
+    this.#proposal = proposal;
+    return chain(this.#backend.generateKeyAgreement(keys.suite), (key) => {
+      // The server's proposal came while this one was in the making: it is answered, and this one never sent.
+      if (this.#proposal !== proposal) return false;
+      proposal.sent = { key, ...emit({ top: "rekey", n: proposal.n, epk: key.publicJwk }) };
+      return true;
+    });
+  }
+
+  /** Step claims: members and point of the peer's key. */
+  peerKey(message: Rekey | Rekeyed): PublicJwk {
+    return ephemeralKey(message.epk, this.#o.keys.suite);
+  }
+
+  /** The peer proposes: answers with `rekeyed` under the old keys and `ack` under the new ones. False if it is ignored. */
+  onRekey(message: Rekey, peer: PublicJwk, claims: Uint8Array, seq: number): Maybe<boolean> {
+    const { epochs, keys, emit } = this.#o;
+    const server = keys.role === "server";
+    if (server && message.n === this.#proposed && message.n === epochs.send.n) return false;
+    this.#checkNumber(message.n);
+    if (this.#proposal !== undefined) {
+      if (server) return false;
+      this.#proposal = undefined;
+    }
+    return chain(this.#backend.generateKeyAgreement(keys.suite), (key) => {
+      const answer = emit({ top: "rekeyed", n: message.n, epk: key.publicJwk, ref: seq });
+      return chain(this.#derive(key, peer, claims, answer.claims), (epoch) => {
+        epochs.expect(epoch);
+        return this.#goOver(epoch);
+      });
+    });
+  }
+
+  /** The peer answers: goes over to the new keys with `ack`. */
+  onRekeyed(message: Rekeyed, peer: PublicJwk, claims: Uint8Array, seq: number): Maybe<boolean> {
+    const sent = this.#proposal?.sent;
+    if (sent === undefined) return refuse("rekeyed without a proposal");
+    this.#checkNumber(message.n);
+    if (message.ref !== sent.seq) refuse("rekeyed names another message than the proposal");
+    return chain(this.#derive(sent.key, peer, sent.claims, claims), (epoch) => {
+      this.#proposal = undefined;
+      this.#proposed = epoch.n;
+      this.#o.epochs.enter(epoch, seq);
+      return this.#goOver(epoch);
+    });
+  }
+
+  #goOver(epoch: Epoch): true {
+    this.#o.epochs.sendIn(epoch);
+    this.#o.onDerived(epoch);
+    this.#o.emit({ top: "ack" });
+    return true;
+  }
+
+  #checkNumber(n: number): void {
+    const { send, receive } = this.#o.epochs;
+    if (n !== send.n + 1 || n !== receive.n + 1) refuse("n is not the next epoch");
+  }
+
+  #derive(key: KeyAgreement, peer: PublicJwk, rekey: Uint8Array, rekeyed: Uint8Array): Maybe<Epoch> {
+    const { keys, epochs } = this.#o;
+    const { n, chain: last } = epochs.send;
+    return chain(transcriptHash(this.#backend, "rk", rekey, rekeyed), (tr) =>
+      chain(chainSalt(last, "rekey", tr), (salt) =>
+        chain(key.agree(peer), (secret) => deriveEpoch(keys, n + 1, new KeySchedule(secret, salt), tr)),
+      ),
+    );
+  }
+}
