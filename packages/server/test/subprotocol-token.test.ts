@@ -65,6 +65,7 @@ describe("the way is enabled", () => {
     const answer = rawTcp(world.port, request(access));
     expect(await statusOf(answer)).toBe(400);
     await answer.closed;
+    expect(answer.text()).toContain("sealwire.bearer.<token> comes last");
     expect(answer.text()).not.toContain(access);
     expect(world.server.sessions.size).toBe(0);
   });

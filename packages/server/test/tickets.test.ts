@@ -144,6 +144,13 @@ describe("a ticket opens no session", () => {
     expect(await refused(using(SOME))).toMatchObject({ code: "E_TOKEN" });
   });
 
+  it("[ticket:jkt] a record of a bearer token without a thumbprint, in a bearer CA: E_TOKEN", async () => {
+    const access = await token();
+    const record = { token: access, issuedAt: Date.now() } as TicketRecord;
+    const { refused } = await ticketWorld({ put: () => {}, take: () => record });
+    expect(await refused({ path: `/?ticket=${SOME}`, token: SOME })).toMatchObject({ code: "E_TOKEN" });
+  });
+
   it("a store that fails: E_INTERNAL", async () => {
     const { world } = await ticketWorld({
       put: () => {},
