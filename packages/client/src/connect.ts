@@ -20,6 +20,7 @@ import {
 } from "@sealwire/core/internal";
 import { checkAddress, unsafeAllowInsecure } from "./address.ts";
 import { systemClock } from "./clock.ts";
+import { checkCredential, credentialOf } from "./credential.ts";
 import { serverKeys } from "./keys.ts";
 import type { ClientSession, ConnectOptions } from "./options.ts";
 import { openSocket } from "./websocket.ts";
@@ -53,7 +54,7 @@ export async function connect<T extends TopicMap<T> = AnyTopics>(
 async function handshake(url: URL, options: ConnectOptions, limits: Limits, signal: AbortSignal): Promise<LiveSession> {
   const backend = options.crypto ?? defaultBackend;
   if (!isIdentifier(options.server?.id)) throw new TypeError("server.id is not 1 to 256 visible ASCII characters");
-  if (typeof options.token !== "string" && typeof options.token !== "function") throw new TypeError("token is missing");
+  checkCredential(options);
   const proof = options.proof === undefined ? undefined : await importProof(backend, options.proof);
   const offer = offerOf(options, proof);
   const order = options.order ?? "strict";
@@ -61,14 +62,11 @@ async function handshake(url: URL, options: ConnectOptions, limits: Limits, sign
   const protocols = namesOf("protocols", options.protocols ?? SUBPROTOCOLS, SUBPROTOCOLS);
   signal.throwIfAborted();
   const keys = await serverKeys(options.server.keys, signal);
-  const token = await tokenOf(options.token, signal);
-  if (typeof token !== "string" || token === "") throw new TypeError("token is not a string, or empty");
-  const atUpgrade = options.tokenAtUpgrade === "authorization";
-  const ws = await openSocket(url, protocols, {
+  const credential = await credentialOf(url, options, signal);
+  const ws = await openSocket(credential, protocols, {
     limits,
     signal,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
-    ...(atUpgrade ? { authorization: `Bearer ${token}` } : {}),
   });
   return await run(ws, signal, limits, options, {
     backend,
@@ -78,8 +76,8 @@ async function handshake(url: URL, options: ConnectOptions, limits: Limits, sign
     protocol: ws.protocol,
     offer,
     limits,
-    token,
-    tokenSentAtUpgrade: atUpgrade,
+    token: credential.token,
+    tokenSentAtUpgrade: options.tokenAtUpgrade !== undefined,
     proof,
     order,
   });
@@ -141,22 +139,6 @@ function offerOf(options: ConnectOptions, proof: ProofKey | undefined) {
     codecs: namesOf("codecs", options.codecs ?? ["cbor", "json"], CODECS),
     signatures: ["ES256", "Ed25519"] as const,
   };
-}
-
-/** A function that never settles must not outlast the signal. */
-async function tokenOf(token: ConnectOptions["token"], signal: AbortSignal): Promise<string> {
-  if (typeof token === "string") return token;
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    stop = () => signal.removeEventListener("abort", abort);
-  });
-  try {
-    return await Promise.race([token({ reason: "connect", signal }), aborted]);
-  } finally {
-    stop();
-  }
 }
 
 async function importProof(backend: CryptoBackend, key: NonNullable<ConnectOptions["proof"]>): Promise<ProofKey> {

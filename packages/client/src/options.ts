@@ -23,9 +23,12 @@ export interface TokenContext {
 export interface ConnectOptions {
   /** Who the server is: its id, and its public keys as a JWKS that came another way than through the connection. */
   readonly server: { readonly id: string; readonly keys: JWKS | URL };
-  /** An access token for this server, or a function that gets one. Sent sealed, inside the handshake. */
+  /**
+   * An access token for this server, or a function that gets one. Sent sealed, inside the handshake. With
+   * `tokenAtUpgrade: "ticket"` it is a ticket.
+   */
   readonly token: string | ((context: TokenContext) => string | Promise<string>);
-  /** The key that the token's `cnf.jkt` names: a CryptoKeyPair (non-extractable will do) or a private JWK. */
+  /** The key that the token's `cnf.jkt`, or the ticket, names: a CryptoKeyPair (non-extractable will do) or a private JWK. */
   readonly proof?: CryptoKeyPair | PrivateJwk;
   /** Protection of messages, in the order of preference. What is offered is accepted. Default: `["aead"]`. */
   readonly levels?: readonly Level[];
@@ -47,8 +50,13 @@ export interface ConnectOptions {
   /** Unsent bytes above which `send` waits. Default: limit highWaterMark. */
   readonly highWaterMark?: number;
   readonly limits?: Partial<Limits>;
-  /** Also send the token with the upgrade request, for servers that want it there. Node only; default: not. */
-  readonly tokenAtUpgrade?: "authorization";
+  /**
+   * Also send the token with the upgrade request, for servers that want it there; whoever ends TLS on the way sees it
+   * then. "authorization": the header, Node only. "subprotocol": for compact JWTs and base64url. "ticket": `token` is a
+   * single-use ticket of this server, issued for the key `proof`, and goes in the query, where logs and the console of
+   * a browser may show it. Default: not.
+   */
+  readonly tokenAtUpgrade?: "authorization" | "subprotocol" | "ticket";
   /** Certificates to trust in place of the system's. Node only; browsers have their own store. */
   readonly tls?: { readonly ca: string | Uint8Array };
   /** Sees every message in clear, for inspectors. Do not log what it gets. */

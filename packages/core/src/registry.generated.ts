@@ -90,6 +90,8 @@ export const CLOSE_CODES: Readonly<Record<number, CloseCodeInfo>> = {
 export interface Limits {
   /** access token; bytes, default 8192; beyond it E_TOKEN. */
   readonly tokenBytes: number;
+  /** from the issue of a ticket to its use; at most 30; seconds, default 30; beyond it E_TOKEN. */
+  readonly ticketSeconds: number;
   /** open connections of one address; connections, default 100; beyond it E_BUSY. */
   readonly connectionsPerAddress: number;
   /** connections of one address before SR; connections, default 10; beyond it E_BUSY. */
@@ -230,6 +232,7 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   "tokenBytes": 8192,
+  "ticketSeconds": 30,
   "connectionsPerAddress": 100,
   "unauthenticatedPerAddress": 10,
   "unauthenticatedTotal": 1000,

@@ -1,6 +1,10 @@
 import type { Limits } from "@sealwire/core";
 import { CODECS, isIdentifier, LEVELS, limitsOf, namesOf, SUBPROTOCOLS, SUITES } from "@sealwire/core/internal";
-import type { ServerOptions } from "./options.ts";
+import type { ServerOptions, TokenWay } from "./options.ts";
+
+const TOKEN_WAYS: readonly TokenWay[] = ["authorization", "subprotocol"];
+/** A cookie's name is a token (RFC 6265 section 4.1.1). */
+const COOKIE_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 type Checked = Required<
   Pick<ServerOptions, "protocols" | "levels" | "codecs" | "suites" | "origins" | "trustProxy">
@@ -22,9 +26,7 @@ export function checkOptions(o: ServerOptions): Checked {
   if (o.order !== undefined && o.order !== "strict" && o.order !== "window") {
     throw new TypeError('order is "strict" or "window"');
   }
-  if (o.tokenAtUpgrade !== undefined && o.tokenAtUpgrade !== "authorization") {
-    throw new TypeError('tokenAtUpgrade is "authorization" or left out');
-  }
+  checkCarriers(o);
   return {
     origins,
     trustProxy,
@@ -34,6 +36,18 @@ export function checkOptions(o: ServerOptions): Checked {
     codecs: namesOf("codecs", o.codecs ?? ["cbor", "json"], CODECS),
     suites: namesOf("suites", o.suites ?? ["x25519", "p256"], SUITES),
   };
+}
+
+function checkCarriers({ tokenAtUpgrade, tickets, verifyAtUpgrade = false, cookie }: ServerOptions): void {
+  if (tokenAtUpgrade !== undefined) namesOf("tokenAtUpgrade", tokenAtUpgrade, TOKEN_WAYS);
+  if (tickets !== undefined && typeof tickets?.take !== "function") throw new TypeError("tickets: see createTickets");
+  if (typeof verifyAtUpgrade !== "boolean") throw new TypeError("verifyAtUpgrade is true or false");
+  if (verifyAtUpgrade && tokenAtUpgrade === undefined && tickets === undefined) {
+    throw new TypeError("verifyAtUpgrade: no way is enabled; see tokenAtUpgrade and tickets");
+  }
+  if (cookie === undefined) return;
+  if (typeof cookie?.name !== "string" || !COOKIE_NAME.test(cookie.name)) throw new TypeError("cookie.name is no name");
+  if (typeof cookie.verify !== "function") throw new TypeError("cookie.verify is missing: a cookie alone says nothing");
 }
 
 /** Native apps and extensions have schemes of their own, whose origin the URL parser calls null. */

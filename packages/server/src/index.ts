@@ -1,11 +1,20 @@
 export * from "@sealwire/core";
 export type {
   AuthorizeContext,
+  CookieFactor,
   ServerContext,
   ServerHandler,
   ServerOptions,
   ServerSession,
   TokenPolicy,
+  TokenWay,
 } from "./options.ts";
 export type { Principal } from "./principal.ts";
 export { createServer, type SealwireServer } from "./server.ts";
+export {
+  createTickets,
+  memoryTicketStore,
+  type TicketRecord,
+  type TicketStore,
+  type Tickets,
+} from "./tickets.ts";

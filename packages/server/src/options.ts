@@ -20,6 +20,7 @@ import type {
 } from "@sealwire/core";
 import type { CryptoBackend } from "@sealwire/core/internal";
 import type { Principal } from "./principal.ts";
+import type { Tickets } from "./tickets.ts";
 
 /** How access tokens of one issuer are checked. Everything is strict by default. */
 export interface TokenPolicy {
@@ -44,6 +45,14 @@ export interface AuthorizeContext {
   readonly direction: "in" | "out";
   readonly kind: "message" | "request";
   readonly data: unknown;
+}
+
+export type TokenWay = "authorization" | "subprotocol";
+
+export interface CookieFactor {
+  readonly name: string;
+  /** `value` as transmitted: neither decoded nor without quotes. */
+  readonly verify: (value: string, principal: Principal) => Awaitable<boolean>;
 }
 
 export interface ServerOptions {
@@ -71,8 +80,25 @@ export interface ServerOptions {
    * relays that keep no order; a deleted message is counted, not an error. Clients have to accept it. Default: "strict".
    */
   readonly order?: MessageOrder;
-  /** Ways besides CA in which a token may come. "authorization": the header of the upgrade request. Default: none. */
-  readonly tokenAtUpgrade?: "authorization";
+  /**
+   * Ways besides CA in which a token may come; each shows it to everybody who sees the upgrade request, and to logs.
+   * "authorization": the header, for clients that are no browsers. "subprotocol": `sealwire.bearer.<token>` behind the
+   * real ones. A token that came so opens no session: a key-bound one is proven in CA, a bearer one comes in CA again.
+   * Default: none, and what comes is not looked at.
+   */
+  readonly tokenAtUpgrade?: readonly TokenWay[];
+  /** Takes single-use tickets in the query: `?ticket=…`. Each is proven in CA by the key it was issued for. Default: none. */
+  readonly tickets?: Tickets;
+  /**
+   * Checks a token or ticket that comes with the upgrade before it is answered, together with a DPoP header if there is
+   * one, and refuses with HTTP status 401; scripts in browsers cannot read that. Default: false, only with CA.
+   */
+  readonly verifyAtUpgrade?: boolean;
+  /**
+   * An additional factor, never a credential: every upgrade needs an Origin that is allowed and exactly one such cookie,
+   * and `verify` says, after CA, whether it is this principal's; anything but true closes with 3003. Default: none.
+   */
+  readonly cookie?: CookieFactor;
   readonly limits?: Partial<Limits>;
   /** Proxies in front of this server that append to X-Forwarded-For; the address is taken that many hops back. Default: 0. */
   readonly trustProxy?: number;

@@ -19,6 +19,7 @@ import {
   type WebSocketLike,
 } from "@sealwire/core/internal";
 import { type WebSocket, WebSocketServer } from "ws";
+import { type Carried, carrierReader } from "./carried.ts";
 import { checkOptions } from "./check.ts";
 import { systemClock } from "./clock.ts";
 import type { ServerHandler, ServerOptions, ServerSession } from "./options.ts";
@@ -26,7 +27,7 @@ import { countBytes } from "./pre-auth.ts";
 import { attach } from "./routes.ts";
 import { LiveServerSession } from "./session.ts";
 import { type CheckedToken, tokenVerifier } from "./tokens.ts";
-import { Admission, addressOf, bearerTokens, originAllowed, refuseUpgrade, selectProtocol } from "./upgrade.ts";
+import { Admission, addressOf, originAllowed, type Refusal, refuseUpgrade, selectProtocol } from "./upgrade.ts";
 
 export interface SealwireServer<T extends TopicMap<T> = AnyTopics> {
   /** Takes the upgrade requests of an HTTP server, at one path or at all; the result detaches. */
@@ -60,7 +61,7 @@ class Server {
   readonly #c: ReturnType<typeof checkOptions>;
   readonly #backend: CryptoBackend;
   readonly #signers: Promise<readonly ProofKey[]>;
-  readonly #verifyToken: (token: string) => Promise<CheckedToken>;
+  readonly #readCarried: ReturnType<typeof carrierReader>;
   readonly #wss: WebSocketServer;
   readonly #admission: Admission;
   readonly #handlers = new Map<string, AnyHandler>();
@@ -80,8 +81,9 @@ class Server {
     this.#admission = new Admission(limits);
     this.#signers = Promise.resolve(importSigners(this.#backend, options.identity.keys));
     // Every connection reports it; here it must not end the process.
-    if (this.#signers instanceof Promise) this.#signers.catch(() => {});
-    this.#verifyToken = tokenVerifier([options.tokens].flat(), { audience: options.identity.id, limits });
+    this.#signers.catch(() => {});
+    const verifyToken = tokenVerifier([options.tokens].flat(), { audience: options.identity.id, limits });
+    this.#readCarried = carrierReader(options, limits, verifyToken);
     this.#wss = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -109,21 +111,24 @@ class Server {
     // It ended while the application routed it: its close event is gone, and a place given to it would never be freed.
     if (socket.destroyed) return;
     const { origins, trustProxy } = this.#c;
-    if (!originAllowed(req, origins)) {
-      refuseUpgrade(socket, 403, "origin not allowed: see the server's option origins");
-      this.#report(new SealwireError("E_ORIGIN"), { remoteAddress: addressOf(req, trustProxy) });
-      return;
-    }
-    const tokens = this.#o.tokenAtUpgrade === "authorization" ? bearerTokens(req) : [];
-    if (tokens.length > 1) {
-      refuseUpgrade(socket, 400, "more than one access token");
-      return;
-    }
     const address = addressOf(req, trustProxy);
+    const refuse = (refusal: Refusal): void => {
+      refuseUpgrade(socket, refusal);
+      if (refusal.error !== undefined) this.#report(refusal.error, { remoteAddress: address });
+    };
+    if (!originAllowed(req, origins)) {
+      const text = "origin not allowed: see the server's option origins";
+      refuse({ status: 403, text, error: new SealwireError("E_ORIGIN") });
+      return;
+    }
+    const carried = this.#readCarried(req);
+    if ("status" in carried) {
+      refuse(carried);
+      return;
+    }
     const place = this.#closing ? undefined : this.#admission.enter(address);
     if (place === undefined) {
-      refuseUpgrade(socket, 503, "no room for another connection now");
-      this.#report(new SealwireError("E_BUSY"), { remoteAddress: address });
+      refuse({ status: 503, text: "no room for another connection now", error: new SealwireError("E_BUSY") });
       return;
     }
     this.#sockets.add(socket);
@@ -132,35 +137,34 @@ class Server {
       this.#sockets.delete(socket);
       place.leave();
     });
-    const upgrade = (signers: readonly ProofKey[]) => {
-      if (this.#closing) return refuseUpgrade(socket, 503, "this server is closing");
+    const upgrade = ([signers, refusal]: [readonly ProofKey[], Refusal | undefined]) => {
+      if (refusal !== undefined) return refuse(refusal);
+      if (this.#closing) return refuse({ status: 503, text: "this server is closing" });
       // A broken upgrade request is answered by ws itself, and the socket closes.
       this.#wss.handleUpgrade(req, socket, head, (ws) => {
-        if (ws.protocol !== "") return this.#open(ws, socket, tokens[0], address, place.ready, signers);
+        if (ws.protocol !== "") return this.#open(ws, socket, carried, address, place.ready, signers);
         // A page that offered no subprotocol can read this code; a refused upgrade it could not.
         ws.on("error", () => {});
         ws.close(4406, "negotiate");
       });
     };
-    const refuse = (cause: unknown) => {
-      refuseUpgrade(socket, 503, "not ready");
+    const notReady = (cause: unknown) => {
       const error = new SealwireError("E_INTERNAL", { detail: "identity.keys cannot be imported", cause });
-      this.#report(error, { remoteAddress: address });
+      refuse({ status: 503, text: "not ready", error });
     };
     // The 101 waits for it, so that nothing can arrive while nobody listens.
-    if (this.#signers instanceof Promise) this.#signers.then(upgrade, refuse);
-    else upgrade(this.#signers);
+    Promise.all([this.#signers, carried.early()]).then(upgrade, notReady);
   }
 
   #open(
     ws: WebSocket,
     socket: Duplex,
-    upgradeToken: string | undefined,
+    carried: Carried,
     address: string,
     ready: () => void,
     signers: readonly ProofKey[],
   ): void {
-    const { identity, proof, order, admit } = this.#o;
+    const { identity, proof, order } = this.#o;
     const { levels, codecs, suites, protocols, limits } = this.#c;
     const handshake = new ServerHandshake<CheckedToken>({
       backend: this.#backend,
@@ -172,9 +176,9 @@ class Server {
       proof: proof ?? "optional",
       order: order ?? "strict",
       limits,
-      upgradeToken,
-      verifyToken: this.#verifyToken,
-      admit: (token) => (admit === undefined ? true : admit(token.principal)),
+      upgradeToken: carried.token,
+      verifyToken: carried.verifyToken,
+      admit: carried.admit,
     });
     let session: LiveServerSession | undefined;
     let closed = () => {};

@@ -26,7 +26,7 @@ export interface VerifiedToken {
   readonly scopes: readonly string[];
   /** NumericDate. */
   readonly expiresAt: number;
-  /** `cnf.jkt`: thumbprint of the key that the token is bound to. */
+  /** `cnf.jkt`, or what was recorded with a ticket: thumbprint of the key that has to be proven. */
   readonly jkt: string | undefined;
 }
 
@@ -49,9 +49,9 @@ export interface ServerHandshakeOptions<T extends VerifiedToken = VerifiedToken>
   /** Default: "strict". */
   readonly order?: MessageOrder;
   readonly limits: Limits;
-  /** Token of the upgrade request, where that way is enabled and one came. */
+  /** Token or ticket of the upgrade request, where that way is enabled and one came. */
   readonly upgradeToken: string | undefined;
-  /** Throws SealwireError E_TOKEN (or one of its kind) for a token that is not acceptable. */
+  /** Throws SealwireError E_TOKEN (or one of its kind) for a token that is not acceptable. Gets the upgrade token too. */
   readonly verifyToken: (token: string) => Promise<T>;
   /** Connection-level authorization; false is E_FORBIDDEN. */
   readonly admit: (token: T) => boolean | Promise<boolean>;
