@@ -5,7 +5,7 @@ import type { IssuerStore } from "./store.ts";
 
 export const PROOF_ALGORITHMS: readonly string[] = ["ES256", "Ed25519"];
 /** How far `iat` of a proof may lie from now, in either direction. */
-export const PROOF_SECONDS = 60;
+const PROOF_SECONDS = 60;
 
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 

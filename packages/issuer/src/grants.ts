@@ -26,12 +26,12 @@ export interface SignInOptions {
   readonly issuedAt?: number | undefined;
 }
 
-export interface RefreshRequest extends Pick<SignInOptions, "clientId" | "scope" | "thumbprint"> {
+interface RefreshRequest extends Pick<SignInOptions, "clientId" | "scope" | "thumbprint"> {
   readonly refreshToken: string;
 }
 
 /** Live access tokens of one sign-in; with one more the oldest is revoked. */
-export const MOST_ACCESS_TOKENS = 16;
+const MOST_ACCESS_TOKENS = 16;
 
 /** The family's part and the token's own, each 32 bytes. */
 const REFRESH_TOKEN = /^([A-Za-z0-9_-]{43})\.[A-Za-z0-9_-]{43}$/;
@@ -101,7 +101,7 @@ export class Grants {
     if (shared === undefined || family === undefined || family.expiresAt <= this.#now()) {
       return gone("the refresh token is unknown, expired or revoked");
     }
-    if (family.clientId !== clientId) return gone("the refresh token was issued to another client");
+    if (family.clientId !== clientId) return foreign();
     // Before reuse is looked for: a thief who lacks the key must not be able to end what he stole a token of.
     if (family.thumbprint !== thumbprint) return gone("the refresh token is bound to another key, or to none");
     const used = await sha256(refreshToken);
@@ -135,12 +135,12 @@ export class Grants {
     if (shared !== undefined) {
       const family = await this.#store.find(await sha256(shared));
       if (family === undefined) return;
-      if (family.clientId !== clientId) return gone("the token was issued to another client");
+      if (family.clientId !== clientId) return foreign();
       return await this.#end(family.id);
     }
     const access = await this.#tokens.read(token);
     if (access === undefined) return;
-    if (access.clientId !== clientId) return gone("the token was issued to another client");
+    if (access.clientId !== clientId) return foreign();
     this.#revokeAll([access]);
   }
 
@@ -204,6 +204,7 @@ export class Grants {
 }
 
 const gone = (description: string): never => refuse("invalid_grant", description);
+const foreign = (): never => gone("the token was issued to another client");
 
 /** What is asked for, if all of it is granted. */
 function scopesOf(asked: string | undefined, granted: readonly string[]): readonly string[] {

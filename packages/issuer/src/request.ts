@@ -3,7 +3,7 @@ import { refuse } from "./errors.ts";
 import type { DevelopmentClient } from "./options.ts";
 
 /** Bytes of a request's body at most. */
-export const MOST_BYTES = 16_384;
+const MOST_BYTES = 16_384;
 
 /** The parameters of a form, each at most once: RFC 6749 section 3.2. */
 export async function formOf(request: Request): Promise<ReadonlyMap<string, string>> {

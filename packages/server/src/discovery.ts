@@ -25,7 +25,7 @@ interface Discovered {
  */
 export function discoveredKeys(issuer: string, limits: Limits): JWTVerifyGetKey {
   const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
-  if (url === undefined || !isSecure(url) || /[?#]/.test(issuer)) {
+  if (url === undefined || !isSecure(url) || url.username !== "" || /[?#]/.test(issuer)) {
     throw new TypeError(
       `tokens.issuer: ${issuer} is no https address that metadata could be found at; set tokens.keys`,
     );
@@ -43,14 +43,15 @@ export function discoveredKeys(issuer: string, limits: Limits): JWTVerifyGetKey 
     return known;
   };
 
+  const current = (): Discovered | Promise<Discovered> => {
+    if (known !== undefined && Math.abs(Date.now() - known.at) < limits.jwksMaxAgeSeconds * 1000) return known;
+    pending ??= discover().finally(() => {
+      pending = undefined;
+    });
+    return pending;
+  };
   return async (header, token) => {
-    const fresh = known !== undefined && Math.abs(Date.now() - known.at) < limits.jwksMaxAgeSeconds * 1000;
-    if (!fresh) {
-      pending ??= discover().finally(() => {
-        pending = undefined;
-      });
-    }
-    const { keys } = (await (fresh ? known : pending)) as Discovered;
+    const { keys } = await current();
     return await keys(header, token);
   };
 }

@@ -126,7 +126,7 @@ describe("metadata", () => {
     ["never ends", () => endless, /jwksBytes/],
     ["redirects", () => redirect, /cannot be had/],
     ["closes the connection", () => (req: { socket: { destroy(): void } }) => req.socket.destroy(), /cannot be had/],
-  ])("[token:fail-closed] that %s lets nobody in, and is fetched once", async (_, answer, detail) => {
+  ])("[token:discovery] [token:fail-closed] that %s lets nobody in, and is fetched once", async (_, answer, detail) => {
     const w = await world((a) => ({ ...good(a), "/elsewhere": good(a)[OIDC], [OIDC]: answer(a) }));
     expect(await w.refused()).toMatch(detail);
     expect(await w.refused()).toMatch(/metadata: fetched a short while ago/);
@@ -140,6 +140,7 @@ describe("metadata", () => {
     "http://idp.example",
     "idp.example",
     "urn:idp",
+    "https://user@idp.example",
     "https://idp.example/?tenant=1",
     "https://idp.example/#a",
     "file:///idp",

@@ -150,7 +150,7 @@ describe("a real provider, found by its address", () => {
     await w.connect({ token: access });
   });
 
-  it("metadata of another issuer is refused, and the option is named", async () => {
+  it("[token:discovery] metadata of another issuer is refused, and the option is named", async () => {
     const w = await world();
     const access = await w.token();
     w.provider.start({ ...GOOD, issuer: "https://evil.example" });

@@ -57,7 +57,7 @@ it("a provider over TLS is found by who trusts its certificate, and by nobody el
   expect(site.count("/jwks")).toBe(fetched);
 });
 
-it("what was found over TLS does not lead out of it, not even to this machine", async () => {
+it("[token:discovery] what was found over TLS does not lead out of it, not even to this machine", async () => {
   const [site, clear] = [await secureSite(), await providerSite()];
   clear.start({ keys: [es256], alg: "ES256" });
   site.site.answer = (_, res) =>
