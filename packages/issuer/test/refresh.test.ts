@@ -31,6 +31,20 @@ describe("a refresh token", () => {
     expect((await w.refresh(elsewhere.refreshToken)).status).toBe(200);
   });
 
+  it.each<[string, { scope?: string }]>([
+    ["asks for too much", { scope: "admin" }],
+    ["is of a user who is gone", {}],
+  ])("that was used before ends its sign-in, also where it %s", async (_, form) => {
+    const w = await startIssuer();
+    const first = tokensOf(await w.signIn());
+    const next = tokensOf(await w.refresh(first.refreshToken));
+    const { alice } = w.accounts;
+    if (form.scope === undefined) delete w.accounts.alice;
+    expect((await w.refresh(first.refreshToken, form)).body.error_description).toMatch(/used before/);
+    if (alice !== undefined) w.accounts.alice = alice;
+    expect(await w.refresh(next.refreshToken)).toMatchObject(GONE);
+  });
+
   it("that comes twice at once is used before by one of the two", async () => {
     const w = await startIssuer();
     const { refreshToken } = tokensOf(await w.signIn());

@@ -97,6 +97,16 @@ describe("what is published", () => {
     );
   });
 
+  it("nothing about tokens that have expired", async () => {
+    const w = await startIssuer();
+    const { refreshToken } = tokensOf(await w.signIn());
+    const feed = w.issuer.revocations()[Symbol.asyncIterator]();
+    w.clock.seconds += 600;
+    await w.revoke(refreshToken);
+    await w.issuer.revokeSubject("alice");
+    expect((await feed.next()).value).toMatchObject({ subject: "alice" });
+  });
+
   it("a sign-in has 16 live access tokens; with one more the oldest is revoked", async () => {
     const w = await startIssuer();
     let tokens = tokensOf(await w.signIn());
