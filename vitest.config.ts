@@ -14,6 +14,7 @@ const alias = [
   { find: /^@sealwire\/client$/, replacement: at("./packages/client/src/index.ts") },
   { find: /^@sealwire\/server\/internal$/, replacement: at("./packages/server/src/internal.ts") },
   { find: /^@sealwire\/server$/, replacement: at("./packages/server/src/index.ts") },
+  { find: /^@sealwire\/issuer$/, replacement: at("./packages/issuer/src/index.ts") },
   { find: /^#backend$/, replacement: at("./packages/core/src/crypto/node.ts") },
 ];
 
@@ -21,6 +22,7 @@ const folders: Record<string, string> = {
   core: "packages/core/test",
   client: "packages/client/test",
   server: "packages/server/test",
+  issuer: "packages/issuer/test",
   demo: "packages/demo/test",
   conformance: "packages/conformance/test",
   // Needs the Python driver to be built: npm test runs it after everything else.

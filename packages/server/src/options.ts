@@ -24,12 +24,15 @@ import type { Tickets } from "./tickets.ts";
 
 /** How access tokens of one issuer are checked. Everything is strict by default. */
 export interface TokenPolicy {
-  /** `iss`, compared byte for byte. */
+  /** `iss`, compared byte for byte. Without `keys` also the https address below which the issuer's metadata is. */
   readonly issuer: string;
   /** What `aud` has to contain. Default: the server's id. */
   readonly audience?: string;
-  /** The issuer's keys, or the https address where it publishes them. */
-  readonly keys: JWKS | URL;
+  /**
+   * The issuer's keys, or the https address where it publishes them. Default: the `jwks_uri` of the issuer's metadata
+   * (OpenID Connect Discovery 1.0, RFC 8414), whose `issuer` has to be this one.
+   */
+  readonly keys?: JWKS | URL;
   /** `typ` of the token's header. Default: "at+jwt" (RFC 9068). Some providers send "JWT". */
   readonly typ?: string;
   /** Signature algorithms that are accepted. Default: ES256 and Ed25519. */

@@ -1,4 +1,4 @@
-import { type JWKS, type Limits, SealwireError } from "@sealwire/core";
+import { type Limits, SealwireError } from "@sealwire/core";
 import type { VerifiedToken } from "@sealwire/core/internal";
 import {
   createLocalJWKSet,
@@ -9,6 +9,7 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from "jose";
+import { discoveredKeys } from "./discovery.ts";
 import type { TokenPolicy } from "./options.ts";
 import type { Principal } from "./principal.ts";
 import { remoteKeys } from "./token-keys.ts";
@@ -50,7 +51,7 @@ export function tokenVerifier(
         algorithms: policy.algorithms ?? ["ES256", "Ed25519"],
         clockTolerance: policy.clockTolerance ?? defaults.limits.skewSeconds,
       },
-      keys: policy.keys instanceof URL ? remoteKeys(policy.keys, defaults.limits) : localKeys(policy.keys),
+      keys: keysOf(policy, defaults.limits),
     });
   }
   if (issuers.size === 0) throw new TypeError("tokens: at least one issuer is needed");
@@ -70,7 +71,10 @@ export function tokenVerifier(
   };
 }
 
-const localKeys = (keys: JWKS): JWTVerifyGetKey => createLocalJWKSet(keys as unknown as JSONWebKeySet);
+function keysOf({ issuer, keys }: TokenPolicy, limits: Limits): JWTVerifyGetKey {
+  if (keys === undefined) return discoveredKeys(issuer, limits);
+  return keys instanceof URL ? remoteKeys(keys, limits) : createLocalJWKSet(keys as unknown as JSONWebKeySet);
+}
 
 const refuse = (detail: string, cause?: unknown): never => {
   throw new SealwireError("E_TOKEN", { stage: "claims", detail, cause });
