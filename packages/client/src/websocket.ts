@@ -1,6 +1,5 @@
 import { type Limits, SealwireError } from "@sealwire/core";
 import { hintedError, type WebSocketLike } from "@sealwire/core/internal";
-import IsomorphicWebSocket from "isomorphic-ws";
 
 export interface SocketOptions {
   readonly limits: Limits;
@@ -10,16 +9,16 @@ export interface SocketOptions {
 }
 
 /** In a browser this is the global WebSocket, which takes two arguments and has neither headers nor limits. */
-type Constructor = new (url: string, protocols: string[], options?: object) => WebSocketLike;
+export type SocketConstructor = new (url: string, protocols: string[], options?: object) => WebSocketLike;
 
 /** Resolves when the WebSocket is open and a Sealwire subprotocol was selected; it does not read until `resume`. */
 export async function openSocket(
+  WebSocket: SocketConstructor | null,
   url: URL,
   protocols: readonly string[],
   options: SocketOptions,
 ): Promise<WebSocketLike> {
   const { limits, signal, tls, authorization } = options;
-  const WebSocket = IsomorphicWebSocket as unknown as Constructor | null;
   if (WebSocket === null) throw new TypeError("this platform has no WebSocket");
   const ws = new WebSocket(url.href, [...protocols], {
     // Compression before encryption leaks content by its size (RFC 7692 section 8); ws offers it by default.
