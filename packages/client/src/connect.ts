@@ -2,6 +2,7 @@ import { type AnyTopics, type Limits, SealwireError, type TopicMap } from "@seal
 import {
   adaptWebSocket,
   ClientHandshake,
+  type Clock,
   CODECS,
   Connection,
   type CryptoBackend,
@@ -19,10 +20,10 @@ import {
   type WebSocketLike,
 } from "@sealwire/core/internal";
 import { checkAddress, unsafeAllowInsecure } from "./address.ts";
-import { systemClock } from "./clock.ts";
 import { checkCredential, credentialOf } from "./credential.ts";
 import { serverKeys } from "./keys.ts";
 import type { ClientSession, ConnectOptions } from "./options.ts";
+import { type Platform, systemPlatform } from "./platform.ts";
 import { openSocket } from "./websocket.ts";
 
 /**
@@ -36,22 +37,41 @@ import { openSocket } from "./websocket.ts";
  * E_KEY, E_TRANSCRIPT, E_DOWNGRADE, E_NEGOTIATE, E_TIMEOUT_HS, E_CLOSED, or with `remote` true E_AUTH_REQUIRED,
  * E_FORBIDDEN, E_BUSY.
  */
-export async function connect<T extends TopicMap<T> = AnyTopics>(
+export function connect<T extends TopicMap<T> = AnyTopics>(
+  address: string | URL,
+  options: ConnectOptions,
+): Promise<ClientSession<T>> {
+  return connectOn(systemPlatform, address, options);
+}
+
+/** `connect` with another clock and WebSocket than those of this machine. */
+export async function connectOn<T extends TopicMap<T> = AnyTopics>(
+  platform: Platform,
   address: string | URL,
   options: ConnectOptions,
 ): Promise<ClientSession<T>> {
   const url = checkAddress(address, options[unsafeAllowInsecure] === true);
   const limits = limitsOf(options.limits);
-  const { signal, cancel } = deadline(options.signal, options.timeout ?? limits.handshakeSeconds * 1000);
+  const { signal, cancel } = deadline(
+    platform.clock,
+    options.signal,
+    options.timeout ?? limits.handshakeSeconds * 1000,
+  );
   try {
-    const session = await handshake(url, options, limits, signal);
+    const session = await handshake(platform, url, options, limits, signal);
     return session as unknown as ClientSession<T>;
   } finally {
     cancel();
   }
 }
 
-async function handshake(url: URL, options: ConnectOptions, limits: Limits, signal: AbortSignal): Promise<LiveSession> {
+async function handshake(
+  platform: Platform,
+  url: URL,
+  options: ConnectOptions,
+  limits: Limits,
+  signal: AbortSignal,
+): Promise<LiveSession> {
   const backend = options.crypto ?? defaultBackend;
   if (!isIdentifier(options.server?.id)) throw new TypeError("server.id is not 1 to 256 visible ASCII characters");
   checkCredential(options);
@@ -63,12 +83,12 @@ async function handshake(url: URL, options: ConnectOptions, limits: Limits, sign
   signal.throwIfAborted();
   const keys = await serverKeys(options.server.keys, signal);
   const credential = await credentialOf(url, options, signal);
-  const ws = await openSocket(credential, protocols, {
+  const ws = await openSocket(platform.WebSocket, credential, protocols, {
     limits,
     signal,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
   });
-  return await run(ws, signal, limits, options, {
+  return await run(platform.clock, ws, signal, limits, options, {
     backend,
     serverId: options.server.id,
     serverKeys: keys,
@@ -84,6 +104,7 @@ async function handshake(url: URL, options: ConnectOptions, limits: Limits, sign
 }
 
 function run(
+  clock: Clock,
   ws: WebSocketLike,
   signal: AbortSignal,
   limits: Limits,
@@ -93,8 +114,8 @@ function run(
   return new Promise((resolve, reject) => {
     const machine = new ClientHandshake(handshakeOptions);
     const connection = new Connection({
-      socket: adaptWebSocket(ws, systemClock),
-      clock: systemClock,
+      socket: adaptWebSocket(ws, clock),
+      clock,
       limits,
       handshake: { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) },
       rateLimited: false,
@@ -147,9 +168,13 @@ async function importProof(backend: CryptoBackend, key: NonNullable<ConnectOptio
 }
 
 /** One signal for both ways to give up. */
-function deadline(outer: AbortSignal | undefined, ms: number): { signal: AbortSignal; cancel: () => void } {
+function deadline(
+  clock: Clock,
+  outer: AbortSignal | undefined,
+  ms: number,
+): { signal: AbortSignal; cancel: () => void } {
   const controller = new AbortController();
-  const stop = systemClock.schedule(
+  const stop = clock.schedule(
     () => controller.abort(new SealwireError("E_TIMEOUT_HS", { stage: "local", detail: `after ${ms} ms` })),
     ms,
   );

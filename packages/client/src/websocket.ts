@@ -1,6 +1,5 @@
 import { type Limits, SealwireError } from "@sealwire/core";
 import { hintedError, type WebSocketLike } from "@sealwire/core/internal";
-import IsomorphicWebSocket from "isomorphic-ws";
 import type { Credential } from "./credential.ts";
 
 export interface SocketOptions {
@@ -10,15 +9,15 @@ export interface SocketOptions {
 }
 
 /** In a browser this is the global WebSocket, which takes two arguments and has neither headers nor limits. */
-type Constructor = new (url: string, protocols: string[], options?: object) => WebSocketLike;
+export type SocketConstructor = new (url: string, protocols: string[], options?: object) => WebSocketLike;
 
 /** Resolves when the WebSocket is open and a Sealwire subprotocol was selected; it does not read until `resume`. */
 export async function openSocket(
+  WebSocket: SocketConstructor | null,
   { url, authorization, subprotocol }: Credential,
   protocols: readonly string[],
   { limits, signal, tls }: SocketOptions,
 ): Promise<WebSocketLike> {
-  const WebSocket = IsomorphicWebSocket as unknown as Constructor | null;
   if (WebSocket === null) throw new TypeError("this platform has no WebSocket");
   if (authorization !== undefined && (WebSocket as unknown) === globalThis.WebSocket)
     throw new TypeError('tokenAtUpgrade: the WebSocket of this platform sends no headers; "subprotocol" works here');

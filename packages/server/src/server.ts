@@ -7,6 +7,7 @@ import {
   all,
   assertPrivateJwk,
   attempt,
+  type Clock,
   Connection,
   type CryptoBackend,
   chain,
@@ -18,11 +19,11 @@ import {
   thumbprint,
   type WebSocketLike,
 } from "@sealwire/core/internal";
-import { type WebSocket, WebSocketServer } from "ws";
+import type { WebSocket, WebSocketServer } from "ws";
 import { type Carried, carrierReader } from "./carried.ts";
 import { checkOptions } from "./check.ts";
-import { systemClock } from "./clock.ts";
 import type { ServerHandler, ServerOptions, ServerSession } from "./options.ts";
+import { type Platform, systemPlatform } from "./platform.ts";
 import { countBytes } from "./pre-auth.ts";
 import { attach } from "./routes.ts";
 import { LiveServerSession } from "./session.ts";
@@ -52,11 +53,20 @@ type AnyHandler = (data: unknown, context: object) => unknown;
  * @throws TypeError for options that cannot work
  */
 export function createServer<T extends TopicMap<T> = AnyTopics>(options: ServerOptions): SealwireServer<T> {
-  const server = new Server(options);
+  return createServerOn(systemPlatform, options);
+}
+
+/** `createServer` with another clock and WebSocket than those of this machine. */
+export function createServerOn<T extends TopicMap<T> = AnyTopics>(
+  platform: Platform,
+  options: ServerOptions,
+): SealwireServer<T> {
+  const server = new Server(platform, options);
   return server as unknown as SealwireServer<T>;
 }
 
 class Server {
+  readonly #clock: Clock;
   readonly #o: ServerOptions;
   readonly #c: ReturnType<typeof checkOptions>;
   readonly #backend: CryptoBackend;
@@ -73,7 +83,8 @@ class Server {
   readonly sessions: Set<LiveServerSession> = new Set();
   #closing = false;
 
-  constructor(options: ServerOptions) {
+  constructor(platform: Platform, options: ServerOptions) {
+    this.#clock = platform.clock;
     this.#o = options;
     this.#c = checkOptions(options);
     const { limits, protocols } = this.#c;
@@ -82,9 +93,10 @@ class Server {
     this.#signers = Promise.resolve(importSigners(this.#backend, options.identity.keys));
     // Every connection reports it; here it must not end the process.
     this.#signers.catch(() => {});
-    const verifyToken = tokenVerifier([options.tokens].flat(), { audience: options.identity.id, limits });
+    const now = () => platform.clock.unix();
+    const verifyToken = tokenVerifier([options.tokens].flat(), { audience: options.identity.id, limits, now });
     this.#readCarried = carrierReader(options, limits, verifyToken);
-    this.#wss = new WebSocketServer({
+    this.#wss = new platform.WebSocketServer({
       noServer: true,
       clientTracking: false,
       // Compression before encryption leaks content by its size (RFC 7692 section 8).
@@ -183,8 +195,8 @@ class Server {
     let session: LiveServerSession | undefined;
     let closed = () => {};
     const connection = new Connection({
-      socket: adaptWebSocket(ws as unknown as WebSocketLike, systemClock),
-      clock: systemClock,
+      socket: adaptWebSocket(ws as unknown as WebSocketLike, this.#clock),
+      clock: this.#clock,
       limits,
       handshake,
       rateLimited: true,
@@ -278,7 +290,7 @@ class Server {
     for (const connection of this.#connections.keys()) if (!connection.established) connection.close(1001, "away");
     let cancel = () => {};
     const late = new Promise<void>((resolve) => {
-      cancel = systemClock.schedule(resolve, timeout);
+      cancel = this.#clock.schedule(resolve, timeout);
     });
     await Promise.race([Promise.all(this.#connections.values()), late]);
     cancel();
