@@ -1,4 +1,4 @@
-import { type AnyTopics, type Limits, SealwireError, type TopicMap } from "@sealwire/core";
+import { type AnyTopics, type Limits, SealwireError, type TopicMap, type TopicOption } from "@sealwire/core";
 import {
   adaptWebSocket,
   ClientHandshake,
@@ -13,13 +13,16 @@ import {
   limitsOf,
   namesOf,
   type ProofKey,
+  type SessionHooks,
   SUBPROTOCOLS,
   SUITES,
   thumbprint,
+  topicChecks,
   type WebSocketLike,
 } from "@sealwire/core/internal";
 import { checkAddress, unsafeAllowInsecure } from "./address.ts";
 import { systemClock } from "./clock.ts";
+import { hooksOf } from "./hooks.ts";
 import { serverKeys } from "./keys.ts";
 import type { ClientSession, ConnectOptions } from "./options.ts";
 import { openSocket } from "./websocket.ts";
@@ -37,20 +40,26 @@ import { openSocket } from "./websocket.ts";
  */
 export async function connect<T extends TopicMap<T> = AnyTopics>(
   address: string | URL,
-  options: ConnectOptions,
+  options: ConnectOptions & TopicOption<T>,
 ): Promise<ClientSession<T>> {
   const url = checkAddress(address, options[unsafeAllowInsecure] === true);
   const limits = limitsOf(options.limits);
   const { signal, cancel } = deadline(options.signal, options.timeout ?? limits.handshakeSeconds * 1000);
   try {
-    const session = await handshake(url, options, limits, signal);
+    const session = await handshake(url, options, limits, hooksOf(options, topicChecks(options.topics)), signal);
     return session as unknown as ClientSession<T>;
   } finally {
     cancel();
   }
 }
 
-async function handshake(url: URL, options: ConnectOptions, limits: Limits, signal: AbortSignal): Promise<LiveSession> {
+async function handshake(
+  url: URL,
+  options: ConnectOptions,
+  limits: Limits,
+  hooks: SessionHooks,
+  signal: AbortSignal,
+): Promise<LiveSession> {
   const backend = options.crypto ?? defaultBackend;
   if (!isIdentifier(options.server?.id)) throw new TypeError("server.id is not 1 to 256 visible ASCII characters");
   if (typeof options.token !== "string" && typeof options.token !== "function") throw new TypeError("token is missing");
@@ -70,7 +79,7 @@ async function handshake(url: URL, options: ConnectOptions, limits: Limits, sign
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(atUpgrade ? { authorization: `Bearer ${token}` } : {}),
   });
-  return await run(ws, signal, limits, options, {
+  return await run(ws, signal, limits, hooks, {
     backend,
     serverId: options.server.id,
     serverKeys: keys,
@@ -89,7 +98,7 @@ function run(
   ws: WebSocketLike,
   signal: AbortSignal,
   limits: Limits,
-  options: ConnectOptions,
+  hooks: SessionHooks,
   handshakeOptions: ConstructorParameters<typeof ClientHandshake>[0],
 ): Promise<LiveSession> {
   return new Promise((resolve, reject) => {
@@ -102,12 +111,7 @@ function run(
       rateLimited: false,
       onEstablished: (established) => {
         signal.removeEventListener("abort", abort);
-        const session = new LiveSession(established, connection, limits, {
-          heartbeat: false,
-          rateLimited: false,
-          ...(options.trace === undefined ? {} : { trace: options.trace }),
-          ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark }),
-        });
+        const session = new LiveSession(established, connection, limits, hooks);
         resolve(session);
         // Handlers are registered by what awaits connect: a request that came together with SR waits for them.
         connection.throttle(1);

@@ -49,6 +49,7 @@ export { decodePayload, encodePayload, hintedError, sizeOf } from "./session/pay
 export { KeySchedule, sessionId, transcriptHash } from "./session/schedule.ts";
 export { ServerHandshake, type ServerHandshakeOptions, type VerifiedToken } from "./session/server-handshake.ts";
 export type { Clock, SessionSocket } from "./session/socket.ts";
+export { type TopicChecks, topicChecks } from "./session/topics.ts";
 export { adaptWebSocket, type WebSocketLike } from "./session/websocket.ts";
 export {
   decodeStandaloneClaims,

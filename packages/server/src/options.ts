@@ -2,6 +2,7 @@ import type {
   AnyTopics,
   Awaitable,
   Codec,
+  Data,
   Handler,
   JWKS,
   Level,
@@ -9,8 +10,8 @@ import type {
   Message,
   MessageOrder,
   PrivateJwk,
+  Received,
   Reply,
-  Req,
   SealwireError,
   Session,
   Subprotocol,
@@ -43,6 +44,7 @@ export interface AuthorizeContext {
   /** "in": from the client; "out": to it. Replies are authorized by their request. */
   readonly direction: "in" | "out";
   readonly kind: "message" | "request";
+  /** As it came ("in") or will be sent; what comes in is checked by the option `topics` only after it was granted. */
   readonly data: unknown;
 }
 
@@ -90,14 +92,14 @@ export interface ServerSession<T extends TopicMap<T> = AnyTopics> extends Sessio
   readonly remoteAddress: string;
 }
 
-export interface ServerContext<T extends TopicMap<T>> {
+export interface ServerContext<T extends TopicMap<T>, D = Data> {
   readonly session: ServerSession<T>;
-  readonly message: Message;
+  readonly message: Message<D>;
   /** Aborted when the session ends. */
   readonly signal: AbortSignal;
 }
 
 export type ServerHandler<T extends TopicMap<T>, K extends Topic<T>> = (
-  data: Req<T, K>,
-  context: ServerContext<T>,
+  data: Received<T, K>,
+  context: ServerContext<T, Received<T, K>>,
 ) => ReturnType<Handler<T, K>> | Awaitable<Reply<T, K>>;

@@ -1,7 +1,7 @@
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { type AnyTopics, SealwireError, type Topic, type TopicMap } from "@sealwire/core";
+import { type AnyTopics, SealwireError, type Topic, type TopicMap, type TopicOption } from "@sealwire/core";
 import {
   adaptWebSocket,
   all,
@@ -15,7 +15,9 @@ import {
   type Maybe,
   type ProofKey,
   ServerHandshake,
+  type TopicChecks,
   thumbprint,
+  topicChecks,
   type WebSocketLike,
 } from "@sealwire/core/internal";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -50,14 +52,17 @@ type AnyHandler = (data: unknown, context: object) => unknown;
  *
  * @throws TypeError for options that cannot work
  */
-export function createServer<T extends TopicMap<T> = AnyTopics>(options: ServerOptions): SealwireServer<T> {
-  const server = new Server(options);
+export function createServer<T extends TopicMap<T> = AnyTopics>(
+  options: ServerOptions & TopicOption<T>,
+): SealwireServer<T> {
+  const server = new Server(options, topicChecks(options.topics));
   return server as unknown as SealwireServer<T>;
 }
 
 class Server {
   readonly #o: ServerOptions;
   readonly #c: ReturnType<typeof checkOptions>;
+  readonly #topics: TopicChecks | undefined;
   readonly #backend: CryptoBackend;
   readonly #signers: Promise<readonly ProofKey[]>;
   readonly #verifyToken: (token: string) => Promise<CheckedToken>;
@@ -72,8 +77,9 @@ class Server {
   readonly sessions: Set<LiveServerSession> = new Set();
   #closing = false;
 
-  constructor(options: ServerOptions) {
+  constructor(options: ServerOptions, topics: TopicChecks | undefined) {
     this.#o = options;
+    this.#topics = topics;
     this.#c = checkOptions(options);
     const { limits, protocols } = this.#c;
     this.#backend = options.crypto ?? defaultBackend;
@@ -241,6 +247,7 @@ class Server {
         const fn = this.#handlers.get(topic);
         return fn && ((data: unknown, rest: object) => fn(data, { ...rest, session: session() }));
       },
+      topics: this.#topics,
       onError: (error: SealwireError) => this.#report(error, context(session(), address)),
       peerToken: token,
       heartbeat: true,
@@ -255,6 +262,7 @@ class Server {
 
   handle(topic: string, fn: AnyHandler): () => void {
     if (!isTopic(topic)) throw new TypeError(`not a topic: ${JSON.stringify(topic)}`);
+    this.#topics?.assertDefined(topic);
     if (this.#handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
     this.#handlers.set(topic, fn);
     return () => this.#handlers.get(topic) === fn && this.#handlers.delete(topic);

@@ -41,6 +41,7 @@ export class Delivery {
 
   handle(topic: string, fn: AnyHandler): () => void {
     if (!isTopic(topic)) throw new TypeError(`not a topic: ${JSON.stringify(topic)}`);
+    this.#o.hooks.topics?.assertDefined(topic);
     if (this.#handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
     this.#handlers.set(topic, fn);
     return () => {
@@ -50,7 +51,8 @@ export class Delivery {
 
   /** Messages of one topic, or of all, that no handler takes. */
   stream(topic: string | undefined): MessageStream {
-    const { limits, connection, ended } = this.#o;
+    const { limits, connection, hooks, ended } = this.#o;
+    if (topic !== undefined) hooks.topics?.assertDefined(topic);
     const streams = this.#streams.get(topic) ?? new Set();
     const stream = new MessageStream(
       limits,
@@ -73,8 +75,24 @@ export class Delivery {
     const { topic, data } = item;
     const kind = item.request ? "request" : "message";
     return chain(isGranted(hooks, { topic, direction: "in", kind, data }), (ok) =>
-      ok ? this.#deliver(item, ref, message, size) : sender.refuse(ref, "E_DENIED"),
+      ok ? this.#check(item, ref, message, size) : sender.refuse(ref, "E_DENIED"),
     );
+  }
+
+  #check(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {
+    const { hooks, sender } = this.#o;
+    const { topic, data, request } = item;
+    const checked = hooks.topics?.incoming(request ? "request" : "message", topic, data, message.seq);
+    return chain(checked, (result) => {
+      if (result === undefined) return this.#deliver(item, ref, message, size);
+      if ("value" in result) {
+        // It may be anything that a schema makes; whoever handles it has its type.
+        const data = result.value as Data;
+        return this.#deliver({ ...item, data }, ref, { ...message, data }, size);
+      }
+      hooks.onError?.(result);
+      return request ? sender.refuse(ref, result.code) : undefined;
+    });
   }
 
   #deliver(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {

@@ -1,7 +1,7 @@
 import { isTopic, type Ref } from "../envelope/claims.ts";
 import type { Control } from "../envelope/control.ts";
 import { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
+import { chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import { assertData } from "../wire/data.ts";
 import type { Data } from "../wire/json.ts";
@@ -61,11 +61,17 @@ export class Sender {
   /** Authorizes, numbers, seals. Messages keep the order of the calls also where authorization takes its time. */
   transmit(message: Outgoing, kind: "message" | "request", options: TransmitOptions = {}): Maybe<number> {
     const { topic, data } = message;
-    // A reply is authorized by its request.
-    const granted = message.ref !== undefined || isGranted(this.#hooks, { topic, direction: "out", kind, data });
-    if (this.#sends === undefined && !(granted instanceof Promise)) return this.#push(message, kind, granted, options);
+    const reply = message.ref !== undefined;
+    const checked = this.#hooks.topics?.outgoing(reply ? "reply" : kind, topic, data);
     // The caller goes on meanwhile: what was checked is what is sent.
-    const kept = { ...message, data: structuredClone(data) };
+    const due = checked instanceof Promise ? copyOf(message) : message;
+    // A reply is authorized by its request.
+    const grant = () => reply || isGranted(this.#hooks, { topic, direction: "out", kind, data: due.data });
+    const granted = chain(checked, grant);
+    if (this.#sends === undefined && !(granted instanceof Promise)) return this.#push(message, kind, granted, options);
+    // A rejection is looked at when its turn comes.
+    if (granted instanceof Promise) granted.catch(() => {});
+    const kept = due === message ? copyOf(message) : due;
     const result = (this.#sends ?? Promise.resolve())
       .then(() => unlessAborted(this.#ended, granted))
       .then((ok) => this.#push(kept, kind, ok, options));
@@ -148,6 +154,8 @@ export class Sender {
     this.#recent.clear();
   }
 }
+
+const copyOf = (message: Outgoing): Outgoing => ({ ...message, data: structuredClone(message.data) });
 
 /** `value`, or a rejection with the signal's reason if that comes first: a policy that never answers holds nothing up. */
 function unlessAborted<T>(signal: AbortSignal, value: Maybe<T>): Maybe<T> {
