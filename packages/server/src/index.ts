@@ -7,5 +7,7 @@ export type {
   ServerSession,
   TokenPolicy,
 } from "./options.ts";
+export { type Policy, type PolicyExplanation, policy } from "./policy/policy.ts";
+export type { PolicyCondition, PolicyRule } from "./policy/rule.ts";
 export type { Principal } from "./principal.ts";
 export { createServer, type SealwireServer } from "./server.ts";

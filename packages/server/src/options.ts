@@ -54,7 +54,7 @@ export interface ServerOptions {
   readonly tokens: TokenPolicy | readonly TokenPolicy[];
   /**
    * Asked for every message and request in both directions; only `true` grants. Awaited; messages behind it wait, in
-   * order. A throw is a denial and goes to `onError`.
+   * order. A throw is a denial and goes to `onError`. `policy` makes one of rules.
    */
   readonly authorize: (context: AuthorizeContext) => Awaitable<boolean>;
   /** Asked once per connection, after the token was accepted; false closes with 3003. Default: everybody. */
