@@ -48,7 +48,7 @@ type AnyHandler = (data: unknown, context: object) => unknown;
 
 /**
  * A server of sealed sessions. Every message that reaches a handler came over an authenticated handshake, in order,
- * unchanged, within its life, and was granted by `authorize`.
+ * unchanged, within its life, was granted by `authorize`, and fits its schema where option `topics` has them.
  *
  * @throws TypeError for options that cannot work
  */

@@ -2,7 +2,7 @@ import type { Awaitable } from "@sealwire/core";
 import type { Maybe } from "@sealwire/core/internal";
 import type { AuthorizeContext } from "../options.ts";
 import { partsOf } from "./pattern.ts";
-import { type CompiledRule, compileRule, type PolicyCondition, type PolicyRule, type Question } from "./rule.ts";
+import { ABOUT, type CompiledRule, compileRule, type PolicyCondition, type PolicyRule, type Question } from "./rule.ts";
 
 /** Why something is granted or not, by positions of rules and names of their members: no claim, no topic, no data. */
 export interface PolicyExplanation {
@@ -19,9 +19,6 @@ export interface Policy {
   /** Decides as the policy does and says why, for logs and tests of this side; asks every `when` on its way. */
   explain(context: AuthorizeContext): Promise<PolicyExplanation>;
 }
-
-/** They say what a rule is about; the others, to whom it grants it. */
-const ABOUT: ReadonlySet<PolicyCondition> = new Set(["topics", "direction", "kind"]);
 
 /**
  * Makes the option `authorize` of rules. A message or request is granted if one rule grants it, and denied otherwise: no

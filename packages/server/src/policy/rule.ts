@@ -36,22 +36,7 @@ export interface PolicyRule {
   readonly anyone?: true;
 }
 
-/** Members of a rule, in the order in which they are looked at. */
-const MEMBERS = [
-  "topics",
-  "direction",
-  "kind",
-  "issuer",
-  "scope",
-  "roles",
-  "groups",
-  "entitlements",
-  "claim",
-  "when",
-  "anyone",
-] as const satisfies readonly (keyof PolicyRule)[];
-export type PolicyCondition = (typeof MEMBERS)[number];
-const WHO: readonly PolicyCondition[] = MEMBERS.slice(3);
+export type PolicyCondition = keyof PolicyRule;
 
 /** What an authorization is asked, with the topic's parts. */
 export interface Question {
@@ -68,7 +53,7 @@ export function compileRule(rule: PolicyRule, index: number): CompiledRule {
   const where = `policy: rule ${index}`;
   if (typeof rule !== "object" || rule === null) throw new TypeError(`${where} is not an object`);
   for (const name of Object.keys(rule)) {
-    if (!(MEMBERS as readonly string[]).includes(name)) throw new TypeError(`${where}: there is no ${name}`);
+    if (!Object.hasOwn(COMPILE, name)) throw new TypeError(`${where}: there is no ${name}`);
     if (rule[name as PolicyCondition] === undefined) throw new TypeError(`${where}: ${name} is undefined`);
   }
   if (!WHO.some((name) => Object.hasOwn(rule, name))) throw new TypeError(`${where}: state one of ${WHO.join(", ")}`);
@@ -100,6 +85,7 @@ const oneOf =
     return ({ context }) => context[name] === value;
   };
 
+/** In the order in which they are looked at. */
 const COMPILE: Readonly<Record<PolicyCondition, Compile>> = {
   topics: (value, where) => {
     const patterns = stringsOf(value, where).map(compilePattern);
@@ -132,6 +118,11 @@ const COMPILE: Readonly<Record<PolicyCondition, Compile>> = {
     return () => true;
   },
 };
+
+const MEMBERS = Object.keys(COMPILE) as readonly PolicyCondition[];
+/** What a rule is about; the other members say to whom it grants that. */
+export const ABOUT: ReadonlySet<PolicyCondition> = new Set(["topics", "direction", "kind"]);
+const WHO = MEMBERS.filter((name) => !ABOUT.has(name));
 
 /** A copy: what is changed afterwards changes no policy. */
 function stringsOf(value: unknown, where: string): readonly string[] {
