@@ -1,4 +1,4 @@
-import { type AnyTopics, type Limits, SealwireError, type TopicMap } from "@sealwire/core";
+import { type AnyTopics, type Limits, SealwireError, type TopicMap, type TopicOption } from "@sealwire/core";
 import {
   adaptWebSocket,
   ClientHandshake,
@@ -14,13 +14,16 @@ import {
   limitsOf,
   namesOf,
   type ProofKey,
+  type SessionHooks,
   SUBPROTOCOLS,
   SUITES,
   thumbprint,
+  topicChecks,
   type WebSocketLike,
 } from "@sealwire/core/internal";
 import { checkAddress, unsafeAllowInsecure } from "./address.ts";
 import { checkCredential, credentialOf } from "./credential.ts";
+import { hooksOf } from "./hooks.ts";
 import { serverKeys } from "./keys.ts";
 import type { ClientSession, ConnectOptions } from "./options.ts";
 import { type Platform, systemPlatform } from "./platform.ts";
@@ -48,7 +51,7 @@ export function connect<T extends TopicMap<T> = AnyTopics>(
 export async function connectOn<T extends TopicMap<T> = AnyTopics>(
   platform: Platform,
   address: string | URL,
-  options: ConnectOptions,
+  options: ConnectOptions & TopicOption<T>,
 ): Promise<ClientSession<T>> {
   const url = checkAddress(address, options[unsafeAllowInsecure] === true);
   const limits = limitsOf(options.limits);
@@ -58,7 +61,8 @@ export async function connectOn<T extends TopicMap<T> = AnyTopics>(
     options.timeout ?? limits.handshakeSeconds * 1000,
   );
   try {
-    const session = await handshake(platform, url, options, limits, signal);
+    const hooks = hooksOf(options, topicChecks(options.topics));
+    const session = await handshake(platform, url, options, limits, hooks, signal);
     return session as unknown as ClientSession<T>;
   } finally {
     cancel();
@@ -70,6 +74,7 @@ async function handshake(
   url: URL,
   options: ConnectOptions,
   limits: Limits,
+  hooks: SessionHooks,
   signal: AbortSignal,
 ): Promise<LiveSession> {
   const backend = options.crypto ?? defaultBackend;
@@ -88,7 +93,7 @@ async function handshake(
     signal,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
   });
-  return await run(platform.clock, ws, signal, limits, options, {
+  return await run(platform.clock, ws, signal, limits, hooks, {
     backend,
     serverId: options.server.id,
     serverKeys: keys,
@@ -108,7 +113,7 @@ function run(
   ws: WebSocketLike,
   signal: AbortSignal,
   limits: Limits,
-  options: ConnectOptions,
+  hooks: SessionHooks,
   handshakeOptions: ConstructorParameters<typeof ClientHandshake>[0],
 ): Promise<LiveSession> {
   return new Promise((resolve, reject) => {
@@ -121,12 +126,7 @@ function run(
       rateLimited: false,
       onEstablished: (established) => {
         signal.removeEventListener("abort", abort);
-        const session = new LiveSession(established, connection, limits, {
-          heartbeat: false,
-          rateLimited: false,
-          ...(options.trace === undefined ? {} : { trace: options.trace }),
-          ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark }),
-        });
+        const session = new LiveSession(established, connection, limits, hooks);
         resolve(session);
         // Handlers are registered by what awaits connect: a request that came together with SR waits for them.
         connection.throttle(1);

@@ -6,6 +6,7 @@ import type {
   Limits,
   MessageOrder,
   PrivateJwk,
+  SealwireError,
   Session,
   Subprotocol,
   SuiteId,
@@ -59,6 +60,11 @@ export interface ConnectOptions {
   readonly tokenAtUpgrade?: "authorization" | "subprotocol" | "ticket";
   /** Certificates to trust in place of the system's. Node only; browsers have their own store. */
   readonly tls?: { readonly ca: string | Uint8Array };
+  /**
+   * Told of what has nowhere else to go: a handler that failed, a message that does not fit its schema, what window order
+   * drops. Must not throw. Never gets a token, key or body.
+   */
+  readonly onError?: (error: SealwireError) => void;
   /** Sees every message in clear, for inspectors. Do not log what it gets. */
   readonly trace?: (record: TraceRecord) => void;
   /** Default: node:crypto in Node, WebCrypto elsewhere. */

@@ -51,6 +51,7 @@ export { KeySchedule, sessionId, transcriptHash } from "./session/schedule.ts";
 export { ServerHandshake, type ServerHandshakeOptions, type VerifiedToken } from "./session/server-handshake.ts";
 export type { Clock, SessionSocket } from "./session/socket.ts";
 export { BEARER_SUBPROTOCOL, isSubprotocolToken, isTicket } from "./session/upgrade-forms.ts";
+export { type TopicChecks, topicChecks } from "./session/topics.ts";
 export { adaptWebSocket, type WebSocketLike } from "./session/websocket.ts";
 export {
   decodeStandaloneClaims,

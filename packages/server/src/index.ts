@@ -9,6 +9,8 @@ export type {
   TokenPolicy,
   TokenWay,
 } from "./options.ts";
+export { type Policy, type PolicyExplanation, policy } from "./policy/policy.ts";
+export type { PolicyCondition, PolicyRule } from "./policy/rule.ts";
 export type { Principal } from "./principal.ts";
 export { createServer, type SealwireServer } from "./server.ts";
 export {

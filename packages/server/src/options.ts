@@ -2,6 +2,7 @@ import type {
   AnyTopics,
   Awaitable,
   Codec,
+  Data,
   Handler,
   JWKS,
   Level,
@@ -9,8 +10,8 @@ import type {
   Message,
   MessageOrder,
   PrivateJwk,
+  Received,
   Reply,
-  Req,
   SealwireError,
   Session,
   Subprotocol,
@@ -47,6 +48,7 @@ export interface AuthorizeContext {
   /** "in": from the client; "out": to it. Replies are authorized by their request. */
   readonly direction: "in" | "out";
   readonly kind: "message" | "request";
+  /** As it came ("in") or will be sent; what comes in is checked by the option `topics` only after it was granted. */
   readonly data: unknown;
 }
 
@@ -64,7 +66,7 @@ export interface ServerOptions {
   readonly tokens: TokenPolicy | readonly TokenPolicy[];
   /**
    * Asked for every message and request in both directions; only `true` grants. Awaited; messages behind it wait, in
-   * order. A throw is a denial and goes to `onError`.
+   * order. A throw is a denial and goes to `onError`. `policy` makes one of rules.
    */
   readonly authorize: (context: AuthorizeContext) => Awaitable<boolean>;
   /** Asked once per connection, after the token was accepted; false closes with 3003. Default: everybody. */
@@ -119,14 +121,14 @@ export interface ServerSession<T extends TopicMap<T> = AnyTopics> extends Sessio
   readonly remoteAddress: string;
 }
 
-export interface ServerContext<T extends TopicMap<T>> {
+export interface ServerContext<T extends TopicMap<T>, D = Data> {
   readonly session: ServerSession<T>;
-  readonly message: Message;
+  readonly message: Message<D>;
   /** Aborted when the session ends. */
   readonly signal: AbortSignal;
 }
 
 export type ServerHandler<T extends TopicMap<T>, K extends Topic<T>> = (
-  data: Req<T, K>,
-  context: ServerContext<T>,
+  data: Received<T, K>,
+  context: ServerContext<T, Received<T, K>>,
 ) => ReturnType<Handler<T, K>> | Awaitable<Reply<T, K>>;

@@ -1,7 +1,7 @@
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { type AnyTopics, SealwireError, type Topic, type TopicMap } from "@sealwire/core";
+import { type AnyTopics, SealwireError, type Topic, type TopicMap, type TopicOption } from "@sealwire/core";
 import {
   adaptWebSocket,
   all,
@@ -16,7 +16,9 @@ import {
   type Maybe,
   type ProofKey,
   ServerHandshake,
+  type TopicChecks,
   thumbprint,
+  topicChecks,
   type WebSocketLike,
 } from "@sealwire/core/internal";
 import type { WebSocket, WebSocketServer } from "ws";
@@ -48,20 +50,22 @@ type AnyHandler = (data: unknown, context: object) => unknown;
 
 /**
  * A server of sealed sessions. Every message that reaches a handler came over an authenticated handshake, in order,
- * unchanged, within its life, and was granted by `authorize`.
+ * unchanged, within its life, was granted by `authorize`, and fits its schema where option `topics` has them.
  *
  * @throws TypeError for options that cannot work
  */
-export function createServer<T extends TopicMap<T> = AnyTopics>(options: ServerOptions): SealwireServer<T> {
+export function createServer<T extends TopicMap<T> = AnyTopics>(
+  options: ServerOptions & TopicOption<T>,
+): SealwireServer<T> {
   return createServerOn(systemPlatform, options);
 }
 
 /** `createServer` with another clock and WebSocket than those of this machine. */
 export function createServerOn<T extends TopicMap<T> = AnyTopics>(
   platform: Platform,
-  options: ServerOptions,
+  options: ServerOptions & TopicOption<T>,
 ): SealwireServer<T> {
-  const server = new Server(platform, options);
+  const server = new Server(platform, options, topicChecks(options.topics));
   return server as unknown as SealwireServer<T>;
 }
 
@@ -69,6 +73,7 @@ class Server {
   readonly #clock: Clock;
   readonly #o: ServerOptions;
   readonly #c: ReturnType<typeof checkOptions>;
+  readonly #topics: TopicChecks | undefined;
   readonly #backend: CryptoBackend;
   readonly #signers: Promise<readonly ProofKey[]>;
   readonly #readCarried: ReturnType<typeof carrierReader>;
@@ -83,9 +88,10 @@ class Server {
   readonly sessions: Set<LiveServerSession> = new Set();
   #closing = false;
 
-  constructor(platform: Platform, options: ServerOptions) {
+  constructor(platform: Platform, options: ServerOptions, topics: TopicChecks | undefined) {
     this.#clock = platform.clock;
     this.#o = options;
+    this.#topics = topics;
     this.#c = checkOptions(options);
     const { limits, protocols } = this.#c;
     this.#backend = options.crypto ?? defaultBackend;
@@ -257,6 +263,7 @@ class Server {
         const fn = this.#handlers.get(topic);
         return fn && ((data: unknown, rest: object) => fn(data, { ...rest, session: session() }));
       },
+      topics: this.#topics,
       onError: (error: SealwireError) => this.#report(error, context(session(), address)),
       peerToken: token,
       heartbeat: true,
@@ -271,6 +278,7 @@ class Server {
 
   handle(topic: string, fn: AnyHandler): () => void {
     if (!isTopic(topic)) throw new TypeError(`not a topic: ${JSON.stringify(topic)}`);
+    this.#topics?.assertDefined(topic);
     if (this.#handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
     this.#handlers.set(topic, fn);
     return () => this.#handlers.get(topic) === fn && this.#handlers.delete(topic);

@@ -26,6 +26,9 @@ export interface DeliveryHost {
   refuse(ref: Ref, code: ErrorCode): Maybe<void>;
 }
 
+/** True for a message that was not delivered before. */
+type Once = () => Maybe<boolean>;
+
 /** The receiving half of a session: steps authorize and deliver, for one item after the other. */
 export class Delivery {
   readonly #o: DeliveryHost;
@@ -47,6 +50,7 @@ export class Delivery {
 
   handle(topic: string, fn: AnyHandler): () => void {
     if (!isTopic(topic)) throw new TypeError(`not a topic: ${JSON.stringify(topic)}`);
+    this.#o.hooks.topics?.assertDefined(topic);
     if (this.#handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
     this.#handlers.set(topic, fn);
     return () => {
@@ -56,7 +60,8 @@ export class Delivery {
 
   /** Messages of one topic, or of all, that no handler takes. */
   stream(topic: string | undefined): MessageStream {
-    const { limits, ended } = this.#o;
+    const { limits, hooks, ended } = this.#o;
+    if (topic !== undefined) hooks.topics?.assertDefined(topic);
     const streams = this.#streams.get(topic) ?? new Set();
     const stream = new MessageStream(
       limits,
@@ -69,7 +74,7 @@ export class Delivery {
   }
 
   /** `ref` is the item's own name, `size` what it holds in memory; `once` is true for what was not delivered before. */
-  item(item: Item, ref: Ref, message: Message, size: number, once?: () => Maybe<boolean>): Maybe<void> {
+  item(item: Item, ref: Ref, message: Message, size: number, once?: Once): Maybe<void> {
     const { requests } = this.#o;
     if (this.#o.failed) return;
     if (item.ref !== null) {
@@ -77,12 +82,32 @@ export class Delivery {
       return;
     }
     return chain(this.#isGranted(item), (ok) =>
-      ok ? this.#onlyOnce(item, ref, message, size, once) : this.#o.refuse(ref, "E_DENIED"),
+      ok ? this.#check(item, ref, message, size, once) : this.#o.refuse(ref, "E_DENIED"),
     );
   }
 
+  #isGranted({ topic, data, request }: Item): Maybe<boolean> {
+    return isGranted(this.#o.hooks, { topic, direction: "in", kind: request ? "request" : "message", data });
+  }
+
+  #check(item: Item, ref: Ref, message: Message, size: number, once: Once | undefined): Maybe<void> {
+    const { hooks } = this.#o;
+    const { topic, data, request } = item;
+    const checked = hooks.topics?.incoming(request ? "request" : "message", topic, data, message.seq);
+    return chain(checked, (result) => {
+      if (result === undefined) return this.#onlyOnce(item, ref, message, size, once);
+      if ("value" in result) {
+        // It may be anything that a schema makes; whoever handles it has its type.
+        const data = result.value as Data;
+        return this.#onlyOnce({ ...item, data }, ref, { ...message, data }, size, once);
+      }
+      hooks.onError?.(result);
+      return request ? this.#o.refuse(ref, result.code) : undefined;
+    });
+  }
+
   /** A message that another session may have delivered already. */
-  #onlyOnce(item: Item, ref: Ref, message: Message, size: number, once?: () => Maybe<boolean>): Maybe<void> {
+  #onlyOnce(item: Item, ref: Ref, message: Message, size: number, once: Once | undefined): Maybe<void> {
     if (once === undefined) return this.#deliver(item, ref, message, size);
     const refused = (cause: unknown): "refused" => {
       this.#o.hooks.onError?.(new SealwireError("E_REPLAY_STORE", { cause }));
@@ -92,10 +117,6 @@ export class Delivery {
       if (first === "refused") return this.#o.refuse(ref, "E_REPLAY_STORE");
       return first ? this.#deliver(item, ref, message, size) : undefined;
     });
-  }
-
-  #isGranted({ topic, data, request }: Item): Maybe<boolean> {
-    return isGranted(this.#o.hooks, { topic, direction: "in", kind: request ? "request" : "message", data });
   }
 
   #deliver(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {

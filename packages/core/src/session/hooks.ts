@@ -3,6 +3,7 @@ import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { Data } from "../wire/json.ts";
 import type { Chain } from "./chain.ts";
 import type { ConnectionEnd } from "./close-info.ts";
+import type { TopicChecks } from "./topics.ts";
 import type { Awaitable, HandlerContext } from "./types.ts";
 
 export type AnyHandler = (data: Data, context: HandlerContext) => Awaitable<unknown>;
@@ -33,6 +34,8 @@ export interface Grant {
 export interface SessionHooks {
   /** Deny by default lies with the server SDK: it always passes this. A client has no one to ask. */
   readonly authorize?: (request: AuthorizeRequest) => Awaitable<boolean>;
+  /** Schemas of the only topics there are. */
+  readonly topics?: TopicChecks | undefined;
   /** Handlers that serve every session of a server; a handler of the session itself goes first. */
   readonly handler?: (topic: string) => AnyHandler | undefined;
   /** Told of errors that have nowhere else to go: a handler's, a listener's, a policy's. Must not throw. */

@@ -190,7 +190,13 @@ export class LiveSession implements Session {
       reply = this.#requests.expect(seq, topic, timeout, signal);
     };
     await this.#sender.transmit(message, "request", { onSeq, signal });
-    return await (reply as unknown as Promise<Data>);
+    return await this.#checked(topic, await (reply as unknown as Promise<Data>));
+  }
+
+  async #checked(topic: string, reply: Data): Promise<Data> {
+    const result = await this.#hooks.topics?.incoming("reply", topic, reply);
+    if (result instanceof SealwireError) throw result;
+    return result === undefined ? reply : (result.value as Data);
   }
 
   handle(topic: string, fn: AnyHandler): () => void {

@@ -2,7 +2,7 @@ import { isTopic } from "../envelope/claims.ts";
 import { encodeClaims } from "../envelope/codec.ts";
 import type { Control } from "../envelope/control.ts";
 import { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
+import { chain, type Maybe } from "../maybe.ts";
 import type { Codec, Limits } from "../registry.generated.ts";
 import { assertData } from "../wire/data.ts";
 import type { Data } from "../wire/json.ts";
@@ -68,13 +68,19 @@ export class Sender {
   transmit(message: Outgoing, kind: "message" | "request", options: TransmitOptions = {}): Maybe<number> {
     const { topic, data } = message;
     const { hooks, ended, elapsed } = this.#host;
+    const reply = message.ref !== undefined;
+    const checked = hooks.topics?.outgoing(reply ? "reply" : kind, topic, data);
+    // The caller goes on meanwhile: what was checked is what is sent.
+    const due = checked instanceof Promise ? copyOf(message) : message;
     // A reply is authorized by its request.
-    const granted = message.ref !== undefined || isGranted(hooks, { topic, direction: "out", kind, data });
+    const grant = () => reply || isGranted(hooks, { topic, direction: "out", kind, data: due.data });
+    const granted = chain(checked, grant);
     if (this.#sends === undefined && !(granted instanceof Promise) && (!granted || this.#ready))
       return this.#push(message, kind, granted, options);
     if (ended.aborted) throw new SealwireError("E_CLOSED");
-    // The caller goes on meanwhile: what was checked is what is sent.
-    const kept = { ...message, data: structuredClone(data) };
+    // A rejection is looked at when its turn comes.
+    if (granted instanceof Promise) granted.catch(() => {});
+    const kept = due === message ? copyOf(message) : due;
     const bytes = this.#enqueue(kept);
     const result = (this.#sends ?? Promise.resolve())
       .then(() => unlessAborted(ended, granted))
@@ -176,6 +182,8 @@ export class Sender {
     this.wake();
   }
 }
+
+const copyOf = (message: Outgoing): Outgoing => ({ ...message, data: structuredClone(message.data) });
 
 /** `value`, or a rejection with the signal's reason if that comes first: a policy that never answers holds nothing up. */
 function unlessAborted<T>(signal: AbortSignal, value: Maybe<T>): Maybe<T> {

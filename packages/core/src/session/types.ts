@@ -9,6 +9,13 @@ export interface Call<Req, Res> {
   readonly reply: Res;
 }
 
+declare const transformed: unique symbol;
+
+/** In a topic map: data that its sender gives as `In` and its receiver gets as `Out`, by a schema that transforms. */
+export interface Transformed<In, Out> {
+  readonly [transformed]: { readonly given: In; readonly taken: Out };
+}
+
 /** Topic names to data, or to a `Call`. Mapped over T itself: an index signature would refuse an `interface`. */
 export type TopicMap<T> = { [K in keyof T]: unknown };
 
@@ -23,10 +30,17 @@ export type SendTopic<T> =
 /** Topics of requests; every topic where the map is untyped. */
 export type CallTopic<T> =
   Untyped<T> extends true ? Topic<T> : { [K in Topic<T>]: T[K] extends Call<unknown, unknown> ? K : never }[Topic<T>];
-export type Req<T, K extends keyof T> = T[K] extends Call<infer Q, unknown> ? Q : T[K];
-export type Res<T, K extends keyof T> = T[K] extends Call<unknown, infer S> ? S : T[K];
+type Given<V> = [V] extends [Transformed<infer In, unknown>] ? In : V;
+type Taken<V> = [V] extends [Transformed<unknown, infer Out>] ? Out : V;
+type RequestOf<T, K extends keyof T> = T[K] extends Call<infer Q, unknown> ? Q : T[K];
+/** What is sent on a topic, as message or request. */
+export type Req<T, K extends keyof T> = Given<RequestOf<T, K>>;
+/** What a handler or an iterator gets of it. */
+export type Received<T, K extends keyof T> = Taken<RequestOf<T, K>>;
+/** What a request resolves with. */
+export type Res<T, K extends keyof T> = Taken<T[K] extends Call<unknown, infer S> ? S : T[K]>;
 /** What a handler answers: the reply of a call; of no interest for a one-way message. */
-export type Reply<T, K extends keyof T> = T[K] extends Call<unknown, infer S> ? S : unknown;
+export type Reply<T, K extends keyof T> = T[K] extends Call<unknown, infer S> ? Given<S> : unknown;
 
 export type Awaitable<V> = V | Promise<V>;
 
@@ -117,14 +131,17 @@ export interface RequestOptions {
   readonly timeout?: number;
 }
 
-export interface HandlerContext {
-  readonly message: Message;
+export interface HandlerContext<D = Data> {
+  readonly message: Message<D>;
   /** Aborted when the session ends. */
   readonly signal: AbortSignal;
 }
 
 /** Called in order of arrival, up to 64 at once; awaited. A throw becomes E_HANDLER for a request. */
-export type Handler<T, K extends keyof T> = (data: Req<T, K>, context: HandlerContext) => Awaitable<Reply<T, K>>;
+export type Handler<T, K extends keyof T> = (
+  data: Received<T, K>,
+  context: HandlerContext<Received<T, K>>,
+) => Awaitable<Reply<T, K>>;
 
 export interface Denied {
   readonly topic: string;
@@ -134,7 +151,7 @@ export interface Denied {
 }
 
 /** A connection on which every message carries its own proof. */
-export interface Session<T extends TopicMap<T> = AnyTopics> extends AsyncIterable<Message> {
+export interface Session<T extends TopicMap<T> = AnyTopics> extends AsyncIterable<Message<Received<T, Topic<T>>>> {
   /** The same on both ends, derived by the handshake; never sent. */
   readonly id: string;
   readonly level: Level;
@@ -154,19 +171,20 @@ export interface Session<T extends TopicMap<T> = AnyTopics> extends AsyncIterabl
    * Seals and sends one message. Resolves with its name when less than the high-water mark is unsent; that the peer
    * received it is what `request` tells. Without a connection it waits, in order, for the next one and at most for the life
    * of the message. Not checked: whether the peer's authorization admits it (see `onDenied`).
-   * @throws TypeError for a topic or data outside the data model; SealwireError E_CLOSED, E_TOO_BIG, E_DENIED, E_EXPIRED
-   * (it waited too long), E_QUEUE_FULL (limits queuedMessages, queuedBytes).
+   * @throws TypeError for a topic or data outside the data model or the option `topics`; SealwireError E_CLOSED,
+   * E_TOO_BIG, E_DENIED, E_EXPIRED (it waited too long), E_QUEUE_FULL (limits queuedMessages, queuedBytes).
    */
-  send<K extends SendTopic<T>>(topic: K, data: T[K], options?: SendOptions): Promise<Sent>;
+  send<K extends SendTopic<T>>(topic: K, data: Req<T, K>, options?: SendOptions): Promise<Sent>;
   /**
    * Sends a request and resolves with its reply.
-   * @throws as `send`; SealwireError E_TIMEOUT, and E_DENIED, E_NO_HANDLER, E_HANDLER, E_INVALID from the peer.
+   * @throws as `send`; SealwireError E_TIMEOUT, and E_DENIED, E_NO_HANDLER, E_HANDLER, E_INVALID from the peer, or
+   * E_INVALID with `remote` false where the reply does not fit the option `topics`.
    */
   request<K extends CallTopic<T>>(topic: K, data: Req<T, K>, options?: RequestOptions): Promise<Res<T, K>>;
   /** Handles messages and requests on one topic; the returned value is the reply. One handler per topic. */
   handle<K extends Topic<T>>(topic: K, fn: Handler<T, K>): () => void;
   /** Messages of one topic that no handler takes, from now on. */
-  messages<K extends Topic<T>>(topic: K): AsyncIterableIterator<Message<Req<T, K>>>;
+  messages<K extends Topic<T>>(topic: K): AsyncIterableIterator<Message<Received<T, K>>>;
   /** Resolves when the connection has ended; never rejects. */
   readonly closed: Promise<CloseInfo>;
   /** Called when the peer refused a one-way message of this side. */
