@@ -50,8 +50,8 @@ export { decodePayload, encodePayload, hintedError, sizeOf } from "./session/pay
 export { KeySchedule, sessionId, transcriptHash } from "./session/schedule.ts";
 export { ServerHandshake, type ServerHandshakeOptions, type VerifiedToken } from "./session/server-handshake.ts";
 export type { Clock, SessionSocket } from "./session/socket.ts";
-export { BEARER_SUBPROTOCOL, isSubprotocolToken, isTicket } from "./session/upgrade-forms.ts";
 export { type TopicChecks, topicChecks } from "./session/topics.ts";
+export { BEARER_SUBPROTOCOL, isSubprotocolToken, isTicket } from "./session/upgrade-forms.ts";
 export { adaptWebSocket, type WebSocketLike } from "./session/websocket.ts";
 export {
   decodeStandaloneClaims,

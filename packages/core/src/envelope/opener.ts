@@ -53,7 +53,8 @@ export class MessageOpener {
 
   open(frame: WireFrame, check: SequenceCheck): Maybe<OpenedFrame> {
     const kind = this.admits(frame);
-    if (kind === undefined || frame.form === 0) throw new SealwireError("E_HEADER", { detail: "not in the receive table" });
+    if (kind === undefined || frame.form === 0)
+      throw new SealwireError("E_HEADER", { detail: "not in the receive table" });
     const control = kind === "control";
     switch (frame.form) {
       case 1:

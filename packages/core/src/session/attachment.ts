@@ -4,12 +4,12 @@ import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { Acknowledger } from "./acknowledger.ts";
+import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import type { Established } from "./established.ts";
 import { type SessionHooks, traceTo } from "./hooks.ts";
 import type { Prepared, Received, SessionMachine } from "./machine.ts";
 import { Outbox } from "./outbox.ts";
-import type { ConnectionEnd } from "./close-info.ts";
 import type { WindowReport } from "./types.ts";
 
 /** What the session does with what comes from its connection. */

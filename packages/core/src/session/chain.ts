@@ -1,5 +1,5 @@
 import type { CryptoBackend, MacKey } from "../crypto/backend.ts";
-import { all, chain as then, type Maybe } from "../maybe.ts";
+import { all, type Maybe, chain as then } from "../maybe.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { utf8 } from "../wire/bytes.ts";
 import { info, type KeySchedule, type Side } from "./schedule.ts";

@@ -184,7 +184,15 @@ export class ClientHandshake {
     } as const;
     const { scp: scopes, exp: expiresAt } = ready;
     const established = await establish({
-      facts, protocol, schedule, ctx: th3, limits, offset, time, scopes, expiresAt,
+      facts,
+      protocol,
+      schedule,
+      ctx: th3,
+      limits,
+      offset,
+      time,
+      scopes,
+      expiresAt,
     });
     return { established };
   }

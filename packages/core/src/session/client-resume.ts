@@ -107,7 +107,8 @@ export class ClientResume {
   #check({ prt, st, lvl, cod, pol, msg, rcv = 0 }: ServerHello): number {
     const { facts, ledger, protocol } = this.#o;
     const { keys, policy, peerMessageBytes } = facts;
-    if (prt !== protocol) throw new SealwireError("E_DOWNGRADE", { detail: "SH names another subprotocol than the 101" });
+    if (prt !== protocol)
+      throw new SealwireError("E_DOWNGRADE", { detail: "SH names another subprotocol than the 101" });
     const samePolicy = pol.pop === policy.pop && pol.res === policy.res && pol.seq === policy.seq;
     if (st !== keys.suite || lvl !== keys.level || cod !== keys.codec || !samePolicy || msg !== peerMessageBytes)
       throw new SealwireError("E_NEGOTIATE", { detail: "SH changes what the session has fixed" });
@@ -127,7 +128,18 @@ export class ClientResume {
     const [scopes, expiresAt] = [message.scp, message.exp];
     const keys = this.#keys;
     const established = resumeEstablished({
-      facts, ledger, limits, protocol, keys, epoch, offset, time, own: this.#rcv, peer, scopes, expiresAt,
+      facts,
+      ledger,
+      limits,
+      protocol,
+      keys,
+      epoch,
+      offset,
+      time,
+      own: this.#rcv,
+      peer,
+      scopes,
+      expiresAt,
     });
     established.machine.acknowledge(rcv);
     return { established };

@@ -2,7 +2,7 @@ import type { CryptoBackend, Signer, Verifier } from "../crypto/backend.ts";
 import { type SignerId, sessionHeaders } from "../envelope/headers.ts";
 import { MessageOpener } from "../envelope/opener.ts";
 import { MessageSealer, type Protection, type TrafficKeys } from "../envelope/sealer.ts";
-import { all, chain as then, type Maybe } from "../maybe.ts";
+import { all, type Maybe, chain as then } from "../maybe.ts";
 import type { Codec, Level, SuiteId } from "../registry.generated.ts";
 import type { Wire } from "../wire/frame.ts";
 import { type Chain, deriveChain } from "./chain.ts";
@@ -68,13 +68,7 @@ export function deriveEpoch(o: EpochOptions, n: number, schedule: KeySchedule, c
 }
 
 /** From the keys of both directions. */
-export function buildEpoch(
-  o: EpochOptions,
-  n: number,
-  send: TrafficKeys,
-  receive: TrafficKeys,
-  chain: Chain,
-): Epoch {
+export function buildEpoch(o: EpochOptions, n: number, send: TrafficKeys, receive: TrafficKeys, chain: Chain): Epoch {
   const { wire, level, codec, role, serverId, serverKey, clientKey } = o;
   const [self, peer] = role === "client" ? [clientKey, serverKey] : [serverKey, clientKey];
   const [selfName, peerName] =

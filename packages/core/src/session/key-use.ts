@@ -47,9 +47,7 @@ export class KeyUse {
     const { rekeyMessages, rekeyBytes } = this.#limits;
     const more = 1 + slack;
     return (
-      last - this.#base >= rekeyMessages * more ||
-      this.#bytes >= rekeyBytes * more ||
-      elapsed >= this.dueAt(slack)
+      last - this.#base >= rekeyMessages * more || this.#bytes >= rekeyBytes * more || elapsed >= this.dueAt(slack)
     );
   }
 

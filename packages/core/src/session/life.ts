@@ -1,5 +1,5 @@
-import type { Control } from "../envelope/control.ts";
 import { dataOf } from "../envelope/codec.ts";
+import type { Control } from "../envelope/control.ts";
 import { SealwireError } from "../errors.ts";
 import type { Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
@@ -56,7 +56,14 @@ export class Life {
   #cancelWait = () => {};
   #expiry: { readonly at: number; readonly cancel: () => void } | undefined;
 
-  constructor(e: Established, connection: Connection, limits: Limits, hooks: SessionHooks, timers: Timers, events: LifeEvents) {
+  constructor(
+    e: Established,
+    connection: Connection,
+    limits: Limits,
+    hooks: SessionHooks,
+    timers: Timers,
+    events: LifeEvents,
+  ) {
     this.#limits = limits;
     this.#hooks = hooks;
     this.#timers = timers;
@@ -186,7 +193,9 @@ export class Life {
   #giveUp(): readonly Kept[] {
     const { retention } = this.ledger;
     const now = this.#now();
-    const idempotent = retention.all().filter(({ jti, exp, claims }) => jti !== undefined && claims !== undefined && exp > now);
+    const idempotent = retention
+      .all()
+      .filter(({ jti, exp, claims }) => jti !== undefined && claims !== undefined && exp > now);
     const rest = retention.all().filter((kept) => !idempotent.includes(kept));
     for (const { seq } of rest) retention.drop(seq);
     if (rest.length > 0) this.undetermined.tell(rest.map((kept) => this.#named(kept)));

@@ -337,7 +337,8 @@ export class LiveSession implements Session {
     const base = this.#message(received);
     const { jti, exp } = claims;
     const { once } = this.#hooks;
-    const first = jti === undefined || once === undefined ? undefined : () => once({ jti, exp, now: machine.now(connection.time) });
+    const first =
+      jti === undefined || once === undefined ? undefined : () => once({ jti, exp, now: machine.now(connection.time) });
     return claims.items.reduce<Maybe<void>>((done, item, index) => {
       const ref: Ref = claims.batch ? [seq, index] : seq;
       const message = { ...base, ...(claims.batch ? { index } : {}), topic: item.topic, data: item.data };
@@ -347,7 +348,8 @@ export class LiveSession implements Session {
 
   #message({ seq, claims, jws }: Received & { kind: "message" }): Omit<Message, "topic" | "data"> {
     const local = (seconds: number) => new Date(seconds * 1000 - this.#life.offset);
-    const jwk = this.#life.facts.keys[this.#life.facts.keys.role === "client" ? "serverKey" : "clientKey"]?.verifier?.publicJwk;
+    const jwk =
+      this.#life.facts.keys[this.#life.facts.keys.role === "client" ? "serverKey" : "clientKey"]?.verifier?.publicJwk;
     const token = this.#hooks.peerToken?.();
     return {
       seq,
@@ -413,7 +415,9 @@ export class LiveSession implements Session {
       const granted = await attempt<Grant | undefined, undefined>(
         async () => (token.length > this.#limits.tokenBytes ? undefined : await refresh?.(token)),
         (error) => {
-          this.#hooks.onError?.(error instanceof SealwireError ? error : new SealwireError("E_INTERNAL", { cause: error }));
+          this.#hooks.onError?.(
+            error instanceof SealwireError ? error : new SealwireError("E_INTERNAL", { cause: error }),
+          );
           return undefined;
         },
       );

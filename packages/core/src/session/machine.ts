@@ -231,7 +231,12 @@ export class SessionMachine {
           : rebind(codec, old, binding.sendKid);
     this.#sending.seal(seq, claims.length, elapsed, false);
     const control = old === undefined;
-    return { seq, claims, control, seal: () => (control ? sealer.control(seq, claims) : sealer.application(seq, claims)) };
+    return {
+      seq,
+      claims,
+      control,
+      seal: () => (control ? sealer.control(seq, claims) : sealer.application(seq, claims)),
+    };
   }
 
   #assertOpen(): void {
@@ -318,7 +323,8 @@ export class SessionMachine {
   #checkRole({ top }: Control): void {
     const own = this.#o.keys.role;
     if (top === "auth" && own === "client") fail("auth from a server");
-    if ((top === "auth-ok" || top === "auth-no" || top === "auth-soon") && own === "server") fail(`${top} from a client`);
+    if ((top === "auth-ok" || top === "auth-no" || top === "auth-soon") && own === "server")
+      fail(`${top} from a client`);
   }
 
   #checkSeq(opened: OpenedIn, seq: number): void {

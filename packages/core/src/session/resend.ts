@@ -11,9 +11,15 @@ import type { Kept } from "./retention.ts";
  * Every number after the one that the peer announced, in order: messages that are still to be had as they were, and
  * `void` for the rest (specs/lifecycle.md, section 7). Rights can have changed since, so they are asked for again.
  */
-export function sendAgain(a: Attachment, ledger: Ledger, codec: Codec, hooks: SessionHooks, after: number): Maybe<void> {
+export function sendAgain(
+  a: Attachment,
+  ledger: Ledger,
+  codec: Codec,
+  hooks: SessionHooks,
+  after: number,
+): Maybe<void> {
   const kept = new Map(ledger.retention.all().map((message) => [message.seq, message]));
-  let done: Maybe<void> = undefined;
+  let done: Maybe<void>;
   for (let seq = after + 1; seq <= ledger.sent; seq++) {
     const message = kept.get(seq);
     const granted = message === undefined || isStillGranted(message, codec, hooks);

@@ -1,5 +1,5 @@
-import { type Control, decodeControl, encodeControl } from "../envelope/control.ts";
 import { fail } from "../envelope/claims.ts";
+import { type Control, decodeControl, encodeControl } from "../envelope/control.ts";
 import { SealwireError } from "../errors.ts";
 import type { Limits } from "../registry.generated.ts";
 import { StrictCounter } from "../replay/strict.ts";
@@ -73,5 +73,16 @@ export function resumeEstablished(o: ResumeOptions): Established {
     elapsed: time.elapsed,
     before: { sent: peer, received: own },
   });
-  return { facts, ledger, machine, protocol, epoch, scopes, expiresAt, offset, expand: expander(machine), resume: { own, peer } };
+  return {
+    facts,
+    ledger,
+    machine,
+    protocol,
+    epoch,
+    scopes,
+    expiresAt,
+    offset,
+    expand: expander(machine),
+    resume: { own, peer },
+  };
 }

@@ -7,10 +7,10 @@ import type { Codec, Limits } from "../registry.generated.ts";
 import { assertData } from "../wire/data.ts";
 import type { Data } from "../wire/json.ts";
 import type { Attachment } from "./attachment.ts";
-import { Refusals } from "./refusals.ts";
 import { isGranted, type SessionHooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Outgoing, Prepared } from "./machine.ts";
+import { Refusals } from "./refusals.ts";
 import type { Timers } from "./timers.ts";
 
 /** What the sending half needs of its session. */
@@ -137,7 +137,8 @@ export class Sender {
         signal?.removeEventListener("abort", wake);
       }
       signal?.throwIfAborted();
-      if (left() <= 0) throw new SealwireError("E_EXPIRED", { stage: "local", detail: `${message.topic} was not sent` });
+      if (left() <= 0)
+        throw new SealwireError("E_EXPIRED", { stage: "local", detail: `${message.topic} was not sent` });
     }
     return { ...message, ttl: Math.ceil(left() / 1000) };
   }

@@ -212,7 +212,15 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     } as const;
     const { scopes } = token;
     const established = await establish({
-      facts, protocol, schedule, ctx: th3, limits, offset: 0, time, scopes, expiresAt: exp,
+      facts,
+      protocol,
+      schedule,
+      ctx: th3,
+      limits,
+      offset: 0,
+      time,
+      scopes,
+      expiresAt: exp,
     });
     return { send: encodePayload(this.#wire, ready), established, token };
   }

@@ -1,6 +1,6 @@
 import type { CryptoBackend } from "../crypto/backend.ts";
-import { parseHeader } from "../envelope/parsed-header.ts";
 import { resumeHeader } from "../envelope/headers.ts";
+import { parseHeader } from "../envelope/parsed-header.ts";
 import { SealwireError } from "../errors.ts";
 import type { Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
@@ -125,7 +125,9 @@ export class ServerResume<T> {
     const { upgradeToken, backend, verifyToken } = this.#o;
     if (upgradeToken === undefined) return ath === undefined ? undefined : refuse("ath without an upgrade token");
     if (ath !== (await tokenHash(backend, upgradeToken))) return refuse("ath is not the hash of the upgrade token");
-    const token = await verifyToken(upgradeToken).catch((cause) => refuse("the upgrade token is not acceptable", "session", cause));
+    const token = await verifyToken(upgradeToken).catch((cause) =>
+      refuse("the upgrade token is not acceptable", "session", cause),
+    );
     if (!candidate.admits(token)) refuse("the upgrade token is of another client");
   }
 
@@ -133,14 +135,26 @@ export class ServerResume<T> {
     const { candidate, epoch, own, peer } = answered;
     const { limits, protocol } = this.#o;
     const { rcv, message } = await openResumed(epoch, frame);
-    if (message.exp !== undefined) throw new SealwireError("E_CLAIMS", { stage: "claims", detail: "exp from a client" });
+    if (message.exp !== undefined)
+      throw new SealwireError("E_CLAIMS", { stage: "claims", detail: "exp from a client" });
     if (rcv !== peer) throw new SealwireError("E_SEQ", { stage: "claims", detail: "rcv is not that of CH" });
     const { facts, ledger, chain, scopes, expiresAt } = candidate;
     // Compare and set: nothing between these two lines waits for anything.
     if (!candidate.alive || !ledger.chains.includes(chain)) return refuse("the session has gone on without this chain");
     const keys = { ...facts.keys, wire: wireOf(protocol) };
     const established = resumeEstablished({
-      facts, ledger, limits, protocol, keys, epoch, offset: 0, time, own, peer, scopes, expiresAt,
+      facts,
+      ledger,
+      limits,
+      protocol,
+      keys,
+      epoch,
+      offset: 0,
+      time,
+      own,
+      peer,
+      scopes,
+      expiresAt,
     });
     established.machine.acknowledge(rcv);
     return { established, candidate };

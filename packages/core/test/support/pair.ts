@@ -12,10 +12,10 @@ import {
   type SignatureAlg,
   type SuiteId,
 } from "../../src/registry.generated.ts";
-import { LiveSession } from "../../src/session/live.ts";
 import { ClientHandshake, type ClientHandshakeOptions, type ProofKey } from "../../src/session/client-handshake.ts";
 import { Connection } from "../../src/session/connection.ts";
 import type { SessionHooks } from "../../src/session/hooks.ts";
+import { LiveSession } from "../../src/session/live.ts";
 import { ServerHandshake, type ServerHandshakeOptions } from "../../src/session/server-handshake.ts";
 import type { CloseInfo } from "../../src/session/types.ts";
 import { until, VirtualClock } from "./clock.ts";
