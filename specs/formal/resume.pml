@@ -22,7 +22,7 @@
 #define CUTS 2
 #endif
 #ifndef CMESSAGES
-#define CMESSAGES 2
+#define CMESSAGES 1
 #endif
 #ifndef SMESSAGES
 #define SMESSAGES 1
@@ -35,14 +35,14 @@
 #define HELD 8               /* chain ids in use at once */
 mtype = { CH, SH, NO, RESUMED, ANSWER, APP, VOID, RK1, RK2, ACK, /* states */ FRESH, PENDING, LIVE, DEAD, HELLO, DERIVED, FULL };
 /* kind, number or chain, rcv or chain */
-chan c2s[SLOTS] = [8] of { mtype, byte, byte };
-chan s2c[SLOTS] = [8] of { mtype, byte, byte };
+chan c2s[SLOTS] = [12] of { mtype, byte, byte };
+chan s2c[SLOTS] = [12] of { mtype, byte, byte };
 
 /* client */
 byte cc, cuts;               /* current connection; how many it will give up */
 mtype cst = LIVE;
 byte cset = 1, ctried, cround, cbase, cnew;    /* chains held, tried in this round; base and result of the attempt */
-byte clast, csent, crcv, cfloor, cctl;         /* numbers: last used, last on this connection, committed, acknowledged; control ones */
+byte clast, crcv, cfloor, cctl;                /* numbers: last used, committed, acknowledged; the control ones (bits) */
 byte capp = CMESSAGES, crekey = REKEYS;
 bool cwait;
 /* server */
@@ -50,7 +50,7 @@ byte sc;
 mtype sst[SLOTS];
 byte sbase[SLOTS], snc[SLOTS], snxt[SLOTS];    /* of a connection: base chain, new chain, last number read */
 byte snew, sprev = NONE;
-byte srcv, delivered, slast, ssent, sfloor, sctl;
+byte srcv, delivered, slast, sfloor, sctl;
 byte sapp = SMESSAGES, srekey = REKEYS;
 bool swait;
 
@@ -82,32 +82,31 @@ inline s2(k_, kind_, a_, b_) {
   :: else                                                 /* nobody reads there */
   fi
 }
-inline cctrl(kind_, b_) { clast++; csent++; cctl = cctl | (1 << clast); c2(kind_, clast, b_) }
-inline sctrl(kind_, b_) { slast++; ssent++; sctl = sctl | (1 << slast); s2(0, kind_, slast, b_) }
+inline cctrl(kind_, b_) { clast++; cctl = cctl | (1 << clast); c2(kind_, clast, b_) }
+inline sctrl(kind_, b_) { slast++; sctl = sctl | (1 << slast); s2(sc, kind_, slast, b_) }
+
+#ifdef NOVOID
+#define FILL(put) skip
+#else
+#define FILL(put) put
+#endif
+/* at once: whether a queue is filled now or bit by bit makes no difference to who reads it or loses its end */
+inline cresend(n) { do :: n < clast -> n++; if :: BIT(cctl, n) -> FILL(c2(VOID, n, 0)) :: else -> c2(APP, n, 0) fi :: else -> break od }
+inline sresend(n) { do :: n < slast -> n++; if :: BIT(sctl, n) -> FILL(s2(sc, VOID, n, 0)) :: else -> s2(sc, APP, n, 0) fi :: else -> break od }
 
 proctype Client() {
   mtype kind; byte a, b;
 end:
   do
-  :: atomic { CSENDS && csent == clast && capp > 0 -> capp--; clast++; csent++; c2(APP, clast, 0) }
-  :: atomic { CSENDS && csent < clast -> csent++;
-       if
-       :: BIT(cctl, csent) ->
-#ifndef NOVOID
-            c2(VOID, csent, 0)
-#else
-            skip
-#endif
-       :: else -> c2(APP, csent, 0)
-       fi }
-  :: atomic { cst == LIVE && cc == 0 && crekey > 0 && !cwait && COUNT == 1 -> crekey--; cwait = true; cctrl(RK1, 0) }
+  :: atomic { CSENDS && capp > 0 -> capp--; clast++; c2(APP, clast, 0) }
+  :: atomic { cst == LIVE && crekey > 0 && !cwait && COUNT == 1 -> crekey--; cwait = true; cctrl(RK1, 0) }
   :: atomic { cc < cuts && cst != FULL ->                 /* gives this connection up */
        clear(s2c[cc]);
        if
        :: cst == HELLO -> clear(c2s[cc]); sst[cc] = DEAD; sbase[cc] = 0; snc[cc] = 0; snxt[cc] = 0
        :: else
        fi;
-       cc++; cst = FRESH; ctried = 0; cround = 0; cwait = false; crekey = 0; cbase = 0; cnew = 0; csent = 0 }
+       cc++; cst = FRESH; ctried = 0; cround = 0; cwait = false; cbase = 0; cnew = 0 }
   :: atomic { cst == FRESH ->
        if
        :: COUNT == 4 -> cst = FULL; clear(s2c[cc])
@@ -131,10 +130,10 @@ end:
   :: atomic { nempty(s2c[cc]) -> s2c[cc]?kind, a, b;
        if
        :: kind == NO -> clear(c2s[cc]); clear(s2c[cc]); sst[cc] = FRESH; sbase[cc] = 0; snc[cc] = 0; snxt[cc] = 0;
-            cst = FRESH; cbase = 0; cnew = 0; csent = 0
+            cst = FRESH; cbase = 0; cnew = 0
        :: kind == SH ->
             assert(cst == HELLO && b <= clast && b >= cfloor);
-            cfloor = b; csent = b; cnew = a; cst = DERIVED;
+            cfloor = b; cnew = a; cst = DERIVED;
 #ifdef NORETAIN
             cset = 1 << a;
 #else
@@ -145,10 +144,16 @@ end:
 #endif
 #endif
             assert(COUNT <= 4);
-            c2(RESUMED, 0, crcv)
+            c2(RESUMED, 0, crcv);
+#ifdef EARLYSEND
+            cresend(b)
+#endif
        :: kind == ANSWER ->
             assert(cst == DERIVED);
-            cset = 1 << cnew; cst = LIVE; ctried = 0; cround = 0; cbase = 0; cnew = 0
+            cset = 1 << cnew; cst = LIVE; ctried = 0; cround = 0; cbase = 0; cnew = 0;
+#ifndef EARLYSEND
+            b = cfloor; cresend(b)
+#endif
        :: else ->
             assert(cst == LIVE && a == crcv + 1);         /* exactly once and in order */
             assert((kind == APP) == !BIT(sctl, a));
@@ -181,18 +186,8 @@ proctype Server() {
   mtype kind; byte a, b, k;
 end:
   do
-  :: atomic { SSENDS && ssent == slast && sapp > 0 -> sapp--; slast++; ssent++; s2(sc, APP, slast, 0) }
-  :: atomic { SSENDS && ssent < slast -> ssent++;
-       if
-       :: BIT(sctl, ssent) ->
-#ifndef NOVOID
-            s2(sc, VOID, ssent, 0)
-#else
-            skip
-#endif
-       :: else -> s2(sc, APP, ssent, 0)
-       fi }
-  :: atomic { sc == 0 && cc == 0 && srekey > 0 && !swait && sprev == NONE -> srekey--; swait = true; sctrl(RK1, 0) }
+  :: atomic { SSENDS && sapp > 0 -> sapp--; slast++; s2(sc, APP, slast, 0) }
+  :: atomic { SSENDS && srekey > 0 && !swait && sprev == NONE -> srekey--; swait = true; sctrl(RK1, 0) }
   :: atomic { READS(0) || READS(1) || READS(2) || READS(3) ->
        if :: READS(0) -> k = 0 :: READS(1) -> k = 1 :: READS(2) -> k = 2 :: READS(3) -> k = 3 fi;
        c2s[k]?kind, a, b;
@@ -206,17 +201,18 @@ end:
        :: kind == RESUMED ->
             if
             :: sst[k] == PENDING && SWAPS(sbase[k]) ->
-                 snew = snc[k]; sprev = NONE; swait = false; srekey = 0;
+                 snew = snc[k]; sprev = NONE; swait = false;
 #ifndef NOSTOP
                  clear(c2s[sc]); sst[sc] = DEAD; snxt[sc] = 0; sbase[sc] = 0; snc[sc] = 0;
 #endif
                  sc = k; sst[k] = LIVE; sbase[k] = 0; snc[k] = 0;
                  assert(b <= slast && b >= sfloor);
-                 sfloor = b; ssent = b;
+                 sfloor = b;
 #ifndef NODELIVERED
                  delivered = srcv;
 #endif
-                 s2(k, ANSWER, 0, srcv)
+                 s2(k, ANSWER, 0, srcv);
+                 sresend(b)
             :: else -> sst[k] = DEAD; clear(c2s[k]); sbase[k] = 0; snc[k] = 0; snxt[k] = 0; s2(k, NO, 0, 0)
             fi
        :: else ->
