@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureChromium } from "./chromium.mjs";
 import { buildDrivers, pythonChecks, runDrivers, runPython } from "./lib/conformance.mjs";
-import { ensureSpin, readModels, runAll, runSpin } from "./lib/formal.mjs";
+import { ensureSpin, spinChecks } from "./lib/formal.mjs";
 import { block, line, red, step, yellow } from "./lib/report.mjs";
 import { childEnv, root, run, runNode } from "./lib/run.mjs";
 import { closingLine, tallyOf } from "./lib/tally.mjs";
@@ -88,23 +88,10 @@ async function conformance() {
   for (const [name, args] of pythonChecks()) await check(name, () => runPython(args), name);
 }
 
-/** The shorter Spin models, one result for each file. */
 async function formal() {
   const missing = await ensureSpin({ install: true });
-  if (missing.length > 0) {
-    skipped.push(`formal models: no ${missing.join(" and no ")} on PATH`);
-    return;
-  }
-  const models = readModels().spin.filter(({ long }) => !long);
-  for (const file of new Set(models.map((model) => model.file))) {
-    const own = models.filter((model) => model.file === file);
-    const controls = own.filter(({ expected }) => expected === "fails").length;
-    const work = async () => {
-      const bad = (await runAll(own, runSpin)).filter(({ ok }) => !ok);
-      return { ok: bad.length === 0, output: bad.map((o) => `${o.model.name}: ${o.verdict}\n${o.output}`).join("\n") };
-    };
-    await check(`formal: ${file}, ${own.length - controls} hold, ${controls} controls fail`, work, `searching ${file}`);
-  }
+  if (missing.length > 0) skipped.push(`formal models: no ${missing.join(" and no ")} on PATH`);
+  else for (const [name, work] of spinChecks()) await check(name, work, name);
 }
 
 /** A filter by name makes vitest count everything else as skipped: that is asked for, not a gap. */

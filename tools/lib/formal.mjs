@@ -123,3 +123,21 @@ export async function runAll(models, runOne) {
   await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker));
   return outcomes;
 }
+
+/**
+ * What npm test runs: the shorter Spin models, one result for each file.
+ * @returns {[name: string, work: () => Promise<{ ok: boolean, output: string }>][]}
+ */
+export function spinChecks() {
+  const models = readModels().spin.filter(({ long }) => !long);
+  return [...new Set(models.map(({ file }) => file))].map((file) => {
+    const own = models.filter((model) => model.file === file);
+    const controls = own.filter(({ expected }) => expected === "fails").length;
+    const work = async () => {
+      const bad = (await runAll(own, runSpin)).filter(({ ok }) => !ok);
+      const output = bad.map(({ model, verdict, output }) => `${model.name}: ${verdict}\n${output}`).join("\n");
+      return { ok: bad.length === 0, output };
+    };
+    return [`formal: ${file}, ${own.length - controls} hold and ${controls} controls fail`, work];
+  });
+}
