@@ -7,7 +7,7 @@
      The server ignores an RK1 of the client for an epoch that it proposed itself and has derived.
    Shows: no authentic message is refused because of its epoch, unless its number has left the window; nothing blocks; at rest both
      ends send in the same epoch under the same keys.
-   Leaves out: the cipher, time-outs, loss of control messages. RK1, RK2 are never delayed out of the window (they time out then).
+   Leaves out: the cipher, time-outs, loss of control messages, and a control message delayed out of the window.
    Variants: LOSS     application messages may be lost
              TWOKEYS  the keys of e go when the rekey to e + 2 derives: a message that a whole rekey overtook is dropped, as if it
                       had left the window, and no receiver holds more than two keys

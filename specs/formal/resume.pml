@@ -1,12 +1,13 @@
 /* Resume: an old connection whose bytes are still on the way, attempts that are given up, chains, a rekey in flight at the cut.
-   Models: one session, both directions, application messages of either end at any time, a rekey on the first connection (either
-     end, collision included), up to CUTS connections that the client gives up at any moment. What it had sent there arrives at any
-     later time, in order, up to any point: so also a `resumed` of an attempt given up long ago.
+   Models: one session, both directions, application messages of either end at any time, rekeys of either end (collision
+     included) on any connection, up to CUTS connections that the client gives up at any moment. What it had sent there arrives at
+     any later time, in order, up to any point: so also a `resumed` of an attempt given up long ago.
    Rules: SH and CH announce `rcv`; each sender goes on from the peer's `rcv`; control numbers are filled by `void`; the old
      connection is read until `resumed` verifies, then `delivered` is set and what is at or below it is dropped; confirmation is a
      compare-and-set base -> new; the server keeps the chain before the newest until a message under the new epoch verifies; the
      client keeps every chain of an unconfirmed resume and its base until a message of the server verifies under one of them; it
-     tries each chain it holds, the round twice, and makes a full handshake rather than derive a fifth.
+     tries each chain it holds, in any order, the round twice, and makes a full handshake rather than derive a fifth; it sends
+     application messages once it has verified the `resumed` of the server.
    Shows: each message is committed exactly once and in order, both ways; `rcv` is never below what was acknowledged nor above
      what was sent; both ends always hold a common chain (client <= 4, server <= 2), and the client finds it within two rounds.
    Leaves out: the cipher, expiry, acknowledgements while connected, authorization, several nodes (one compare-and-set for all).
@@ -71,6 +72,20 @@ bool swait;
 #else
 #define SWAPS(base) INDEXED(base)
 #endif
+/* chains kept when another one is derived: by the client in a rekey and in a resume, by the server */
+#ifdef NORETAIN
+#define CREKEYED 0
+#define CRESUMED 0
+#define SREKEYED NONE
+#else
+#ifdef KEEPTWO
+#define CRESUMED (1 << cbase)
+#else
+#define CRESUMED cset
+#endif
+#define CREKEYED cset
+#define SREKEYED snew
+#endif
 #define READS(k) (nempty(c2s[k]) && sst[k] != DEAD)
 
 inline fresh(v) { v = 0; do :: v < HELD && USED(v) -> v++ :: else -> break od; assert(v < HELD) }
@@ -82,8 +97,8 @@ inline s2(k_, kind_, a_, b_) {
   :: else                                                 /* nobody reads there */
   fi
 }
-inline cctrl(kind_, b_) { clast++; cctl = cctl | (1 << clast); c2(kind_, clast, b_) }
-inline sctrl(kind_, b_) { slast++; sctl = sctl | (1 << slast); s2(sc, kind_, slast, b_) }
+inline cctrl(kind_, b_) { clast++; assert(clast < 8); cctl = cctl | (1 << clast); c2(kind_, clast, b_) }
+inline sctrl(kind_, b_) { slast++; assert(slast < 8); sctl = sctl | (1 << slast); s2(sc, kind_, slast, b_) }
 
 #ifdef NOVOID
 #define FILL(put) skip
@@ -103,7 +118,8 @@ end:
   :: atomic { cc < cuts && cst != FULL ->                 /* gives this connection up */
        clear(s2c[cc]);
        if
-       :: cst == HELLO -> clear(c2s[cc]); sst[cc] = DEAD; sbase[cc] = 0; snc[cc] = 0; snxt[cc] = 0
+       :: cst == HELLO ->                                 /* a late CH changes nothing */
+            clear(c2s[cc]); sst[cc] = DEAD; sbase[cc] = 0; snc[cc] = 0; snxt[cc] = 0
        :: else
        fi;
        cc++; cst = FRESH; ctried = 0; cround = 0; cwait = false; cbase = 0; cnew = 0 }
@@ -134,15 +150,7 @@ end:
        :: kind == SH ->
             assert(cst == HELLO && b <= clast && b >= cfloor);
             cfloor = b; cnew = a; cst = DERIVED;
-#ifdef NORETAIN
-            cset = 1 << a;
-#else
-#ifdef KEEPTWO
-            cset = (1 << a) | (1 << cbase);
-#else
-            cset = cset | (1 << a);
-#endif
-#endif
+            cset = CRESUMED | (1 << a);
             assert(COUNT <= 4);
             c2(RESUMED, 0, crcv);
 #ifdef EARLYSEND
@@ -159,19 +167,9 @@ end:
             assert((kind == APP) == !BIT(sctl, a));
             crcv = a;
             if
-            :: kind == RK1 -> cwait = false; fresh(a); cnew = a;
-#ifdef NORETAIN
-                 cset = 1 << a;
-#else
-                 cset = cset | (1 << a);
-#endif
+            :: kind == RK1 -> cwait = false; fresh(a); cnew = a; cset = CREKEYED | (1 << a);
                  cctrl(RK2, a); cctrl(ACK, 0)
-            :: kind == RK2 -> cwait = false; cnew = b;
-#ifdef NORETAIN
-                 cset = 1 << b;
-#else
-                 cset = cset | (1 << b);
-#endif
+            :: kind == RK2 -> cwait = false; cnew = b; cset = CREKEYED | (1 << b);
                  cctrl(ACK, 0)
             :: kind == ACK -> cset = 1 << cnew; cnew = 0
             :: else
@@ -226,15 +224,9 @@ end:
                  srcv = a;
                  if
                  :: kind == RK1 && !swait -> fresh(a);
-#ifndef NORETAIN
-                      sprev = snew;
-#endif
-                      snew = a; sctrl(RK2, a); sctrl(ACK, 0)
+                      sprev = SREKEYED; snew = a; sctrl(RK2, a); sctrl(ACK, 0)
                  :: kind == RK2 -> swait = false;
-#ifndef NORETAIN
-                      sprev = snew;
-#endif
-                      snew = b; sctrl(ACK, 0)
+                      sprev = SREKEYED; snew = b; sctrl(ACK, 0)
                  :: kind == ACK -> sprev = NONE
                  :: else
                  fi
@@ -247,7 +239,7 @@ end:
 
 /* what the client sent on a connection that it has given up may be lost from any point on */
 proctype Network() {
-  byte k;
+  byte k;                    /* looks at one connection after the other */
 end:
   do
   :: atomic { k < cc && nempty(c2s[k]) -> clear(c2s[k]); if :: sst[k] == PENDING -> sst[k] = DEAD; sbase[k] = 0; snc[k] = 0; snxt[k] = 0 :: else fi }
