@@ -81,6 +81,8 @@ export function checkApplicationClaims(raw: RawClaims, level: Level): Applicatio
   const jti = raw.get("jti");
   if (jti !== undefined && (batch || raw.has("req") || raw.has("ref"))) fail("jti beside bat, req or ref");
   if (jti !== undefined && !isMessageId(jti)) fail("jti is not a message id");
+  // A store that began empty tells by it what may have been delivered before.
+  if (jti !== undefined && iat === undefined) fail("jti without iat");
   return {
     seq,
     exp,

@@ -10,10 +10,10 @@ export const encodeClaims = (codec: Codec, claims: OutgoingClaims): Uint8Array =
 export const decodeClaims = (codec: Codec, bytes: Uint8Array): RawClaims =>
   codec === "cbor" ? decodeCborClaims(bytes) : decodeJsonClaims(bytes);
 
-/** The data of an own message that is to be sent again. */
-export function dataOf(codec: Codec, bytes: Uint8Array): Data {
+/** Of an own message that is to be sent again. */
+export function dataOf(codec: Codec, bytes: Uint8Array): { readonly data: Data; readonly iat: number | undefined } {
   const raw = decodeClaims(codec, bytes);
-  return (raw.get("bin") ?? raw.get("dat") ?? null) as Data;
+  return { data: (raw.get("bin") ?? raw.get("dat") ?? null) as Data, iat: raw.get("iat") as number | undefined };
 }
 
 /** An own message with another `bnd`: the same message, for the keys of another connection. */

@@ -152,7 +152,7 @@ export class Attachment implements Receiver {
     const { rekeying } = this.machine;
     if (message.top === "rekey") return this.hold(() => rekeying.onRekey(message, rekeying.peerKey(message), raw, seq));
     if (message.top !== "rekeyed") return;
-    return chain(rekeying.onRekeyed(message, rekeying.peerKey(message), raw, seq), () => {});
+    return chain(rekeying.onRekeyed(message, rekeying.peerKey(message), raw), () => {});
   }
 
   /** In strict order a peer that does not show its new keys in time has lost them. */

@@ -72,24 +72,21 @@ export class Epochs {
     this.#send = epoch;
   }
 
-  /** The responder derived `epoch`: the peer goes over to it some time. */
+  get ordered(): boolean {
+    return this.#window === undefined;
+  }
+
+  /** `epoch` was derived: the peer goes over to it some time. */
   expect(epoch: Epoch): void {
     this.#next = epoch;
     this.#previous = undefined;
     this.#remember(epoch);
   }
 
-  /** The proposer derived `epoch`: what the peer numbers above `seq` is under it. */
-  enter(epoch: Epoch, seq: number): void {
-    this.#remember(epoch);
-    if (this.#window === undefined) {
-      this.#next = epoch;
-      this.#current = undefined;
-      return;
-    }
-    this.#previous = this.#current;
-    this.#current = epoch;
-    this.#boundary = seq + 1;
+  /** Strict order: the peer has answered, and everything after its answer is under `epoch`. */
+  enter(epoch: Epoch): void {
+    this.expect(epoch);
+    this.#current = undefined;
   }
 
   /** Steps header to inner. */

@@ -30,6 +30,14 @@ export interface Grant {
   readonly scopes: readonly string[];
 }
 
+/** A message that may come in several sessions. All times are NumericDates. */
+export interface OnceMessage {
+  readonly jti: string;
+  readonly iat: number;
+  readonly exp: number;
+  readonly now: number;
+}
+
 /** What the SDK around the session decides. */
 export interface SessionHooks {
   /** Deny by default lies with the server SDK: it always passes this. A client has no one to ask. */
@@ -47,7 +55,7 @@ export interface SessionHooks {
   /** Server: asks for a new token before the session ends. */
   readonly remind?: boolean;
   /** Server: delivers a message with a `jti` once; false if it was delivered before. Throws SealwireError E_REPLAY_STORE. */
-  readonly once?: (message: { readonly jti: string; readonly exp: number; readonly now: number }) => Awaitable<boolean>;
+  readonly once?: (message: OnceMessage) => Awaitable<boolean>;
   /**
    * Client: the connection is gone; `resumable` while the session can be taken up on another one. True if a connection is
    * being made, for this session or a new one; otherwise the session ends.

@@ -151,8 +151,9 @@ export class Life {
     attachment.watch();
     this.#watchLedger();
     for (const { topic, claims, jti, exp } of idempotent) {
-      const data = dataOf(codec, claims as Uint8Array);
-      void attachment.push(e.machine.prepare({ topic, data, ttl: 0, jti: jti as string, exp }, connection.time));
+      const { data, iat } = dataOf(codec, claims as Uint8Array);
+      const again = { topic, data, ttl: 0, jti: jti as string, iat: iat as number, exp };
+      void attachment.push(e.machine.prepare(again, connection.time));
     }
     this.#goOn();
     return attachment;

@@ -335,10 +335,10 @@ export class LiveSession implements Session {
     }
     if (late !== undefined) return this.#refuse(seq, late);
     const base = this.#message(received);
-    const { jti, exp } = claims;
+    const { jti, iat = 0, exp } = claims;
     const { once } = this.#hooks;
     const first =
-      jti === undefined || once === undefined ? undefined : () => once({ jti, exp, now: machine.now(connection.time) });
+      jti === undefined || once === undefined ? undefined : () => once({ jti, iat, exp, now: machine.now(connection.time) });
     return claims.items.reduce<Maybe<void>>((done, item, index) => {
       const ref: Ref = claims.batch ? [seq, index] : seq;
       const message = { ...base, ...(claims.batch ? { index } : {}), topic: item.topic, data: item.data };

@@ -42,8 +42,9 @@ export interface Outgoing {
   readonly request?: true;
   /** Seconds. */
   readonly ttl: number;
-  /** Names a message that may be sent again in another session, where it keeps its `exp`. */
+  /** Names a message that may be sent again in another session, where it keeps `iat` and `exp`. */
   readonly jti?: string;
+  readonly iat?: number;
   readonly exp?: number;
 }
 
@@ -129,11 +130,8 @@ export class SessionMachine {
         this.events?.onPrepared(prepared);
         return prepared;
       },
-      onDerived: (derived) => {
-        this.#sending.renew(ledger.sent, this.#elapsed);
-        if (this.#epochs.receive === derived) this.#receiving.renew(received.last, this.#elapsed);
-        this.events?.onEpoch(derived, false);
-      },
+      onDerived: (derived) => this.events?.onEpoch(derived, false),
+      onSealing: () => this.#sending.renew(ledger.sent, this.#elapsed),
     });
   }
 
@@ -184,9 +182,10 @@ export class SessionMachine {
     const now = this.now(time);
     const exp = message.exp ?? now + message.ttl;
     const claims = encodeClaims(keys.codec, {
-      ...(binding === undefined ? {} : { iss: binding.self, aud: binding.peer, bnd: binding.sendKid, iat: now }),
+      ...(binding === undefined ? {} : { iss: binding.self, aud: binding.peer, bnd: binding.sendKid }),
       seq,
       ...(message.jti === undefined ? {} : { jti: message.jti }),
+      ...(binding === undefined && message.jti === undefined ? {} : { iat: message.iat ?? now }),
       exp,
       top: message.topic,
       ...(message.ref === undefined ? {} : { ref: message.ref }),
@@ -361,7 +360,9 @@ export class SessionMachine {
     this.#received.commit(seq);
     this.#ledger.committed = Math.max(this.#ledger.committed, this.#received.last);
     this.#epochs.committed(epoch, seq, control);
-    if (confirms) this.events?.onEpoch(epoch, true);
+    if (!confirms) return;
+    this.events?.onEpoch(epoch, true);
+    this.rekeying.onConfirmed(epoch);
   }
 
   /** The peer has committed everything of ours up to `rcv`. */

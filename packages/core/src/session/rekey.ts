@@ -21,6 +21,8 @@ export interface RekeyOptions {
   readonly emit: (message: Control) => Sealing;
   /** `epoch` was derived. The peer may not have done so yet. */
   readonly onDerived: (epoch: Epoch) => void;
+  /** Seals with new keys from here on. */
+  readonly onSealing: () => void;
 }
 
 type Rekey = Control & { readonly top: "rekey" };
@@ -43,6 +45,8 @@ export class Rekeying {
   #proposal: Proposal | undefined;
   /** Window order: an epoch that this end proposed and the peer answered; the peer's own proposal for it can be late. */
   #proposed = 0;
+  /** Window order: answered, and seals with the old keys until the peer shows the new ones. */
+  #answered: Epoch | undefined;
 
   constructor(options: RekeyOptions) {
     this.#o = options;
@@ -91,13 +95,24 @@ export class Rekeying {
       const answer = emit({ top: "rekeyed", n: message.n, epk: key.publicJwk, ref: seq });
       return chain(this.#derive(key, peer, claims, answer.claims), (epoch) => {
         epochs.expect(epoch);
-        return this.#goOver(epoch);
+        if (epochs.ordered) return this.#goOver(epoch);
+        // What is sealed with the new keys could overtake the answer, and meet a peer that has not derived them.
+        this.#answered = epoch;
+        this.#o.onDerived(epoch);
+        return true;
       });
     });
   }
 
+  /** The peer has shown that it has the keys of `epoch`. */
+  onConfirmed(epoch: Epoch): void {
+    if (this.#answered !== epoch) return;
+    this.#answered = undefined;
+    this.#seal(epoch);
+  }
+
   /** The peer answers: goes over to the new keys with `ack`. */
-  onRekeyed(message: Rekeyed, peer: PublicJwk, claims: Uint8Array, seq: number): Maybe<boolean> {
+  onRekeyed(message: Rekeyed, peer: PublicJwk, claims: Uint8Array): Maybe<boolean> {
     const sent = this.#proposal?.sent;
     if (sent === undefined) return refuse("rekeyed without a proposal");
     this.#checkNumber(message.n);
@@ -105,16 +120,23 @@ export class Rekeying {
     return chain(this.#derive(sent.key, peer, sent.claims, claims), (epoch) => {
       this.#proposal = undefined;
       this.#proposed = epoch.n;
-      this.#o.epochs.enter(epoch, seq);
+      const { epochs } = this.#o;
+      if (epochs.ordered) epochs.enter(epoch);
+      else epochs.expect(epoch);
       return this.#goOver(epoch);
     });
   }
 
   #goOver(epoch: Epoch): true {
-    this.#o.epochs.sendIn(epoch);
     this.#o.onDerived(epoch);
-    this.#o.emit({ top: "ack" });
+    this.#seal(epoch);
     return true;
+  }
+
+  #seal(epoch: Epoch): void {
+    this.#o.epochs.sendIn(epoch);
+    this.#o.onSealing();
+    this.#o.emit({ top: "ack" });
   }
 
   #checkNumber(n: number): void {

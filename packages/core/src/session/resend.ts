@@ -36,7 +36,7 @@ function isStillGranted(message: Kept, codec: Codec, hooks: SessionHooks): Maybe
   // A reply is authorized by its request.
   if (hooks.authorize === undefined || message.reply || message.claims === undefined) return true;
   const kind = message.request ? "request" : "message";
-  return isGranted(hooks, { topic: message.topic, direction: "out", kind, data: dataOf(codec, message.claims) });
+  return isGranted(hooks, { topic: message.topic, direction: "out", kind, data: dataOf(codec, message.claims).data });
 }
 
 /** It was never committed by the peer, and will not be. */
