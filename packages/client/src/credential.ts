@@ -1,5 +1,5 @@
 import { BEARER_SUBPROTOCOL, isSubprotocolToken, isTicket } from "@sealwire/core/internal";
-import type { ConnectOptions } from "./options.ts";
+import type { ConnectOptions, TokenContext } from "./options.ts";
 
 /** The credential, and what of it goes with the upgrade request. */
 export interface Credential {
@@ -21,7 +21,7 @@ export function checkCredential({ token, tokenAtUpgrade: way, proof }: ConnectOp
 }
 
 export async function credentialOf(url: URL, options: ConnectOptions, signal: AbortSignal): Promise<Credential> {
-  const token = await tokenOf(options.token, signal);
+  const token = await tokenOf(options.token, "connect", signal);
   if (typeof token !== "string" || token === "") throw new TypeError("token is not a string, or empty");
   const way = options.tokenAtUpgrade;
   if (way === undefined) return { token, url };
@@ -36,7 +36,11 @@ export async function credentialOf(url: URL, options: ConnectOptions, signal: Ab
 }
 
 /** A function that never settles must not outlast the signal. */
-async function tokenOf(token: ConnectOptions["token"], signal: AbortSignal): Promise<string> {
+export async function tokenOf(
+  token: ConnectOptions["token"],
+  reason: TokenContext["reason"],
+  signal: AbortSignal,
+): Promise<string> {
   if (typeof token === "string") return token;
   let stop = () => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -45,7 +49,7 @@ async function tokenOf(token: ConnectOptions["token"], signal: AbortSignal): Pro
     stop = () => signal.removeEventListener("abort", abort);
   });
   try {
-    return await Promise.race([token({ reason: "connect", signal }), aborted]);
+    return await Promise.race([Promise.resolve(token({ reason, signal })), aborted]);
   } finally {
     stop();
   }

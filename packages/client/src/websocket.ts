@@ -14,7 +14,7 @@ export type SocketConstructor = new (url: string, protocols: string[], options?:
 /** Resolves when the WebSocket is open and a Sealwire subprotocol was selected; it does not read until `resume`. */
 export async function openSocket(
   WebSocket: SocketConstructor | null,
-  { url, authorization, subprotocol }: Credential,
+  { url, authorization, subprotocol }: Omit<Credential, "token">,
   protocols: readonly string[],
   { limits, signal, tls }: SocketOptions,
 ): Promise<WebSocketLike> {

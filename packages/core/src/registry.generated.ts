@@ -202,6 +202,8 @@ export interface Limits {
   readonly resumeChains: number;
   /** time before the end of a session at which the server asks for a new token; s, default 60; beyond it auth-soon is sent. */
   readonly refreshSeconds: number;
+  /** revocations that a server remembers; entries, default 1000000; beyond it E_QUEUE_FULL. */
+  readonly revocations: number;
   /** wait for the end of the connection after bye; seconds, default 2; beyond it E_CLOSED. */
   readonly byeSeconds: number;
   /** wait for a reply; seconds, default 30; beyond it E_TIMEOUT. */
@@ -288,6 +290,7 @@ export const DEFAULT_LIMITS: Limits = {
   "ackSeconds": 2,
   "resumeChains": 4,
   "refreshSeconds": 60,
+  "revocations": 1000000,
   "byeSeconds": 2,
   "requestSeconds": 30,
   "keyMessages": 16777216,

@@ -12,7 +12,7 @@ import { Delivery } from "./delivery.ts";
 import type { Established } from "./established.ts";
 import { type AnyHandler, type Grant, type SessionHooks, traceTo } from "./hooks.ts";
 import { Life } from "./life.ts";
-import type { Received, ReceivedControl } from "./machine.ts";
+import type { Outgoing, Received, ReceivedControl } from "./machine.ts";
 import { Refresh } from "./refresh.ts";
 import { PendingRequests } from "./requests.ts";
 import { Sender } from "./sender.ts";
@@ -162,13 +162,23 @@ export class LiveSession implements Session {
     return this.#closed;
   }
 
-  async send(topic: string, data: Data, options: SendOptions = {}): Promise<Sent> {
-    const { signal, ttl, idempotent } = options;
+  /** Many send without looking at what becomes of it, to sessions that may end: only their own mistakes stay loud. */
+  send(topic: string, data: Data, options: SendOptions = {}): Promise<Sent> {
+    let message: Outgoing;
+    try {
+      message = this.#sender.outgoing(topic, data, options.ttl);
+      if (options.idempotent) message = { ...message, jti: this.#messageId() };
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const sent = this.#transmit(message, options.signal);
+    sent.catch(() => {});
+    return sent;
+  }
+
+  async #transmit(message: Outgoing, signal: AbortSignal | undefined): Promise<Sent> {
     signal?.throwIfAborted();
-    const message = this.#sender.outgoing(topic, data, ttl);
-    const seq = await this.#sender.transmit(idempotent ? { ...message, jti: this.#messageId() } : message, "message", {
-      signal,
-    });
+    const seq = await this.#sender.transmit(message, "message", { signal });
     const sent = { session: this.id, seq };
     await this.#sender.drained();
     return sent;
@@ -266,6 +276,17 @@ export class LiveSession implements Session {
     return this.#depart("away", (connection) => connection.close(1001, "away"));
   }
 
+  /** Asks the peer for a sign of life; without one within `ms` the connection counts as lost. */
+  probe(ms: number): void {
+    const { attachment } = this.#life;
+    if (attachment === undefined) return;
+    const { connection } = attachment;
+    void attachment.control({ top: "ping" });
+    connection.timer(() => {
+      if (connection.silence >= ms) connection.terminate();
+    }, ms);
+  }
+
   /** Lets go of the connection and keeps the session: it can be resumed. */
   detach(): void {
     this.#life.attachment?.connection.close(1001, "away");
@@ -297,6 +318,11 @@ export class LiveSession implements Session {
     granted.catch(() => {});
     await this.#life.say({ top: "auth", at: token }, onSeq);
     return await granted;
+  }
+
+  /** NumericDate in the server's time. */
+  get ends(): number {
+    return this.#expiresAt;
   }
 
   get byeSent(): boolean {
@@ -338,7 +364,9 @@ export class LiveSession implements Session {
     const { jti, iat = 0, exp } = claims;
     const { once } = this.#hooks;
     const first =
-      jti === undefined || once === undefined ? undefined : () => once({ jti, iat, exp, now: machine.now(connection.time) });
+      jti === undefined || once === undefined
+        ? undefined
+        : () => once({ jti, iat, exp, now: machine.now(connection.time) });
     return claims.items.reduce<Maybe<void>>((done, item, index) => {
       const ref: Ref = claims.batch ? [seq, index] : seq;
       const message = { ...base, ...(claims.batch ? { index } : {}), topic: item.topic, data: item.data };

@@ -28,6 +28,8 @@ export interface MachineOptions {
   /** The numbers of the other direction: strict order, or a window. */
   readonly received: StrictCounter | ReplayWindow;
   readonly peerMessageBytes: number;
+  /** `iat` of SH. An idempotent message that is first sent in this session is issued later, and so tells that. */
+  readonly startedAt: number;
   /** Milliseconds since 1970 by the server's clock. */
   readonly serverTime: (time: Time) => number;
   readonly elapsed: number;
@@ -185,7 +187,7 @@ export class SessionMachine {
       ...(binding === undefined ? {} : { iss: binding.self, aud: binding.peer, bnd: binding.sendKid }),
       seq,
       ...(message.jti === undefined ? {} : { jti: message.jti }),
-      ...(binding === undefined && message.jti === undefined ? {} : { iat: message.iat ?? now }),
+      ...this.#issued(message, now),
       exp,
       top: message.topic,
       ...(message.ref === undefined ? {} : { ref: message.ref }),
@@ -204,6 +206,11 @@ export class SessionMachine {
     const [reply, request] = [message.ref !== undefined, message.request === true];
     this.#ledger.keep({ seq, topic, jti, exp, claims, reply, request });
     return { seq, claims, control: false, seal: () => sealer.application(seq, claims) };
+  }
+
+  #issued({ jti, iat }: Outgoing, now: number): { readonly iat?: number } {
+    if (jti !== undefined) return { iat: iat ?? Math.max(now, this.#o.startedAt + 1) };
+    return this.#epochs.send.binding === undefined ? {} : { iat: now };
   }
 
   prepareControl(message: Control, elapsed: number): Prepared {

@@ -19,17 +19,16 @@ export function sendAgain(
   after: number,
 ): Maybe<void> {
   const kept = new Map(ledger.retention.all().map((message) => [message.seq, message]));
-  let done: Maybe<void>;
-  for (let seq = after + 1; seq <= ledger.sent; seq++) {
+  const again = (seq: number): Maybe<void> => {
     const message = kept.get(seq);
     const granted = message === undefined || isStillGranted(message, codec, hooks);
-    const push = (ok: boolean) => {
+    return chain(granted, (ok) => {
       if (message !== undefined && !ok) withdraw(message, ledger, hooks);
       void a.push(a.machine.prepareAgain(seq, ok ? message : undefined, a.connection.time.elapsed));
-    };
-    done = chain(done, () => chain(granted, push));
-  }
-  return done;
+    });
+  };
+  const numbers = Array.from({ length: ledger.sent - after }, (_, i) => after + 1 + i);
+  return numbers.reduce<Maybe<void>>((done, seq) => chain(done, () => again(seq)), undefined);
 }
 
 function isStillGranted(message: Kept, codec: Codec, hooks: SessionHooks): Maybe<boolean> {

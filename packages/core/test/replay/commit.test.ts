@@ -48,6 +48,7 @@ async function machine(options: PairOptions): Promise<{ puppet: Puppet; receive:
     ledger: new Ledger(DEFAULT_LIMITS, false, { sent: 0, acknowledged: 0, committed: 0 }),
     received: new StrictCounter(),
     peerMessageBytes: DEFAULT_LIMITS.messageBytes,
+    startedAt: 0,
     serverTime: ({ unix }) => unix,
     elapsed: 0,
   });
