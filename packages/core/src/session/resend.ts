@@ -19,7 +19,7 @@ export function sendAgain(
   after: number,
 ): Maybe<void> {
   const kept = new Map(ledger.retention.all().map((message) => [message.seq, message]));
-  let done: Maybe<void>;
+  let done: Maybe<void> | undefined;
   for (let seq = after + 1; seq <= ledger.sent; seq++) {
     const message = kept.get(seq);
     const granted = message === undefined || isStillGranted(message, codec, hooks);
