@@ -266,9 +266,11 @@ export class LiveSession implements Session {
     return this.#depart("away", (connection) => connection.close(1001, "away"));
   }
 
-  /** Lets go of the connection and keeps the session: it can be resumed. */
-  detach(): void {
-    this.#life.attachment?.connection.close(1001, "away");
+  /** Lets go of the connection, of which nothing more is processed, and keeps the session: it can be resumed. */
+  detach(code = 1001, reason = "away"): void {
+    const { attachment } = this.#life;
+    attachment?.machine.retire();
+    attachment?.connection.close(code, reason);
   }
 
   async #depart(code: string | undefined, close: (connection: Connection) => void): Promise<CloseInfo> {
