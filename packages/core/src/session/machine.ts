@@ -367,7 +367,8 @@ export class SessionMachine {
   /** The peer has committed everything of ours up to `rcv`. */
   acknowledge(rcv: number): void {
     this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, rcv);
-    this.events?.onAcknowledged(rcv, this.#ledger.retention.acknowledge(rcv));
+    const room = this.#ledger.retention.acknowledge(rcv);
+    this.events?.onAcknowledged(rcv, room);
   }
 }
 
