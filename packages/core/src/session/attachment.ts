@@ -174,16 +174,20 @@ export class Attachment implements Receiver {
     void this.rekey();
   }
 
+  /** Renews the keys in time, and ends the session where that comes to nothing. */
   #watchAge(): void {
     this.#ageTimer();
-    const left = Math.max(1, this.machine.rekeyDue(this.connection.time.elapsed));
-    this.#ageTimer = this.connection.timer(
-      () => {
-        this.#renewIfDue();
-        this.#watchAge();
-      },
-      Math.min(left, LONGEST_TIMER),
-    );
+    const { machine, connection } = this;
+    const { elapsed } = connection.time;
+    const left = machine.keysLeft(elapsed);
+    if (left <= 0) return connection.fail(new SealwireError("E_KEY_LIMIT"));
+    // Whatever a rekey under way leads to, this is called again.
+    const due = machine.rekeying.underWay ? left : Math.max(1, machine.rekeyDue(elapsed));
+    const look = () => {
+      this.#renewIfDue();
+      this.#watchAge();
+    };
+    this.#ageTimer = connection.timer(look, Math.min(left, due, LONGEST_TIMER));
   }
 
   // --- what the connection calls -------------------------------------------------------------------------------

@@ -257,6 +257,11 @@ export class SessionMachine {
     return Math.min(this.#sending.dueAt(slack), this.#receiving.dueAt(slack)) - elapsed;
   }
 
+  /** Milliseconds for which the keys may still be used. */
+  keysLeft(elapsed: number): number {
+    return Math.min(this.#sending.end, this.#receiving.end) - elapsed;
+  }
+
   /** Steps header to time. Throws SealwireError, or returns a promise that rejects with one. */
   receive(frame: WireFrame, time: Time): Maybe<Received> {
     this.#elapsed = time.elapsed;
