@@ -80,7 +80,8 @@ export class Attachment implements Receiver {
     };
     listen();
     const beat = () => {
-      void this.control({ top: "ping" });
+      // What ends the session at the same moment comes first.
+      this.connection.timer(() => void this.control({ top: "ping" }), 0);
       this.connection.timer(beat, heartbeatSeconds * 1000);
     };
     if (this.#hooks.heartbeat) this.connection.timer(beat, heartbeatSeconds * 1000);
