@@ -183,7 +183,7 @@ export class Life {
     else {
       this.#cancelWait = this.#timers.after(this.facts.policy.res * 1000, () => {
         this.ledger.chains = [];
-        if (this.#hooks.lost === undefined) this.end(info);
+        if (this.#hooks.lost === undefined) this.end({ ...info, error: notResumed() });
         else this.#giveUp();
       });
     }
@@ -200,7 +200,7 @@ export class Life {
     for (const { seq } of rest) retention.drop(seq);
     if (rest.length > 0) this.undetermined.tell(rest.map((kept) => this.#named(kept)));
     this.answers.take();
-    this.#events.abandoned(new SealwireError("E_TRUNCATED", { detail: "the session was not resumed" }));
+    this.#events.abandoned(notResumed());
     return idempotent;
   }
 
@@ -249,3 +249,6 @@ export class Life {
     this.#expiry = { at: exp, cancel: this.#timers.after(ms, () => this.#sweep()) };
   }
 }
+
+const notResumed = (): SealwireError =>
+  new SealwireError("E_TRUNCATED", { stage: "local", detail: "the session was not resumed" });
