@@ -54,6 +54,8 @@ export class Life {
   /** Of the last connection: it knows the server's time, and who said bye. */
   machine: SessionMachine;
   #cancelWait = () => {};
+  /** Idempotent messages of a session that was given up. */
+  readonly #outliving: Kept[] = [];
   #expiry: { readonly at: number; readonly cancel: () => void } | undefined;
 
   constructor(
@@ -142,7 +144,9 @@ export class Life {
 
   /** A new session in place of one that cannot be resumed. Only what was marked for it is sent again. */
   replace(e: Established, connection: Connection): Attachment {
-    const idempotent = this.#giveUp();
+    this.#giveUp();
+    const now = this.#now();
+    const outliving = this.#outliving.splice(0).filter(({ exp }) => exp > now);
     const codec = this.facts.keys.codec;
     this.#cancelWait();
     [this.facts, this.ledger] = [e.facts, e.ledger];
@@ -150,7 +154,7 @@ export class Life {
     this.attachment = attachment;
     attachment.watch();
     this.#watchLedger();
-    for (const { topic, claims, jti, exp } of idempotent) {
+    for (const { topic, claims, jti, exp } of outliving) {
       const data = dataOf(codec, claims as Uint8Array);
       void attachment.push(e.machine.prepare({ topic, data, ttl: 0, jti: jti as string, exp }, connection.time));
     }
@@ -189,19 +193,15 @@ export class Life {
     }
   }
 
-  /** This session will not be taken up again. Answers with what the next one sends. */
-  #giveUp(): readonly Kept[] {
+  /** This session will not be taken up again. What is marked for it is sent in the next one all the same. */
+  #giveUp(): void {
     const { retention } = this.ledger;
-    const now = this.#now();
-    const idempotent = retention
-      .all()
-      .filter(({ jti, exp, claims }) => jti !== undefined && claims !== undefined && exp > now);
-    const rest = retention.all().filter((kept) => !idempotent.includes(kept));
-    for (const { seq } of rest) retention.drop(seq);
-    if (rest.length > 0) this.undetermined.tell(rest.map((kept) => this.#named(kept)));
+    const lost = retention.all();
+    retention.clear();
+    this.#outliving.push(...lost.filter(({ jti, claims }) => jti !== undefined && claims !== undefined));
+    if (lost.length > 0) this.undetermined.tell(lost.map((kept) => this.#named(kept)));
     this.answers.take();
     this.#events.abandoned(notResumed());
-    return idempotent;
   }
 
   end(info: ConnectionEnd): void {
