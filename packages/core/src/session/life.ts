@@ -23,6 +23,8 @@ import type { CloseInfo, SessionState, Undetermined } from "./types.ts";
 export interface LifeEvents {
   /** True while the application has more to do than it may. */
   full(): boolean;
+  /** Throws SealwireError E_STATE for a control message that cannot come now. */
+  check(message: Control): void;
   dispatch(received: Received, from: Attachment): Maybe<void>;
   /** Messages that waited can go. */
   wake(): void;
@@ -86,6 +88,7 @@ export class Life {
     this.machine = e.machine;
     const attachment = new Attachment(e, connection, this.#limits, this.#hooks, {
       full: () => this.#events.full(),
+      check: (message) => this.#events.check(message),
       dispatch: (received, from) => (from === this.attachment ? this.#events.dispatch(received, from) : undefined),
       wake: () => this.#events.wake(),
       acknowledged: (rcv) => this.answers.acknowledge(rcv),

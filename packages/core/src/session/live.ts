@@ -115,6 +115,7 @@ export class LiveSession implements Session {
     });
     this.#life = new Life(established, connection, limits, hooks, this.#timers, {
       full: () => this.#delivery.full,
+      check: (message) => this.#refresh.check(message),
       dispatch: (received, from) => this.#dispatch(received, from),
       wake: () => this.#sender.wake(),
       rights: () => ({ exp: this.#expiresAt, scp: this.#scopes }),
@@ -378,10 +379,10 @@ export class LiveSession implements Session {
       case "auth":
         return this.#onAuth(message.at, seq);
       case "auth-ok":
-        this.#refresh.answered(message.ref, this.#grant({ expiresAt: message.exp, scopes: message.scp }));
+        this.#refresh.answered(this.#grant({ expiresAt: message.exp, scopes: message.scp }));
         return;
       case "auth-no":
-        return this.#refresh.answered(message.ref, undefined);
+        return this.#refresh.answered(undefined);
       case "auth-soon":
         return this.#hooks.soon?.();
       default:

@@ -78,6 +78,8 @@ export interface ReceivedControl {
 
 /** What the machine tells the session besides what its methods return. */
 export interface MachineEvents {
+  /** A control message is about to be committed. Throws SealwireError E_STATE where it cannot come now. */
+  onControl(message: Control): void;
   /** A message of a rekey is numbered and has to be sealed next. */
   onPrepared(prepared: Prepared): void;
   /** Keys were derived; or, `confirmed`, the peer has shown that it has them. */
@@ -297,7 +299,9 @@ export class SessionMachine {
     if (this.#isLate(seq)) return { kind: "dropped" };
     if (message.top === "bye" && seq < this.#received.last)
       throw new SealwireError("E_STATE", { detail: "bye has not the highest number" });
-    this.#commit(seq, opened, opened.epoch, message);
+    this.#epochs.assertFirst(opened.epoch, message);
+    this.events?.onControl(message);
+    this.#commit(seq, opened, opened.epoch);
     if (rcv !== undefined) this.acknowledge(rcv);
     this.#budget.charge(message, time.elapsed);
     if (message.top === "bye") this.#byeSeq = seq;
@@ -319,7 +323,7 @@ export class SessionMachine {
     this.#checkSeq(opened, claims.seq);
     for (const item of claims.items) if (item.ref !== null) this.#checkRef(item.ref);
     if (this.#isLate(claims.seq)) return { kind: "dropped" };
-    this.#commit(claims.seq, opened, epoch, undefined);
+    this.#commit(claims.seq, opened, epoch);
     if (claims.seq <= this.#delivered) return { kind: "dropped" };
     const late = checkLife(claims, this.now(time), limits.skewSeconds, limits.messageTtlMax);
     return { kind: "message", seq: claims.seq, claims, raw: opened.claims, jws: opened.jws, late };
@@ -358,14 +362,14 @@ export class SessionMachine {
     return true;
   }
 
-  #commit(seq: number, opened: OpenedIn, epoch: Epoch, control: Control | undefined): void {
+  #commit(seq: number, opened: OpenedIn, epoch: Epoch): void {
     this.#epochs.assertOpen(epoch, seq);
     const confirms = this.#epochs.confirms(epoch);
     if (confirms) this.#receiving.renew(seq - 1, this.#elapsed);
     this.#receiving.open(seq, opened.claims.length, this.#elapsed);
     this.#received.commit(seq);
     this.#ledger.committed = Math.max(this.#ledger.committed, this.#received.last);
-    this.#epochs.committed(epoch, seq, control);
+    this.#epochs.committed(epoch, seq);
     if (confirms) this.events?.onEpoch(epoch, true);
   }
 
