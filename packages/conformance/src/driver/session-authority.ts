@@ -31,6 +31,7 @@ export class Authority {
   readonly #verify: (token: string) => Promise<Token>;
   readonly #init: ServerInit;
   readonly #limits: Limits;
+  readonly #unix: () => number;
   readonly #revoked: Revocation[] = [];
   /** Those of revoked sessions. */
   readonly #revokedTokens = new Set<string>();
@@ -39,11 +40,14 @@ export class Authority {
   constructor(init: ServerInit, limits: Limits, unix: () => number) {
     this.#init = init;
     this.#limits = limits;
+    this.#unix = unix;
     this.#verify = tokenVerifier(init.issuers, { audience: init.serverId, limits, now: unix });
   }
 
   async verify(text: string): Promise<Token> {
     const token = await this.#verify(text);
+    if (token.expiresAt * 1000 <= this.#unix())
+      throw new SealwireError("E_TOKEN", { stage: "claims", detail: "expired" });
     if (this.#revokedTokens.has(text) || this.#revoked.some((by) => isRevokedBy(by, token)))
       throw new SealwireError("E_TOKEN", { stage: "claims", detail: "revoked" });
     return token;

@@ -73,7 +73,11 @@ class Endpoint {
 
   async run(step: Step): Promise<Values> {
     this.#outcome = new Outcome();
-    const before = { session: this.#session, ended: this.#end !== undefined, failed: this.#links[0]?.end !== undefined };
+    const before = {
+      session: this.#session,
+      ended: this.#end !== undefined,
+      failed: this.#links[0]?.end !== undefined,
+    };
     await this.#do(step);
     await settle();
     this.#onSealed = () => {};
