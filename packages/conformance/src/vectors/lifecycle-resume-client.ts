@@ -1,3 +1,4 @@
+// A client that takes its session up: attempts, chains, time (specs/lifecycle.md, section 7).
 import { Handshake, protocolOf, set } from "../kit/handshake.ts";
 import { closeOf, Peer } from "../kit/peer.ts";
 import type { Group } from "./file.ts";
