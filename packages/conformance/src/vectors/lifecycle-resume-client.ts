@@ -1,3 +1,4 @@
+// A client that takes its session up: attempts, chains, time (specs/lifecycle.md, section 7).
 import { Handshake, protocolOf, set } from "../kit/handshake.ts";
 import { closeOf, Peer } from "../kit/peer.ts";
 import type { Group } from "./file.ts";
@@ -37,9 +38,16 @@ function attempts(g: LifeGroup): void {
   });
   const refused = lost(g);
   new Attempt(refused).start().told("resume");
-  g.bad("refused", "the server says that it cannot resume", ["resume:kid", "hs:err"], refused, ["E_RESUME", "local"], {
-    from: "attempts",
-  });
+  g.bad(
+    "refused",
+    "the server says that it cannot resume",
+    ["resume:kid", "hs:err", "chain:client"],
+    refused,
+    ["E_RESUME", "local"],
+    {
+      from: "attempts",
+    },
+  );
   const alive = g.life().hears();
   alive.state = "lost";
   const { code, reason } = closeOf(4409);

@@ -1,3 +1,4 @@
+// A server whose session is taken up: chains, time, and what is sent again (specs/lifecycle.md, section 7).
 import { closeOf } from "../kit/peer.ts";
 import { CLOCK, type Group } from "./file.ts";
 import { ISSUER, tokenOf, type Values, type Verdict } from "./handshake-scene.ts";
@@ -61,6 +62,20 @@ function chains(g: LifeGroup): void {
   new Attempt(gone).hello().dropped();
   resumes(gone).hears();
   g.ok("dropped", "an attempt came to nothing, and the next one uses the same chain", ["chain:unconfirmed"], gone);
+  const late = g.life().hears().lose();
+  const first = new Attempt(late).hello();
+  new Attempt(late, { chain: first.resume.chain }).failsHello(UNKNOWN);
+  first.confirm({ step: { conn: first.conn } });
+  late.step({ op: "drop", conn: first.conn }, { state: "lost" });
+  late.state = "lost";
+  resumes(late).hears();
+  const req = ["chain:unconfirmed", "resume:compare", "chain:server"];
+  g.ok(
+    "late",
+    "a chain is none until resumed has come; a late resumed takes the session up, and then it is the chain",
+    req,
+    late,
+  );
   const attempt = g.life().hears().lose();
   const tried = new Attempt(attempt).hello();
   tried.dropped();
