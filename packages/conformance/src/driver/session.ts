@@ -6,9 +6,9 @@ import {
   LiveSession,
   type ResumeCandidate,
   type ServerStep,
-  type SessionHooks,
 } from "@sealwire/core/internal";
-import { Authority, isOfSameClient, type Revocation, type Token } from "./session-authority.ts";
+import { type Application, hooksOf, type Step } from "./session-application.ts";
+import { Authority, isOfSameClient, type Token } from "./session-authority.ts";
 import { Draws } from "./session-backend.ts";
 import {
   type ClientInit,
@@ -24,43 +24,24 @@ import { codeOf, Outcome, type Values } from "./session-outcome.ts";
 import { fromJson, type Input, type Message, type Ops, toJson, toMessage } from "./values.ts";
 import { settle, VirtualClock } from "./virtual.ts";
 
-interface Step {
-  readonly op: "start" | "recv" | "send" | "request" | "tick" | "close" | "drop" | "rekey" | "auth" | "revoke";
-  readonly protocol: string;
-  readonly resume?: number;
-  readonly upgradeToken?: string | null;
-  readonly conn?: number;
-  readonly message?: Message;
-  readonly messages?: readonly Message[];
-  readonly top: string;
-  readonly data: unknown;
-  readonly ttl?: number;
-  readonly idempotent?: string;
-  readonly seconds: number;
-  readonly code?: number;
-  readonly at: string;
-  readonly by: Revocation;
-}
-
-class Endpoint {
+class Endpoint implements Application {
   readonly #role: "client" | "server";
   readonly #init: Init;
   readonly #limits: Limits;
   readonly #clock: VirtualClock;
   readonly #draws: Draws;
-  readonly #authority: Authority | undefined;
   readonly #links: Link[] = [];
-  #outcome = new Outcome();
-  #session: LiveSession | undefined;
+  readonly authority: Authority | undefined;
+  token: Token | undefined;
+  outcome = new Outcome();
+  session: LiveSession | undefined;
   /** That the session is on, or was on last. */
   #link: Link | undefined;
-  /** Server: that the session goes by. */
-  #token: Token | undefined;
   /** Of the session. */
   #end: CloseInfo | undefined;
   #epochs = { send: 0, receive: 0 };
   /** Takes the number of the request that this step seals. */
-  #onSealed: (seq: number) => void = () => {};
+  onSealed: (seq: number) => void = () => {};
 
   constructor(role: "client" | "server", init: Init) {
     this.#role = role;
@@ -68,19 +49,19 @@ class Endpoint {
     this.#limits = limitsFrom(init);
     this.#clock = new VirtualClock(init.now);
     this.#draws = new Draws([init, ...(init.more ?? [])]);
-    if (role === "server") this.#authority = new Authority(init as ServerInit, this.#limits, () => this.#clock.unix());
+    if (role === "server") this.authority = new Authority(init as ServerInit, this.#limits, () => this.#clock.unix());
   }
 
   async run(step: Step): Promise<Values> {
-    this.#outcome = new Outcome();
+    this.outcome = new Outcome();
     const before = {
-      session: this.#session,
+      session: this.session,
       ended: this.#end !== undefined,
       failed: this.#links[0]?.end !== undefined,
     };
     await this.#do(step);
     await settle();
-    this.#onSealed = () => {};
+    this.onSealed = () => {};
     return this.#take(step, before);
   }
 
@@ -100,14 +81,14 @@ class Endpoint {
       case "request":
         return this.#request(step);
       case "close":
-        return void this.#session?.close();
+        return void this.session?.close();
       case "rekey":
-        return this.#session?.rekey();
+        return this.session?.rekey();
       case "auth":
         return this.#auth(step.at);
       case "revoke":
-        if (this.#authority?.revoke(step.by, this.#token, this.#session?.id))
-          this.#session?.fail(new SealwireError("E_REVOKED"));
+        if (this.authority?.revoke(step.by, this.token, this.session?.id))
+          this.session?.fail(new SealwireError("E_REVOKED"));
     }
   }
 
@@ -116,7 +97,7 @@ class Endpoint {
   async #start(step: Step): Promise<void> {
     const place = this.#links.length;
     if (this.#role === "client" && place > 0) {
-      this.#session?.detach(4409, "superseded");
+      this.session?.detach(4409, "superseded");
       await settle();
     }
     const resume = this.#resumable(step.resume);
@@ -127,14 +108,14 @@ class Endpoint {
       clock: this.#clock,
       limits: this.#limits,
       onEstablished: (established, handed) => this.#established(established, handed, link),
-      onSent: (payload) => this.#outcome.emit.push(toMessage(payload)),
+      onSent: (payload) => this.outcome.emit.push(toMessage(payload)),
     });
     this.#links.push(link);
   }
 
   /** The place of the chain, unless the client holds too many of them. */
   #resumable(place: number | undefined): number | undefined {
-    const chains = this.#session?.life.ledger.chains.length ?? 0;
+    const chains = this.session?.life.ledger.chains.length ?? 0;
     return chains < this.#limits.resumeChains ? place : undefined;
   }
 
@@ -143,7 +124,7 @@ class Endpoint {
       const init = this.#init as ServerInit;
       return serverHandshake(init, protocol, {
         draws: this.#draws,
-        authority: this.#authority as Authority,
+        authority: this.authority as Authority,
         upgradeToken:
           upgradeToken === undefined ? (init.upgradeToken as string | undefined) : (upgradeToken ?? undefined),
         findSession: (kid) => this.#find(kid),
@@ -151,11 +132,11 @@ class Endpoint {
     }
     const init = this.#init as ClientInit;
     if (resume === undefined) return clientHandshake(init, protocol, this.#draws);
-    return clientResume(init, protocol, (this.#session as LiveSession).life, resume);
+    return clientResume(init, protocol, (this.session as LiveSession).life, resume);
   }
 
   #find(kid: string): ResumeCandidate<Token> | undefined {
-    const session = this.#session;
+    const session = this.session;
     if (session === undefined) return undefined;
     const { facts, ledger } = session.life;
     const chain = ledger.chains.find((c) => c.kid === kid);
@@ -169,7 +150,7 @@ class Endpoint {
       },
       scopes: session.scopes,
       expiresAt: session.expiresAt.getTime() / 1000,
-      admits: (token) => isOfSameClient(token, this.#token as Token),
+      admits: (token) => isOfSameClient(token, this.token as Token),
     };
   }
 
@@ -178,109 +159,61 @@ class Endpoint {
     this.#link = link;
     this.#epochs = { send: 0, receive: 0 };
     if (resume !== undefined) {
-      this.#outcome.resumed = { rcv: ledger.committed, peer: resume.peer };
-      return (this.#session as LiveSession).resume(e, link.connection);
+      this.outcome.resumed = { rcv: ledger.committed, peer: resume.peer };
+      return (this.session as LiveSession).resume(e, link.connection);
     }
     const { level, codec } = facts.keys;
-    this.#outcome.opened = { sid: facts.id, lvl: level, cod: codec, sub: facts.subject, scp: scopes, exp: expiresAt };
-    this.#token = handed.token;
-    if (this.#session !== undefined && this.#end === undefined) return this.#session.replace(e, link.connection);
+    this.outcome.opened = { sid: facts.id, lvl: level, cod: codec, sub: facts.subject, scp: scopes, exp: expiresAt };
+    this.token = handed.token;
+    if (this.session !== undefined && this.#end === undefined) return this.session.replace(e, link.connection);
     this.#end = undefined;
-    const session = new LiveSession(e, link.connection, this.#limits, this.#hooks());
-    session.onDenied(({ seq, code }) => this.#outcome.denied.push({ seq, error: code }));
-    session.onUndetermined((messages) => this.#outcome.lost(messages));
+    const session = new LiveSession(e, link.connection, this.#limits, hooksOf(this.#init, this));
+    session.onDenied(({ seq, code }) => this.outcome.denied.push({ seq, error: code }));
+    session.onUndetermined((messages) => this.outcome.lost(messages));
     void session.closed.then((info) => {
       this.#end = info;
     });
-    this.#session = session;
+    this.session = session;
     return session.receiver;
   }
 
   // --- the application -----------------------------------------------------------------------------------------
 
-  #hooks(): SessionHooks {
-    const authority = this.#authority;
-    const { allow = [], handlers = {} } = this.#init;
-    const { scopes = {} } = this.#init as ServerInit;
-    const inScope = (topic: string) => {
-      const needed = Object.hasOwn(scopes, topic) ? scopes[topic] : undefined;
-      return needed === undefined || (this.#session?.scopes.includes(needed) ?? false);
-    };
-    // The session asks for the handler of an item right after its authorization.
-    let request = false;
-    return {
-      heartbeat: authority !== undefined,
-      rateLimited: authority !== undefined,
-      authorize: ({ topic, direction, kind }) => {
-        request = kind === "request";
-        return (direction === "out" || allow.includes(topic)) && inScope(topic);
-      },
-      handler: (topic) => {
-        const kind = Object.hasOwn(handlers, topic) ? handlers[topic] : undefined;
-        const req = request;
-        if (kind === undefined && req) return undefined;
-        return (data, { message: { seq, index } }) => {
-          const place = index === undefined ? { seq } : { seq, index };
-          this.#outcome.deliver.push({ ...place, top: topic, data: toJson(data), ...(req ? { req } : {}) });
-          if (kind === "fail") throw new Error("the script's handler fails");
-          return data;
-        };
-      },
-      trace: (record) => {
-        if (record.direction === "in") return;
-        if (record.kind === "control") this.#outcome.said(record);
-        else this.#onSealed(record.seq);
-      },
-      soon: () => {
-        this.#outcome.soon = true;
-      },
-      ...(authority === undefined
-        ? {}
-        : {
-            refresh: async (text) => {
-              this.#token = await authority.renew(text, this.#token as Token);
-              return this.#token;
-            },
-            once: (message) => authority.once(this.#token as Token, message),
-          }),
-    };
-  }
-
   #send({ top, data, ttl, idempotent }: Step): void {
-    const outcome = this.#outcome;
+    const outcome = this.outcome;
     this.#draws.messageId = idempotent;
     const options = {
       ...(ttl === undefined ? {} : { ttl }),
       ...(idempotent === undefined ? {} : { idempotent: true }),
     };
-    this.#session?.send(top, fromJson(data), options).catch((error: unknown) => {
+    this.session?.send(top, fromJson(data), options).catch((error: unknown) => {
       outcome.thrown = { error: codeOf(error) };
     });
   }
 
   #request({ top, data }: Step): void {
-    const outcome = this.#outcome;
+    const outcome = this.outcome;
     let seq: number | undefined;
-    this.#onSealed = (taken) => {
+    this.onSealed = (taken) => {
       seq = taken;
     };
-    this.#session?.request(top, fromJson(data)).then(
-      (value) => this.#outcome.settled.push({ seq, data: toJson(value) }),
+    this.session?.request(top, fromJson(data)).then(
+      (value) => this.outcome.settled.push({ seq, data: toJson(value) }),
       (error: unknown) => {
         if (seq === undefined) outcome.thrown = { error: codeOf(error) };
-        else this.#outcome.settled.push({ seq, error: codeOf(error) });
+        else this.outcome.settled.push({ seq, error: codeOf(error) });
       },
     );
   }
 
   #auth(token: string): void {
-    this.#session?.refresh(token).then(
+    this.session?.refresh(token).then(
       ({ scopes, expiresAt }) => {
-        this.#outcome.refreshed = { scp: scopes, exp: expiresAt };
+        this.outcome.refreshed = { scp: scopes, exp: expiresAt };
       },
       (error: unknown) => {
         // Otherwise an earlier one is unanswered, or the session has ended.
-        if (codeOf(error) === "E_TOKEN") this.#outcome.notRefreshed = true;
+        if (codeOf(error) === "E_TOKEN") this.outcome.notRefreshed = true;
       },
     );
   }
@@ -288,8 +221,8 @@ class Endpoint {
   // --- outcomes ------------------------------------------------------------------------------------------------
 
   #take(step: Step, before: { session: LiveSession | undefined; ended: boolean; failed: boolean }): Values {
-    const outcome = this.#outcome;
-    const session = this.#session;
+    const outcome = this.outcome;
+    const session = this.session;
     for (const link of this.#links) link.report(outcome, before.session !== undefined);
     if (session === undefined) {
       const { end } = this.#links[0] as Link;
@@ -312,7 +245,7 @@ class Endpoint {
   }
 
   get #state(): string {
-    const session = this.#session;
+    const session = this.session;
     if (session === undefined) return this.#links[0]?.state ?? "closed";
     if (this.#end !== undefined) return "closed";
     if (session.byeSent || session.byeReceived) return "closing";
