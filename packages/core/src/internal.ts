@@ -33,7 +33,7 @@ export {
 export { replayKey } from "./replay/store.ts";
 export { StrictCounter } from "./replay/strict.ts";
 export { ReplayWindow } from "./replay/window.ts";
-export type { Chain } from "./session/chain.ts";
+export { type Chain, chainOf, chainSalt, deriveChain, helloKeys } from "./session/chain.ts";
 export { tokenHash } from "./session/client-auth.ts";
 export {
   ClientHandshake,
@@ -44,9 +44,11 @@ export {
 export { ephemeralKey, type Offer, select } from "./session/client-hello.ts";
 export { ClientResume, type ClientResumeOptions } from "./session/client-resume.ts";
 export type { ConnectionEnd } from "./session/close-info.ts";
-export { Connection, type Handshake, type Receiver } from "./session/connection.ts";
+export { Connection, type ConnectionOptions, type Handshake, type Receiver } from "./session/connection.ts";
+export { buildEpoch } from "./session/epoch.ts";
 export type { Established } from "./session/established.ts";
 export type { AuthorizeRequest, Grant, OnceMessage, SessionHooks, TraceRecord } from "./session/hooks.ts";
+export { Ledger } from "./session/ledger.ts";
 export { Listeners } from "./session/listeners.ts";
 export { LiveSession } from "./session/live.ts";
 export { type Received, SessionMachine } from "./session/machine.ts";

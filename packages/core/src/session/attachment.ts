@@ -15,6 +15,8 @@ import type { WindowReport } from "./types.ts";
 /** What the session does with what comes from its connection. */
 export interface Attached {
   full(): boolean;
+  /** Throws SealwireError E_STATE for a control message that cannot come now. */
+  check(message: Control): void;
   dispatch(received: Received, from: Attachment): Maybe<void>;
   /** Messages that waited for room, or for keys, can go. */
   wake(): void;
@@ -55,6 +57,10 @@ export class Attachment implements Receiver {
       this.#receipts = new Acknowledger(limits, timer, () => void this.control({ top: "ack" }));
     }
     e.machine.events = {
+      onControl: (message) => {
+        e.machine.rekeying.check(message);
+        session.check(message);
+      },
       onPrepared: (prepared) => void this.#push(prepared),
       onEpoch: (epoch, confirmed) => {
         const { ledger } = e;
@@ -80,7 +86,8 @@ export class Attachment implements Receiver {
     };
     listen();
     const beat = () => {
-      void this.control({ top: "ping" });
+      // What ends the session at the same moment comes first.
+      this.connection.timer(() => void this.control({ top: "ping" }), 0);
       this.connection.timer(beat, heartbeatSeconds * 1000);
     };
     if (this.#hooks.heartbeat) this.connection.timer(beat, heartbeatSeconds * 1000);
@@ -152,7 +159,7 @@ export class Attachment implements Receiver {
     const { rekeying } = this.machine;
     if (message.top === "rekey") return this.hold(() => rekeying.onRekey(message, rekeying.peerKey(message), raw, seq));
     if (message.top !== "rekeyed") return;
-    return chain(rekeying.onRekeyed(message, rekeying.peerKey(message), raw), () => {});
+    return chain(rekeying.onRekeyed(rekeying.peerKey(message), raw), () => {});
   }
 
   /** In strict order a peer that does not show its new keys in time has lost them. */
@@ -174,16 +181,23 @@ export class Attachment implements Receiver {
     void this.rekey();
   }
 
+  /** Renews the keys in time, and ends the session where that comes to nothing. */
   #watchAge(): void {
     this.#ageTimer();
-    const left = Math.max(1, this.machine.rekeyDue(this.connection.time.elapsed));
-    this.#ageTimer = this.connection.timer(
-      () => {
-        this.#renewIfDue();
-        this.#watchAge();
-      },
-      Math.min(left, LONGEST_TIMER),
-    );
+    const { machine, connection } = this;
+    const { elapsed } = connection.time;
+    const left = machine.keysLeft(elapsed);
+    if (left <= 0) {
+      connection.fail(new SealwireError("E_KEY_LIMIT"));
+      return;
+    }
+    // Whatever a rekey under way leads to, this is called again.
+    const due = machine.rekeying.underWay ? left : Math.max(1, machine.rekeyDue(elapsed));
+    const look = () => {
+      this.#renewIfDue();
+      this.#watchAge();
+    };
+    this.#ageTimer = connection.timer(look, Math.min(left, due, LONGEST_TIMER));
   }
 
   // --- what the connection calls -------------------------------------------------------------------------------

@@ -120,11 +120,15 @@ export class Epochs {
     return epoch === this.#next;
   }
 
+  /** Strict order: the peer shows new keys with `ack`. */
+  assertFirst(epoch: Epoch, control: Control): void {
+    if (epoch === this.#next && this.#window === undefined && control.top !== "ack")
+      throw new SealwireError("E_STATE", { detail: "the first message of an epoch is ack" });
+  }
+
   /** A message was committed. */
-  committed(epoch: Epoch, seq: number, control: Control | undefined): void {
+  committed(epoch: Epoch, seq: number): void {
     if (epoch === this.#next) {
-      if (this.#window === undefined && control?.top !== "ack")
-        throw new SealwireError("E_STATE", { detail: "the first message of an epoch is ack" });
       if (this.#window !== undefined) this.#previous = this.#current;
       this.#boundary = seq;
       this.#current = epoch;

@@ -29,7 +29,8 @@ export class KeyUse {
   seal(seq: number, bytes: number, elapsed: number, bye: boolean): void {
     const { keyMessages, keyBytes } = this.#limits;
     const [messages, room] = bye ? [keyMessages, keyBytes] : [keyMessages - 1, keyBytes - BYE_BYTES];
-    this.#check(seq, bytes, elapsed, messages, room);
+    // Its own time may have come because the keys are old.
+    this.#check(seq, bytes, bye ? this.#since : elapsed, messages, room);
   }
 
   open(seq: number, bytes: number, elapsed: number): void {
@@ -53,6 +54,11 @@ export class KeyUse {
 
   /** Elapsed time at which the keys are old enough. */
   dueAt(slack: number): number {
-    return this.#since + this.#limits.rekeySeconds * 1000 * (1 + slack);
+    return this.#since + Math.round(this.#limits.rekeySeconds * 1000 * (1 + slack));
+  }
+
+  /** Elapsed time until which the keys may be used. */
+  get end(): number {
+    return this.#since + this.#limits.keySeconds * 1000;
   }
 }

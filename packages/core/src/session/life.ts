@@ -23,6 +23,8 @@ import type { CloseInfo, SessionState, Undetermined } from "./types.ts";
 export interface LifeEvents {
   /** True while the application has more to do than it may. */
   full(): boolean;
+  /** Throws SealwireError E_STATE for a control message that cannot come now. */
+  check(message: Control): void;
   dispatch(received: Received, from: Attachment): Maybe<void>;
   /** Messages that waited can go. */
   wake(): void;
@@ -54,6 +56,8 @@ export class Life {
   /** Of the last connection: it knows the server's time, and who said bye. */
   machine: SessionMachine;
   #cancelWait = () => {};
+  /** Idempotent messages of a session that was given up. */
+  readonly #outliving: Kept[] = [];
   #expiry: { readonly at: number; readonly cancel: () => void } | undefined;
 
   constructor(
@@ -84,6 +88,7 @@ export class Life {
     this.machine = e.machine;
     const attachment = new Attachment(e, connection, this.#limits, this.#hooks, {
       full: () => this.#events.full(),
+      check: (message) => this.#events.check(message),
       dispatch: (received, from) => (from === this.attachment ? this.#events.dispatch(received, from) : undefined),
       wake: () => this.#events.wake(),
       acknowledged: (rcv) => this.answers.acknowledge(rcv),
@@ -142,7 +147,9 @@ export class Life {
 
   /** A new session in place of one that cannot be resumed. Only what was marked for it is sent again. */
   replace(e: Established, connection: Connection): Attachment {
-    const idempotent = this.#giveUp();
+    this.#giveUp();
+    const now = this.#now();
+    const outliving = this.#outliving.splice(0).filter(({ exp }) => exp > now);
     const codec = this.facts.keys.codec;
     this.#cancelWait();
     [this.facts, this.ledger] = [e.facts, e.ledger];
@@ -150,7 +157,7 @@ export class Life {
     this.attachment = attachment;
     attachment.watch();
     this.#watchLedger();
-    for (const { topic, claims, jti, exp } of idempotent) {
+    for (const { topic, claims, jti, exp } of outliving) {
       const { data, iat } = dataOf(codec, claims as Uint8Array);
       const again = { topic, data, ttl: 0, jti: jti as string, iat: iat as number, exp };
       void attachment.push(e.machine.prepare(again, connection.time));
@@ -184,25 +191,21 @@ export class Life {
     else {
       this.#cancelWait = this.#timers.after(this.facts.policy.res * 1000, () => {
         this.ledger.chains = [];
-        if (this.#hooks.lost === undefined) this.end(info);
+        if (this.#hooks.lost === undefined) this.end({ ...info, error: notResumed() });
         else this.#giveUp();
       });
     }
   }
 
-  /** This session will not be taken up again. Answers with what the next one sends. */
-  #giveUp(): readonly Kept[] {
+  /** This session will not be taken up again. What is marked for it is sent in the next one all the same. */
+  #giveUp(): void {
     const { retention } = this.ledger;
-    const now = this.#now();
-    const idempotent = retention
-      .all()
-      .filter(({ jti, exp, claims }) => jti !== undefined && claims !== undefined && exp > now);
-    const rest = retention.all().filter((kept) => !idempotent.includes(kept));
-    for (const { seq } of rest) retention.drop(seq);
-    if (rest.length > 0) this.undetermined.tell(rest.map((kept) => this.#named(kept)));
+    const lost = retention.all();
+    retention.clear();
+    this.#outliving.push(...lost.filter(({ jti, claims }) => jti !== undefined && claims !== undefined));
+    if (lost.length > 0) this.undetermined.tell(lost.map((kept) => this.#named(kept)));
     this.answers.take();
-    this.#events.abandoned(new SealwireError("E_TRUNCATED", { detail: "the session was not resumed" }));
-    return idempotent;
+    this.#events.abandoned(notResumed());
   }
 
   end(info: ConnectionEnd): void {
@@ -250,3 +253,6 @@ export class Life {
     this.#expiry = { at: exp, cancel: this.#timers.after(ms, () => this.#sweep()) };
   }
 }
+
+const notResumed = (): SealwireError =>
+  new SealwireError("E_TRUNCATED", { stage: "local", detail: "the session was not resumed" });

@@ -115,6 +115,7 @@ export class LiveSession implements Session {
     });
     this.#life = new Life(established, connection, limits, hooks, this.#timers, {
       full: () => this.#delivery.full,
+      check: (message) => this.#refresh.check(message),
       dispatch: (received, from) => this.#dispatch(received, from),
       wake: () => this.#sender.wake(),
       rights: () => ({ exp: this.#expiresAt, scp: this.#scopes }),
@@ -287,9 +288,11 @@ export class LiveSession implements Session {
     }, ms);
   }
 
-  /** Lets go of the connection and keeps the session: it can be resumed. */
-  detach(): void {
-    this.#life.attachment?.connection.close(1001, "away");
+  /** Lets go of the connection, of which nothing more is processed, and keeps the session: it can be resumed. */
+  detach(code = 1001, reason = "away"): void {
+    const { attachment } = this.#life;
+    attachment?.machine.retire();
+    attachment?.connection.close(code, reason);
   }
 
   async #depart(code: string | undefined, close: (connection: Connection) => void): Promise<CloseInfo> {
@@ -404,10 +407,10 @@ export class LiveSession implements Session {
       case "auth":
         return this.#onAuth(message.at, seq);
       case "auth-ok":
-        this.#refresh.answered(message.ref, this.#grant({ expiresAt: message.exp, scopes: message.scp }));
+        this.#refresh.answered(this.#grant({ expiresAt: message.exp, scopes: message.scp }));
         return;
       case "auth-no":
-        return this.#refresh.answered(message.ref, undefined);
+        return this.#refresh.answered(undefined);
       case "auth-soon":
         return this.#hooks.soon?.();
       default:

@@ -81,6 +81,8 @@ export interface ReceivedControl {
 
 /** What the machine tells the session besides what its methods return. */
 export interface MachineEvents {
+  /** A control message is about to be committed. Throws SealwireError E_STATE where it cannot come now. */
+  onControl(message: Control): void;
   /** A message of a rekey is numbered and has to be sealed next. */
   onPrepared(prepared: Prepared): void;
   /** Keys were derived; or, `confirmed`, the peer has shown that it has them. */
@@ -263,6 +265,11 @@ export class SessionMachine {
     return Math.min(this.#sending.dueAt(slack), this.#receiving.dueAt(slack)) - elapsed;
   }
 
+  /** Milliseconds for which the keys may still be used. */
+  keysLeft(elapsed: number): number {
+    return Math.min(this.#sending.end, this.#receiving.end) - elapsed;
+  }
+
   /** Steps header to time. Throws SealwireError, or returns a promise that rejects with one. */
   receive(frame: WireFrame, time: Time): Maybe<Received> {
     this.#elapsed = time.elapsed;
@@ -298,7 +305,9 @@ export class SessionMachine {
     if (this.#isLate(seq)) return { kind: "dropped" };
     if (message.top === "bye" && seq < this.#received.last)
       throw new SealwireError("E_STATE", { detail: "bye has not the highest number" });
-    this.#commit(seq, opened, opened.epoch, message);
+    this.#epochs.assertFirst(opened.epoch, message);
+    this.events?.onControl(message);
+    this.#commit(seq, opened, opened.epoch);
     if (rcv !== undefined) this.acknowledge(rcv);
     this.#budget.charge(message, time.elapsed);
     if (message.top === "bye") this.#byeSeq = seq;
@@ -320,7 +329,7 @@ export class SessionMachine {
     this.#checkSeq(opened, claims.seq);
     for (const item of claims.items) if (item.ref !== null) this.#checkRef(item.ref);
     if (this.#isLate(claims.seq)) return { kind: "dropped" };
-    this.#commit(claims.seq, opened, epoch, undefined);
+    this.#commit(claims.seq, opened, epoch);
     if (claims.seq <= this.#delivered) return { kind: "dropped" };
     const late = checkLife(claims, this.now(time), limits.skewSeconds, limits.messageTtlMax);
     return { kind: "message", seq: claims.seq, claims, raw: opened.claims, jws: opened.jws, late };
@@ -359,14 +368,14 @@ export class SessionMachine {
     return true;
   }
 
-  #commit(seq: number, opened: OpenedIn, epoch: Epoch, control: Control | undefined): void {
+  #commit(seq: number, opened: OpenedIn, epoch: Epoch): void {
     this.#epochs.assertOpen(epoch, seq);
     const confirms = this.#epochs.confirms(epoch);
     if (confirms) this.#receiving.renew(seq - 1, this.#elapsed);
     this.#receiving.open(seq, opened.claims.length, this.#elapsed);
     this.#received.commit(seq);
     this.#ledger.committed = Math.max(this.#ledger.committed, this.#received.last);
-    this.#epochs.committed(epoch, seq, control);
+    this.#epochs.committed(epoch, seq);
     if (!confirms) return;
     this.events?.onEpoch(epoch, true);
     this.rekeying.onConfirmed(epoch);
@@ -375,7 +384,8 @@ export class SessionMachine {
   /** The peer has committed everything of ours up to `rcv`. */
   acknowledge(rcv: number): void {
     this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, rcv);
-    this.events?.onAcknowledged(rcv, this.#ledger.retention.acknowledge(rcv));
+    const room = this.#ledger.retention.acknowledge(rcv);
+    this.events?.onAcknowledged(rcv, room);
   }
 }
 

@@ -81,14 +81,27 @@ export class Rekeying {
     return ephemeralKey(message.epk, this.#o.keys.suite);
   }
 
+  /** Step commit: whether this message can come now. */
+  check(message: Control): void {
+    if (message.top === "rekey" && !this.#isOvertaken(message)) this.#checkNumber(message.n);
+    if (message.top !== "rekeyed") return;
+    const sent = this.#proposal?.sent ?? refuse("rekeyed without a proposal");
+    this.#checkNumber(message.n);
+    if (message.ref !== sent.seq) refuse("rekeyed names another message than the proposal");
+  }
+
+  /** Window order: a client's proposal that the server's own has come to nothing before. */
+  #isOvertaken({ n }: Rekey): boolean {
+    const { keys, epochs } = this.#o;
+    return keys.role === "server" && n === this.#proposed && n === epochs.send.n;
+  }
+
   /** The peer proposes: answers with `rekeyed` under the old keys and `ack` under the new ones. False if it is ignored. */
   onRekey(message: Rekey, peer: PublicJwk, claims: Uint8Array, seq: number): Maybe<boolean> {
     const { epochs, keys, emit } = this.#o;
-    const server = keys.role === "server";
-    if (server && message.n === this.#proposed && message.n === epochs.send.n) return false;
-    this.#checkNumber(message.n);
+    if (this.#isOvertaken(message)) return false;
     if (this.#proposal !== undefined) {
-      if (server) return false;
+      if (keys.role === "server") return false;
       this.#proposal = undefined;
     }
     return chain(this.#backend.generateKeyAgreement(keys.suite), (key) => {
@@ -112,11 +125,8 @@ export class Rekeying {
   }
 
   /** The peer answers: goes over to the new keys with `ack`. */
-  onRekeyed(message: Rekeyed, peer: PublicJwk, claims: Uint8Array): Maybe<boolean> {
-    const sent = this.#proposal?.sent;
-    if (sent === undefined) return refuse("rekeyed without a proposal");
-    this.#checkNumber(message.n);
-    if (message.ref !== sent.seq) refuse("rekeyed names another message than the proposal");
+  onRekeyed(peer: PublicJwk, claims: Uint8Array): Maybe<boolean> {
+    const { sent } = this.#proposal as Required<Proposal>;
     return chain(this.#derive(sent.key, peer, sent.claims, claims), (epoch) => {
       this.#proposal = undefined;
       this.#proposed = epoch.n;
