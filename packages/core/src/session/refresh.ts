@@ -30,11 +30,11 @@ export class Refresh {
   }
 
   /** `auth-ok`, or without a grant `auth-no`. */
-  answered(ref: number, grant: Grant | undefined): void {
+  answered(ref: number, grant: (() => Grant) | undefined): void {
     const asked = this.#asked;
     if (asked?.seq !== ref) throw new SealwireError("E_STATE", { detail: "answer to no auth" });
     this.#asked = undefined;
-    if (grant !== undefined) asked.resolve(grant);
+    if (grant !== undefined) asked.resolve(grant());
     else asked.reject(new SealwireError("E_TOKEN", { stage: "claims", fatal: false, remote: true, detail: "auth-no" }));
   }
 

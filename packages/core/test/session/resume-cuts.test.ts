@@ -1,20 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { settle } from "../support/clock.ts";
 import { type Live, live, ROLES, type Role, released } from "../support/live.ts";
 import { type Attempt, attempt, SlowLink, sessionOf } from "../support/reconnect.ts";
+import { noUnhandledRejections } from "../support/unhandled.ts";
 
 // Every place at which a connection can break, on one backend and level: what is lost does not depend on them.
 
 const RESUMABLE = { server: { resume: 120 } } as const;
 const N = 3;
 
-const unhandled: unknown[] = [];
-const note = (reason: unknown) => void unhandled.push(reason);
-beforeAll(() => void process.on("unhandledRejection", note));
-afterAll(() => {
-  process.off("unhandledRejection", note);
-  expect(unhandled).toEqual([]);
-});
+noUnhandledRejections();
 
 interface Run {
   readonly pair: Live;
