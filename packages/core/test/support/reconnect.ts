@@ -1,7 +1,6 @@
 import type { Payload } from "../../src/envelope/sealer.ts";
 import type { Limits, Subprotocol } from "../../src/registry.generated.ts";
 import type { Chain } from "../../src/session/chain.ts";
-import type { HandshakeStep } from "../../src/session/client-handshake.ts";
 import { ClientHandshake } from "../../src/session/client-handshake.ts";
 import { ClientResume } from "../../src/session/client-resume.ts";
 import type { ConnectionEnd } from "../../src/session/close-info.ts";
@@ -11,7 +10,6 @@ import { LiveSession } from "../../src/session/live.ts";
 import {
   ServerHandshake,
   type ServerHandshakeOptions,
-  type ServerStep,
   type VerifiedToken,
 } from "../../src/session/server-handshake.ts";
 import type { ResumeCandidate } from "../../src/session/server-resume.ts";
@@ -86,7 +84,7 @@ function connect(
       limits,
       handshake,
       rateLimited: role === "server",
-      onEstablished: (established, step) => receiver(pair, role, established, step, connection, made),
+      onEstablished: (established) => receiver(pair, role, established, connection, made),
       onClosed: (info) => {
         own.info = info;
         const { session } = pair[role];
@@ -106,7 +104,6 @@ function receiver(
   pair: Pair,
   role: "client" | "server",
   established: Established,
-  step: HandshakeStep & Pick<ServerStep<VerifiedToken>, "candidate">,
   connection: Connection,
   made: { session?: LiveSession },
 ) {
