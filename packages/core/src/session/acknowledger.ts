@@ -20,8 +20,14 @@ export class Acknowledger {
     const { ackMessages, ackBytes, ackSeconds } = this.#limits;
     this.#messages++;
     this.#bytes += bytes;
-    if (this.#messages >= ackMessages || this.#bytes >= ackBytes) this.#send();
-    else this.#cancel ??= this.#after(ackSeconds * 1000, this.#send);
+    if (this.#messages >= ackMessages || this.#bytes >= ackBytes) this.#due();
+    else this.#cancel ??= this.#after(ackSeconds * 1000, () => this.#due());
+  }
+
+  /** Counted anew at once: while keys are derived the receipt itself has to wait, and one is enough. */
+  #due(): void {
+    this.sent();
+    this.#send();
   }
 
   /** A control message told the peer what was committed. */

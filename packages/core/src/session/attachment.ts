@@ -1,5 +1,5 @@
 import type { Control } from "../envelope/control.ts";
-import { SealwireError } from "../errors.ts";
+import { asError, SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { WireFrame } from "../wire/frame.ts";
@@ -114,14 +114,21 @@ export class Attachment implements Receiver {
   /** Runs `work`, which numbers messages itself; everything else waits until it is done. */
   hold(work: () => Maybe<unknown>): Maybe<void> {
     if (this.#held !== undefined) return this.#held.then(() => this.hold(work));
-    const result = work();
-    if (!(result instanceof Promise)) return;
+    let release = () => {};
+    this.#held = new Promise((resolve) => {
+      release = resolve;
+    });
     const done = () => {
       this.#held = undefined;
+      release();
       this.#session.wake();
+      this.#renewIfDue();
     };
-    this.#held = result.then(done, done);
-    return result.then(() => {});
+    const failed = (error: unknown): never => {
+      done();
+      throw error;
+    };
+    return chain(attempt(work, failed), done);
   }
 
   /** Numbers and seals a control message, if that is still possible. The number is told before it is sealed. */
@@ -144,14 +151,14 @@ export class Attachment implements Receiver {
 
   /** Proposes new keys, unless a rekey is under way. */
   rekey(): Maybe<void> {
+    if (this.#held !== undefined) return this.#held.then(() => this.rekey());
+    if (this.machine.byeSent) return;
     const { rekeying } = this.machine;
     const propose = () =>
       chain(rekeying.propose(), (begun) => {
         if (begun) this.#deadline(() => rekeying.proposing);
       });
-    return attempt(propose, (cause) =>
-      this.connection.fail(cause instanceof SealwireError ? cause : new SealwireError("E_INTERNAL", { cause })),
-    );
+    return attempt(propose, (error) => this.connection.fail(asError(error)));
   }
 
   #onRekey(received: Received & { kind: "control" }): Maybe<void> {
@@ -177,27 +184,22 @@ export class Attachment implements Receiver {
 
   #renewIfDue(): void {
     const { machine, connection } = this;
-    if (machine.byeSent || machine.rekeying.underWay || machine.rekeyDue(connection.time.elapsed) > 0) return;
-    void this.rekey();
+    if (this.held || machine.byeSent || machine.rekeying.underWay) return;
+    if (machine.rekeyDue(connection.time.elapsed)) void this.rekey();
   }
 
-  /** Renews the keys in time, and ends the session where that comes to nothing. */
+  /** Renews the keys in time, and ends the session where that comes to nothing. New keys, and the end of `hold`, look again. */
   #watchAge(): void {
     this.#ageTimer();
     const { machine, connection } = this;
     const { elapsed } = connection.time;
-    const left = machine.keysLeft(elapsed);
+    const [left, due] = [machine.keysLeft(elapsed), machine.rekeyIn(elapsed)];
     if (left <= 0) {
       connection.fail(new SealwireError("E_KEY_LIMIT"));
       return;
     }
-    // Whatever a rekey under way leads to, this is called again.
-    const due = machine.rekeying.underWay ? left : Math.max(1, machine.rekeyDue(elapsed));
-    const look = () => {
-      this.#renewIfDue();
-      this.#watchAge();
-    };
-    this.#ageTimer = connection.timer(look, Math.min(left, due, LONGEST_TIMER));
+    this.#ageTimer = connection.timer(() => this.#watchAge(), Math.min(left, due > 0 ? due : left, LONGEST_TIMER));
+    if (due <= 0) this.#renewIfDue();
   }
 
   // --- what the connection calls -------------------------------------------------------------------------------
@@ -219,15 +221,17 @@ export class Attachment implements Receiver {
   }
 
   receive(frame: WireFrame): Maybe<void> {
-    return chain(this.machine.receive(frame, this.connection.time), (received) => {
-      // It was being opened when this side ended the connection: nothing more is delivered.
-      if (this.connection.failed) return;
-      if (received.kind === "message") this.#receipts?.committed(received.raw.length);
-      this.#renewIfDue();
-      if (received.kind === "control" && (received.message.top === "rekey" || received.message.top === "rekeyed"))
-        return this.#onRekey(received);
-      return this.#session.dispatch(received, this);
-    });
+    return this.machine.receive(frame, this.connection.time, (received) => this.#onReceived(received));
+  }
+
+  #onReceived(received: Received): Maybe<void> {
+    // It was being opened when this side ended the connection: nothing more is delivered.
+    if (this.connection.failed) return;
+    if (received.kind === "message") this.#receipts?.committed(received.raw.length);
+    this.#renewIfDue();
+    if (received.kind === "control" && (received.message.top === "rekey" || received.message.top === "rekeyed"))
+      return this.#onRekey(received);
+    return this.#session.dispatch(received, this);
   }
 
   /** Says bye with the name of the error. Where the session is to go on elsewhere, there is nothing to say. */
@@ -237,7 +241,6 @@ export class Attachment implements Receiver {
   }
 
   ended(info: ConnectionEnd): void {
-    this.machine.events = undefined;
     this.machine.retire();
     this.#session.connectionEnded(info, this);
   }

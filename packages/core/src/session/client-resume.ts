@@ -39,7 +39,7 @@ export class ClientResume {
   readonly #o: ClientResumeOptions;
   readonly #keys: EpochOptions;
   readonly #backend: CryptoBackend;
-  /** Fixed here: the old connection is not processed any more. */
+  /** Fixed here: the old connection is not processed any more, also where it is still open. */
   readonly #rcv: number;
   #state: State | undefined;
 
@@ -47,6 +47,7 @@ export class ClientResume {
     this.#o = options;
     this.#keys = { ...options.facts.keys, wire: wireOf(options.protocol) };
     this.#backend = this.#keys.backend;
+    options.ledger.onTakenOver?.();
     this.#rcv = options.ledger.committed;
   }
 

@@ -1,5 +1,5 @@
 import type { Payload } from "../envelope/sealer.ts";
-import { SealwireError } from "../errors.ts";
+import { asError, SealwireError } from "../errors.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { TokenBucket } from "./bucket.ts";
@@ -305,8 +305,4 @@ export class Connection {
   endedByPeer(name: string): void {
     this.#error ??= remoteError(name, "said by the peer in a sealed bye");
   }
-}
-
-function asError(error: unknown): SealwireError {
-  return error instanceof SealwireError ? error : new SealwireError("E_INTERNAL", { cause: error });
 }

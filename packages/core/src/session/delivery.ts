@@ -20,6 +20,8 @@ export interface DeliveryHost {
   readonly failed: boolean;
   /** How often the principal has changed: what was granted before is asked for again. */
   readonly grants: number;
+  /** Id of the session: what was asked in one is not answered in another. */
+  readonly session: string;
   /** The application has room again. */
   pump(): void;
   /** Tells the peer that one message was not taken. */
@@ -28,6 +30,17 @@ export interface DeliveryHost {
 
 /** True for a message that was not delivered before. */
 type Once = () => Maybe<boolean>;
+
+/** An item on its way to the application, and by which of its peer's rights it was granted. */
+interface Arrival {
+  readonly item: Item;
+  readonly ref: Ref;
+  readonly message: Message;
+  readonly size: number;
+  readonly once: Once | undefined;
+  readonly grants: number;
+  readonly session: string;
+}
 
 /** The receiving half of a session: steps authorize and deliver, for one item after the other. */
 export class Delivery {
@@ -81,77 +94,93 @@ export class Delivery {
       requests.resolve(item.ref, item.topic, item.data);
       return;
     }
-    return chain(this.#isGranted(item), (ok) =>
-      ok ? this.#check(item, ref, message, size, once) : this.#o.refuse(ref, "E_DENIED"),
+    const { session } = this.#o;
+    return this.#decide({ item, ref, message, size, once, grants: 0, session }, (arrival) => this.#check(arrival));
+  }
+
+  /** Step authorize, by the rights of this moment. */
+  #decide(arrival: Arrival, next: (arrival: Arrival) => Maybe<void>): Maybe<void> {
+    const { grants } = this.#o;
+    const { topic, data, request } = arrival.item;
+    const kind = request ? "request" : "message";
+    return chain(isGranted(this.#o.hooks, { topic, direction: "in", kind, data }), (ok) =>
+      ok ? next({ ...arrival, grants }) : this.#refuse(arrival, "E_DENIED"),
     );
   }
 
-  #isGranted({ topic, data, request }: Item): Maybe<boolean> {
-    return isGranted(this.#o.hooks, { topic, direction: "in", kind: request ? "request" : "message", data });
+  #refuse({ ref, session }: Arrival, code: ErrorCode): Maybe<void> {
+    return session === this.#o.session ? this.#o.refuse(ref, code) : undefined;
   }
 
-  #check(item: Item, ref: Ref, message: Message, size: number, once: Once | undefined): Maybe<void> {
+  #check(arrival: Arrival): Maybe<void> {
     const { hooks } = this.#o;
+    const { item, message } = arrival;
     const { topic, data, request } = item;
     const checked = hooks.topics?.incoming(request ? "request" : "message", topic, data, message.seq);
     return chain(checked, (result) => {
-      if (result === undefined) return this.#onlyOnce(item, ref, message, size, once);
+      if (result === undefined) return this.#onlyOnce(arrival);
       if ("value" in result) {
         // It may be anything that a schema makes; whoever handles it has its type.
         const data = result.value as Data;
-        return this.#onlyOnce({ ...item, data }, ref, { ...message, data }, size, once);
+        return this.#onlyOnce({ ...arrival, item: { ...item, data }, message: { ...message, data } });
       }
       hooks.onError?.(result);
-      return request ? this.#o.refuse(ref, result.code) : undefined;
+      return request ? this.#refuse(arrival, result.code) : undefined;
     });
   }
 
   /** A message that another session may have delivered already. */
-  #onlyOnce(item: Item, ref: Ref, message: Message, size: number, once: Once | undefined): Maybe<void> {
-    if (once === undefined) return this.#deliver(item, ref, message, size);
+  #onlyOnce(arrival: Arrival): Maybe<void> {
+    const { once } = arrival;
+    if (once === undefined) return this.#deliver(arrival);
     const refused = (cause: unknown): "refused" => {
       this.#o.hooks.onError?.(new SealwireError("E_REPLAY_STORE", { cause }));
       return "refused";
     };
     return chain(attempt(once, refused), (first) => {
-      if (first === "refused") return this.#o.refuse(ref, "E_REPLAY_STORE");
-      return first ? this.#deliver(item, ref, message, size) : undefined;
+      if (first === "refused") return this.#refuse(arrival, "E_REPLAY_STORE");
+      return first ? this.#deliver(arrival) : undefined;
     });
   }
 
-  #deliver(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {
+  #deliver(arrival: Arrival): Maybe<void> {
     const { hooks, ended, grants } = this.#o;
+    const { item, message, size } = arrival;
     if (this.#o.failed || ended.aborted) return;
+    // The client's rights changed while it was decided.
+    if (grants !== arrival.grants) return this.#decide(arrival, (again) => this.#deliver(again));
     const handler = this.#handlers.get(item.topic) ?? hooks.handler?.(item.topic);
     if (handler !== undefined) {
-      this.#inbox.push(size, () => this.#handle(handler, item, ref, message, grants));
+      this.#inbox.push(size, () => this.#handle(handler, arrival));
       return;
     }
-    if (item.request) return this.#o.refuse(ref, "E_NO_HANDLER");
+    if (item.request) return this.#refuse(arrival, "E_NO_HANDLER");
     for (const key of [item.topic, undefined]) {
       for (const stream of this.#streams.get(key) ?? []) stream.push(message, size);
     }
   }
 
-  async #handle(handler: AnyHandler, item: Item, ref: Ref, message: Message, grants: number): Promise<void> {
-    const { hooks, sender, ended } = this.#o;
-    // It waited for its turn while this side found a reason to end the session.
-    if (this.#o.failed) return;
-    // Or while the client's rights changed.
-    if (grants !== this.#o.grants && !(await this.#isGranted(item))) {
-      void this.#o.refuse(ref, "E_DENIED");
+  async #handle(handler: AnyHandler, arrival: Arrival): Promise<void> {
+    // Its rights changed while it waited for its turn.
+    if (arrival.grants !== this.#o.grants) {
+      await this.#decide(arrival, (again) => this.#handle(handler, again));
       return;
     }
+    const { hooks, sender, ended } = this.#o;
+    // This side found a reason to end the session meanwhile.
+    if (this.#o.failed) return;
+    const { item, ref, message, session } = arrival;
     try {
       const reply = await handler(item.data, { message, signal: ended });
       if (!item.request || ended.aborted) return;
-      await sender.transmit({ ...sender.outgoing(item.topic, (reply ?? null) as Data, undefined), ref }, "message");
+      const outgoing = { ...sender.outgoing(item.topic, (reply ?? null) as Data, undefined), ref };
+      await sender.transmit(outgoing, "message", { session });
     } catch (cause) {
       const known = cause instanceof SealwireError;
       // The session ended while the handler was at work: there is nobody to reply to.
       if (known && cause.code === "E_CLOSED") return;
       hooks.onError?.(known ? cause : new SealwireError("E_HANDLER", { detail: item.topic, cause }));
-      if (item.request) void this.#o.refuse(ref, known && cause.code === "E_INVALID" ? "E_INVALID" : "E_HANDLER");
+      if (item.request) void this.#refuse(arrival, known && cause.code === "E_INVALID" ? "E_INVALID" : "E_HANDLER");
     }
   }
 

@@ -27,6 +27,8 @@ export class Ledger {
   onKept: ((kept: Kept) => void) | undefined;
   /** Told whenever the chains change. */
   onChains: ((chains: readonly Chain[]) => void) | undefined;
+  /** Told when another connection takes these numbers over: from then on nothing of the one before is processed. */
+  onTakenOver: (() => void) | undefined;
   #refused: ReplayWindow | undefined;
 
   constructor(limits: Limits, resumable: boolean, start: { sent: number; acknowledged: number; committed: number }) {
@@ -43,7 +45,9 @@ export class Ledger {
     return this.#chains;
   }
 
+  /** A session that cannot be resumed has none. */
   set chains(chains: readonly Chain[]) {
+    if (!this.resumable) return;
     this.#chains = chains;
     this.onChains?.(chains);
   }

@@ -1,8 +1,8 @@
 import { dataOf } from "../envelope/codec.ts";
 import type { Control } from "../envelope/control.ts";
-import { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
-import type { Limits } from "../registry.generated.ts";
+import { asError, SealwireError } from "../errors.ts";
+import { attempt, type Maybe } from "../maybe.ts";
+import type { ErrorCode, Limits } from "../registry.generated.ts";
 import { Answers } from "./answers.ts";
 import { Attachment } from "./attachment.ts";
 import type { ConnectionEnd } from "./close-info.ts";
@@ -89,7 +89,7 @@ export class Life {
     const attachment = new Attachment(e, connection, this.#limits, this.#hooks, {
       full: () => this.#events.full(),
       check: (message) => this.#events.check(message),
-      dispatch: (received, from) => (from === this.attachment ? this.#events.dispatch(received, from) : undefined),
+      dispatch: (received, from) => this.#events.dispatch(received, from),
       wake: () => this.#events.wake(),
       acknowledged: (rcv) => this.answers.acknowledge(rcv),
       connectionEnded: (info, from) => this.#connectionEnded(info, from),
@@ -106,6 +106,7 @@ export class Life {
     const { onChains } = this.#hooks;
     this.ledger.onChains = onChains;
     this.ledger.onKept = ({ exp }) => this.#sweepAt(exp);
+    this.ledger.onTakenOver = () => this.#leave();
     onChains?.(this.ledger.chains);
   }
 
@@ -126,27 +127,69 @@ export class Life {
 
   /** The same session on a new connection: what the peer has not committed goes first, then what is new. */
   resume(e: Established, connection: Connection, after: number): Attachment {
+    this.#assertAlive();
     this.#cancelWait();
-    const old = this.attachment;
     const attachment = this.#attach(e, connection);
     this.attachment = attachment;
     attachment.watch();
-    old?.machine.retire();
-    old?.connection.supersede();
     this.#sweep();
     const { ledger, facts } = this;
-    this.answers.acknowledge(after);
-    void attachment.hold(() => {
+    this.answers.acknowledge(ledger.acknowledged);
+    // Later, since the connection does not know this session yet: what fails ends it.
+    const work = async (): Promise<void> => {
+      await undefined;
       if (facts.keys.role === "server")
-        void attachment.push(prepareResumed(e.epoch, ledger.committed, this.#events.rights()));
-      return sendAgain(attachment, ledger, facts.keys.codec, this.#hooks, after);
-    });
+        void attachment.outbox.push(prepareResumed(e.epoch, ledger.committed, this.#events.rights()));
+      const withdraw = (kept: Kept, reason: ErrorCode) => this.#withdraw(kept, reason);
+      await sendAgain({ attachment, ledger, codec: facts.keys.codec, hooks: this.#hooks, after, withdraw });
+    };
+    void attempt(
+      () => attachment.hold(work),
+      (error) => connection.fail(asError(error)),
+    );
     this.#goOn();
     return attachment;
   }
 
+  #withdraw(kept: Kept, reason: ErrorCode): void {
+    this.ledger.retention.drop(kept.seq);
+    this.#lose(kept, new SealwireError(reason, { fatal: false, detail: `not sent again: ${kept.topic}` }));
+  }
+
+  #lose(kept: Kept, error: SealwireError): void {
+    this.#hooks.onError?.(error);
+    this.undetermined.tell([this.#named(kept)]);
+  }
+
+  /** The session may have ended while the peers confirmed the new connection to each other. */
+  #assertAlive(): void {
+    if (this.state === "closed")
+      throw new SealwireError("E_RESUME", { stage: "session", detail: "the session is over" });
+  }
+
+  /** Another connection takes over, and may be lost before it is attached: until then the session has none. */
+  #leave(): void {
+    const { attachment } = this;
+    if (attachment === undefined) return;
+    this.attachment = undefined;
+    attachment.machine.retire();
+    attachment.connection.supersede();
+    this.#setState("reconnecting");
+    this.#awaitResume({ code: 4409, error: new SealwireError("E_TRUNCATED"), clean: false, truncated: true });
+  }
+
+  #awaitResume(info: ConnectionEnd): void {
+    this.#cancelWait();
+    this.#cancelWait = this.#timers.after(this.facts.policy.res * 1000, () => {
+      this.ledger.chains = [];
+      if (this.#hooks.lost === undefined) this.end({ ...info, error: notResumed() });
+      else this.#giveUp();
+    });
+  }
+
   /** A new session in place of one that cannot be resumed. Only what was marked for it is sent again. */
   replace(e: Established, connection: Connection): Attachment {
+    this.#assertAlive();
     this.#giveUp();
     const now = this.#now();
     const outliving = this.#outliving.splice(0).filter(({ exp }) => exp > now);
@@ -157,10 +200,15 @@ export class Life {
     this.attachment = attachment;
     attachment.watch();
     this.#watchLedger();
-    for (const { topic, claims, jti, exp } of outliving) {
+    for (const kept of outliving) {
+      const { topic, claims, jti, exp } = kept;
       const { data, iat } = dataOf(codec, claims as Uint8Array);
       const again = { topic, data, ttl: 0, jti: jti as string, iat: iat as number, exp };
-      void attachment.push(e.machine.prepare(again, connection.time));
+      attempt(
+        () => void attachment.push(e.machine.prepare(again, connection.time)),
+        // The new session has another codec, or takes less.
+        (error) => this.#lose(kept, asError(error)),
+      );
     }
     this.#goOn();
     return attachment;
@@ -188,13 +236,7 @@ export class Life {
     }
     this.#setState("reconnecting");
     if (!resumable) this.#giveUp();
-    else {
-      this.#cancelWait = this.#timers.after(this.facts.policy.res * 1000, () => {
-        this.ledger.chains = [];
-        if (this.#hooks.lost === undefined) this.end({ ...info, error: notResumed() });
-        else this.#giveUp();
-      });
-    }
+    else this.#awaitResume(info);
   }
 
   /** This session will not be taken up again. What is marked for it is sent in the next one all the same. */

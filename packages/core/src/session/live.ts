@@ -1,5 +1,5 @@
 import type { Ref } from "../envelope/claims.ts";
-import { SealwireError } from "../errors.ts";
+import { asError, SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Level, Limits } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
@@ -52,6 +52,8 @@ export class LiveSession implements Session {
   #expiresAt: number;
   /** How often the rights of the peer have changed. */
   #grants = 0;
+  /** What was committed last and is still being decided. */
+  #dispatching: Promise<void> | undefined;
   /** The tokens that are being checked, one after the other. */
   #checks: Promise<void> = Promise.resolve();
   /** Closes the socket, where this side said bye first. */
@@ -78,11 +80,17 @@ export class LiveSession implements Session {
       get codec() {
         return session.#life.facts.keys.codec;
       },
+      get session() {
+        return session.id;
+      },
+      get grants() {
+        return session.#grants;
+      },
       get elapsed() {
         return clock.elapsed();
       },
       get ttl() {
-        return limits.messageTtl + session.#life.facts.policy.res;
+        return Math.min(limits.messageTtl + session.#life.facts.policy.res, limits.messageTtlMax);
       },
       limits,
       hooks,
@@ -96,6 +104,9 @@ export class LiveSession implements Session {
       },
       get grants() {
         return session.#grants;
+      },
+      get session() {
+        return session.id;
       },
       limits,
       hooks,
@@ -256,8 +267,9 @@ export class LiveSession implements Session {
   /** Goes on over another connection, which both ends have confirmed. */
   resume(established: Established, connection: Connection): Receiver {
     const { peer } = established.resume as NonNullable<Established["resume"]>;
+    const attachment = this.#life.resume(established, connection, peer);
     if (established.facts.keys.role === "client") this.#grant({ ...established });
-    return this.#life.resume(established, connection, peer);
+    return attachment;
   }
 
   /** A client's new session in place of one that could not be resumed. Handlers and streams stay. */
@@ -316,6 +328,7 @@ export class LiveSession implements Session {
 
   /** Client: sends a new access token. Resolves with what the server grants. @throws SealwireError E_TOKEN if it refuses */
   async refresh(token: string): Promise<Grant> {
+    if (this.#abort.signal.aborted) throw new SealwireError("E_CLOSED");
     const { granted, onSeq } = this.#refresh.ask();
     // It is awaited below; the session can end before that.
     granted.catch(() => {});
@@ -348,7 +361,20 @@ export class LiveSession implements Session {
 
   // --- receiving -----------------------------------------------------------------------------------------------
 
+  /** In the order in which messages were committed, also where a connection took over while one was being decided. */
   #dispatch(received: Received, from: Attachment): Maybe<void> {
+    const before = this.#dispatching;
+    const done = before === undefined ? this.#take(received, from) : before.then(() => this.#take(received, from));
+    if (!(done instanceof Promise)) return;
+    const settled = () => {
+      if (this.#dispatching === tail) this.#dispatching = undefined;
+    };
+    const tail: Promise<void> = done.then(settled, settled);
+    this.#dispatching = tail;
+    return done;
+  }
+
+  #take(received: Received, from: Attachment): Maybe<void> {
     if (received.kind === "dropped") {
       if (received.error !== undefined) this.#hooks.onError?.(received.error);
       return;
@@ -407,8 +433,7 @@ export class LiveSession implements Session {
       case "auth":
         return this.#onAuth(message.at, seq);
       case "auth-ok":
-        this.#refresh.answered(this.#grant({ expiresAt: message.exp, scopes: message.scp }));
-        return;
+        return this.#refresh.answered(() => this.#grant({ expiresAt: message.exp, scopes: message.scp }));
       case "auth-no":
         return this.#refresh.answered(undefined);
       case "auth-soon":
@@ -441,17 +466,18 @@ export class LiveSession implements Session {
   /** Server: a new token. What comes meanwhile is decided by the old one, which is still good. */
   #onAuth(token: string, seq: number): void {
     const { refresh } = this.#hooks;
+    // Kept until it is its turn.
+    const kept = token.length > this.#limits.tokenBytes ? undefined : token;
     const check = async (): Promise<void> => {
       if (this.#abort.signal.aborted) return;
       const granted = await attempt<Grant | undefined, undefined>(
-        async () => (token.length > this.#limits.tokenBytes ? undefined : await refresh?.(token)),
+        async () => (kept === undefined ? undefined : await refresh?.(kept)),
         (error) => {
-          this.#hooks.onError?.(
-            error instanceof SealwireError ? error : new SealwireError("E_INTERNAL", { cause: error }),
-          );
+          this.#hooks.onError?.(asError(error));
           return undefined;
         },
       );
+      if (this.#abort.signal.aborted) return;
       if (granted === undefined) return void this.#life.say({ top: "auth-no", ref: seq });
       const { expiresAt: exp, scopes: scp } = this.#grant(granted);
       void this.#life.say({ top: "auth-ok", ref: seq, exp, scp });

@@ -129,6 +129,7 @@ export class SessionMachine {
     this.rekeying = new Rekeying({
       keys,
       epochs: this.#epochs,
+      closing: () => this.#byeSent,
       emit: (message) => {
         const prepared = this.prepareControl(message, this.#elapsed);
         this.events?.onPrepared(prepared);
@@ -175,6 +176,7 @@ export class SessionMachine {
   /** Another connection has taken the session over: what is being opened here changes nothing any more. */
   retire(): void {
     this.#retired = true;
+    this.events = undefined;
   }
 
   /** Every refusal (limits, closed session) happens before a sequence number is used. */
@@ -196,7 +198,7 @@ export class SessionMachine {
       ...(message.request === undefined ? {} : { req: true as const }),
       data: message.data,
     });
-    const size = maxSealedSize(keys.wire, keys.level, claims.length);
+    const size = this.#sealedSize(claims);
     if (size > peerMessageBytes) {
       throw new SealwireError("E_TOO_BIG", {
         fatal: false,
@@ -224,6 +226,16 @@ export class SessionMachine {
     if (message.top === "ping") this.#budget.pinged(seq);
     if (message.top === "bye") this.#byeSent = true;
     return { seq, claims, control: true, seal: () => sealer.control(seq, claims) };
+  }
+
+  /** The wire of this connection, on which messages are larger, may make one too large for the peer. */
+  takes({ claims }: Kept): boolean {
+    return claims === undefined || this.#sealedSize(claims) <= this.#o.peerMessageBytes;
+  }
+
+  #sealedSize(claims: Uint8Array): number {
+    const { wire, level } = this.#o.keys;
+    return maxSealedSize(wire, level, claims.length);
   }
 
   /** A message of a lost connection once more: its number is used already. Undefined is `void`. */
@@ -257,12 +269,8 @@ export class SessionMachine {
     this.#ledger.sent++;
   }
 
-  /** Milliseconds until the keys are old enough to be renewed; 0 if they are, or have been used enough. */
-  rekeyDue(elapsed: number): number {
-    const slack = this.#o.keys.role === "client" ? 0.1 : 0;
-    const { sent } = this.#ledger;
-    if (this.#sending.due(sent, elapsed, slack) || this.#receiving.due(this.#received.last, elapsed, slack)) return 0;
-    return Math.min(this.#sending.dueAt(slack), this.#receiving.dueAt(slack)) - elapsed;
+  get #slack(): number {
+    return this.#o.keys.role === "client" ? 0.1 : 0;
   }
 
   /** Milliseconds for which the keys may still be used. */
@@ -270,18 +278,39 @@ export class SessionMachine {
     return Math.min(this.#sending.end, this.#receiving.end) - elapsed;
   }
 
-  /** Steps header to time. Throws SealwireError, or returns a promise that rejects with one. */
-  receive(frame: WireFrame, time: Time): Maybe<Received> {
+  /** The keys are old enough to be renewed, or have been used enough. */
+  rekeyDue(elapsed: number): boolean {
+    const slack = this.#slack;
+    return (
+      this.#sending.due(this.#ledger.sent, elapsed, slack) || this.#receiving.due(this.#received.last, elapsed, slack)
+    );
+  }
+
+  /** Milliseconds until the keys of a direction are old enough to be renewed; 0 or less if they are. */
+  rekeyIn(elapsed: number): number {
+    return Math.min(this.#sending.dueAt(this.#slack), this.#receiving.dueAt(this.#slack)) - elapsed;
+  }
+
+  /**
+   * Steps header to time; `then` gets the result at once, so that what is committed is handled, whichever connection
+   * takes over. Throws SealwireError, or returns a promise that rejects with one.
+   */
+  receive(frame: WireFrame, time: Time, then: (received: Received) => Maybe<void>): Maybe<void> {
     this.#elapsed = time.elapsed;
-    const open = () =>
-      chain(
-        this.#epochs.open(frame, (seq) => this.#received.check(seq)),
-        (opened): Received => {
-          if (this.#retired) return { kind: "dropped" };
-          return opened.control ? this.#onControl(opened, time) : this.#onMessage(opened, time);
-        },
+    const open = () => this.#epochs.open(frame, (seq) => this.#received.check(seq));
+    const accept = (opened: OpenedIn): Received => {
+      if (this.#retired) return { kind: "dropped" };
+      return opened.control ? this.#onControl(opened, time) : this.#onMessage(opened, time);
+    };
+    if (this.#received instanceof ReplayWindow)
+      return chain(
+        attempt(
+          () => chain(open(), accept),
+          (error) => this.#drop(error),
+        ),
+        then,
       );
-    return this.#received instanceof ReplayWindow ? attempt(open, (error) => this.#drop(error)) : open();
+    return chain(open(), (opened) => then(accept(opened)));
   }
 
   /** A path without order repeats, delays and damages; what the peer itself did wrong stays fatal. */

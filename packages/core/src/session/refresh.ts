@@ -37,10 +37,10 @@ export class Refresh {
   }
 
   /** `auth-ok`, or without a grant `auth-no`. */
-  answered(grant: Grant | undefined): void {
+  answered(grant: (() => Grant) | undefined): void {
     const asked = this.#asked as Asked;
     this.#asked = undefined;
-    if (grant !== undefined) asked.resolve(grant);
+    if (grant !== undefined) asked.resolve(grant());
     else asked.reject(new SealwireError("E_TOKEN", { stage: "claims", fatal: false, remote: true, detail: "auth-no" }));
   }
 

@@ -19,6 +19,8 @@ export interface RekeyOptions {
   readonly epochs: Epochs;
   /** Numbers a control message under the send epoch of this moment and hands it over for sealing. */
   readonly emit: (message: Control) => Sealing;
+  /** This end has said bye: it sends nothing more, and opens what the peer still seals. */
+  readonly closing: () => boolean;
   /** `epoch` was derived. The peer may not have done so yet. */
   readonly onDerived: (epoch: Epoch) => void;
   /** Seals with new keys from here on. */
@@ -70,7 +72,7 @@ export class Rekeying {
     this.#proposal = proposal;
     return chain(this.#backend.generateKeyAgreement(keys.suite), (key) => {
       // The server's proposal came while this one was in the making: it is answered, and this one never sent.
-      if (this.#proposal !== proposal) return false;
+      if (this.#proposal !== proposal || this.#o.closing()) return false;
       proposal.sent = { key, ...emit({ top: "rekey", n: proposal.n, epk: key.publicJwk }) };
       return true;
     });
@@ -98,12 +100,10 @@ export class Rekeying {
 
   /** The peer proposes: answers with `rekeyed` under the old keys and `ack` under the new ones. False if it is ignored. */
   onRekey(message: Rekey, peer: PublicJwk, claims: Uint8Array, seq: number): Maybe<boolean> {
-    const { epochs, keys, emit } = this.#o;
-    if (this.#isOvertaken(message)) return false;
-    if (this.#proposal !== undefined) {
-      if (keys.role === "server") return false;
-      this.#proposal = undefined;
-    }
+    const { epochs, keys, emit, closing } = this.#o;
+    const collides = keys.role === "server" && this.#proposal !== undefined;
+    if (closing() || collides || this.#isOvertaken(message)) return false;
+    this.#proposal = undefined;
     return chain(this.#backend.generateKeyAgreement(keys.suite), (key) => {
       const answer = emit({ top: "rekeyed", n: message.n, epk: key.publicJwk, ref: seq });
       return chain(this.#derive(key, peer, claims, answer.claims), (epoch) => {
@@ -145,6 +145,7 @@ export class Rekeying {
 
   #seal(epoch: Epoch): void {
     this.#o.epochs.sendIn(epoch);
+    if (this.#o.closing()) return;
     this.#o.onSealing();
     this.#o.emit({ top: "ack" });
   }

@@ -60,6 +60,8 @@ export interface ResumeOptions {
 /** The session on its new connection: numbers go on, from what each end announced. */
 export function resumeEstablished(o: ResumeOptions): Established {
   const { facts, ledger, limits, protocol, keys, epoch, offset, time, own, peer, scopes, expiresAt } = o;
+  // What the old connection commits from here on would be neither announced nor known as delivered.
+  ledger.onTakenOver?.();
   ledger.chains = [epoch.chain];
   ledger.freeVoids = 2 * limits.retainedMessages;
   const machine = new SessionMachine({

@@ -43,7 +43,7 @@ export class Retention {
   add(kept: Kept): void {
     this.#kept.push(this.#resumable ? kept : { ...kept, claims: undefined });
     this.#bytes += kept.claims?.length ?? 0;
-    if (!this.#resumable && this.#size > this.#limits.retainedMessages) this.#take(1);
+    if (!this.#resumable && this.#size > this.#limits.retainedMessages) this.#forget(1);
   }
 
   /** The peer has committed everything up to `rcv`. True if there is room where there was none. */
@@ -51,17 +51,22 @@ export class Retention {
     const wasFull = this.full;
     let count = 0;
     for (let i = this.#gone; i < this.#kept.length && (this.#kept[i] as Kept).seq <= rcv; i++) count++;
-    this.#take(count);
+    this.#forget(count);
     return wasFull && !this.full;
   }
 
   /** Takes out what has expired at `now`; numbers of it stay used. */
   expire(now: number): readonly Kept[] {
-    const rest = this.#kept.slice(this.#gone);
-    const expired = rest.filter((kept) => kept.exp <= now);
-    if (expired.length === 0) return expired;
-    this.#replace(rest.filter((kept) => kept.exp > now));
-    return expired;
+    return this.take((kept) => kept.exp <= now);
+  }
+
+  /** Takes out what `matches`. */
+  take(matches: (kept: Kept) => boolean): readonly Kept[] {
+    const taken: Kept[] = [];
+    const rest: Kept[] = [];
+    for (const kept of this.all()) (matches(kept) ? taken : rest).push(kept);
+    if (taken.length > 0) this.#replace(rest);
+    return taken;
   }
 
   /** The earliest end of what is kept. */
@@ -80,14 +85,14 @@ export class Retention {
 
   /** Forgets one that will not be sent again. */
   drop(seq: number): void {
-    this.#replace(this.all().filter((kept) => kept.seq !== seq));
+    this.take((kept) => kept.seq === seq);
   }
 
   clear(): void {
     this.#replace([]);
   }
 
-  #take(count: number): void {
+  #forget(count: number): void {
     for (let i = 0; i < count; i++) this.#bytes -= (this.#kept[this.#gone + i] as Kept).claims?.length ?? 0;
     this.#gone += count;
     if (this.#gone > 64 && this.#gone > this.#kept.length / 2) {

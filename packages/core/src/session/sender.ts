@@ -15,6 +15,9 @@ import type { Timers } from "./timers.ts";
 
 /** What the sending half needs of its session. */
 export interface SenderHost {
+  readonly session: string;
+  /** How often the peer's rights have changed: what was granted before is asked for again. */
+  readonly grants: number;
   /** Undefined while the session has no connection. */
   readonly attachment: Attachment | undefined;
   readonly ledger: Ledger;
@@ -31,6 +34,8 @@ export interface SenderHost {
 
 export interface TransmitOptions {
   readonly signal?: AbortSignal | undefined;
+  /** A reply: the session that asked. It is not sent in another. */
+  readonly session?: string;
   /** Told the number before the message can be answered. */
   readonly onSeq?: (seq: number) => void;
 }
@@ -67,14 +72,12 @@ export class Sender {
   /** Authorizes, numbers, seals. Messages keep the order of the calls also where they have to wait. */
   transmit(message: Outgoing, kind: "message" | "request", options: TransmitOptions = {}): Maybe<number> {
     const { topic, data } = message;
-    const { hooks, ended, elapsed } = this.#host;
+    const { hooks, ended, elapsed, grants } = this.#host;
     const reply = message.ref !== undefined;
     const checked = hooks.topics?.outgoing(reply ? "reply" : kind, topic, data);
     // The caller goes on meanwhile: what was checked is what is sent.
     const due = checked instanceof Promise ? copyOf(message) : message;
-    // A reply is authorized by its request.
-    const grant = () => reply || isGranted(hooks, { topic, direction: "out", kind, data: due.data });
-    const granted = chain(checked, grant);
+    const granted = chain(checked, () => this.#isGranted(due, kind));
     if (this.#sends === undefined && !(granted instanceof Promise) && (!granted || this.#ready))
       return this.#push(message, kind, granted, options);
     if (ended.aborted) throw new SealwireError("E_CLOSED");
@@ -82,10 +85,8 @@ export class Sender {
     if (granted instanceof Promise) granted.catch(() => {});
     const kept = due === message ? copyOf(message) : due;
     const bytes = this.#enqueue(kept);
-    const result = (this.#sends ?? Promise.resolve())
-      .then(() => unlessAborted(ended, granted))
-      .then((ok) => (ok ? this.#waitFor(kept, elapsed, options.signal) : kept))
-      .then(async (ready) => this.#push(ready, kind, (await granted) === true, options));
+    const decided = { granted, grants };
+    const result = (this.#sends ?? Promise.resolve()).then(() => this.#inTurn(kept, kind, decided, elapsed, options));
     const tail = result.then(
       () => this.#dequeue(bytes),
       () => this.#dequeue(bytes),
@@ -95,6 +96,11 @@ export class Sender {
       if (this.#sends === tail) this.#sends = undefined;
     });
     return result;
+  }
+
+  /** A reply is authorized by its request. */
+  #isGranted({ topic, data, ref }: Outgoing, kind: "message" | "request"): Maybe<boolean> {
+    return ref !== undefined || isGranted(this.#host.hooks, { topic, direction: "out", kind, data });
   }
 
   get #ready(): boolean {
@@ -118,29 +124,50 @@ export class Sender {
     this.#waitingBytes -= bytes;
   }
 
-  /** Waits for connection, keys and room; what is left of the life of the message counts from the call. */
-  async #waitFor(message: Outgoing, since: number, signal: AbortSignal | undefined): Promise<Outgoing> {
-    const { ended, timers } = this.#host;
+  /**
+   * Waits for authorization, connection, keys and room; what is left of the life of the message counts from the call. It
+   * is numbered at once when all of them are there.
+   */
+  async #inTurn(
+    message: Outgoing,
+    kind: "message" | "request",
+    { granted, grants }: { readonly granted: Maybe<boolean>; readonly grants: number },
+    since: number,
+    options: TransmitOptions,
+  ): Promise<number> {
+    const { ended } = this.#host;
+    const ok = await unlessAborted(ended, granted);
     const left = () => message.ttl * 1000 - (this.#host.elapsed - since);
-    while (!this.#ready) {
-      let wake = () => {};
-      const woken = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      this.#wakes.push(wake);
-      const stop = timers.after(Math.max(0, left()), wake);
-      signal?.addEventListener("abort", wake, { once: true });
-      try {
-        await unlessAborted(ended, woken);
-      } finally {
-        stop();
-        signal?.removeEventListener("abort", wake);
-      }
-      signal?.throwIfAborted();
-      if (left() <= 0)
-        throw new SealwireError("E_EXPIRED", { stage: "local", detail: `${message.topic} was not sent` });
+    while (ok && !this.#ready && left() > 0) {
+      await this.#wakeUp(left(), options.signal);
+      options.signal?.throwIfAborted();
     }
-    return { ...message, ttl: Math.ceil(left() / 1000) };
+    if (ok && left() <= 0)
+      throw new SealwireError("E_EXPIRED", { stage: "local", detail: `${message.topic} was not sent` });
+    const now = this.#host.grants;
+    // The peer's rights changed meanwhile.
+    if (ok && now !== grants)
+      return this.#inTurn(message, kind, { granted: this.#isGranted(message, kind), grants: now }, since, options);
+    return this.#push({ ...message, ttl: Math.ceil(left() / 1000) }, kind, ok, options);
+  }
+
+  /** Until something may have become possible, `ms` have passed or `signal` says stop. Rejects when the session ends. */
+  async #wakeUp(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const { ended, timers } = this.#host;
+    let wake = () => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    this.#wakes.push(wake);
+    const stop = timers.after(ms, wake);
+    signal?.addEventListener("abort", wake, { once: true });
+    try {
+      await unlessAborted(ended, woken);
+    } finally {
+      stop();
+      signal?.removeEventListener("abort", wake);
+      this.#wakes = this.#wakes.filter((other) => other !== wake);
+    }
   }
 
   /** Something may have become possible. */
@@ -151,8 +178,9 @@ export class Sender {
   #push(message: Outgoing, kind: "message" | "request", granted: boolean, options: TransmitOptions): number {
     options.signal?.throwIfAborted();
     if (!granted) throw new SealwireError("E_DENIED", { detail: `sending ${message.topic}` });
-    const { attachment, ended } = this.#host;
-    if (ended.aborted || attachment === undefined) throw new SealwireError("E_CLOSED");
+    const { attachment, ended, session } = this.#host;
+    const other = options.session !== undefined && options.session !== session;
+    if (ended.aborted || attachment === undefined || other) throw new SealwireError("E_CLOSED");
     const prepared = this.#prepare(attachment, message);
     options.onSeq?.(prepared.seq);
     if (kind === "message") this.refusals.remember(prepared.seq, message.topic);
