@@ -144,6 +144,8 @@ export class Attachment implements Receiver {
       return;
     }
     onSeq?.(prepared.seq);
+    // From here on nobody takes this session up again.
+    if (message.top === "bye") this.established.ledger.chains = [];
     return this.push(prepared);
   }
 
@@ -227,8 +229,14 @@ export class Attachment implements Receiver {
   #onReceived(received: Received): Maybe<void> {
     // It was being opened when this side ended the connection: nothing more is delivered.
     if (this.connection.failed) return;
-    if (received.kind === "message") this.#receipts?.committed(received.raw.length);
-    this.#renewIfDue();
+    const handled = this.#handle(received);
+    return chain(handled, () => {
+      if (received.kind === "message") this.#receipts?.committed(received.raw.length);
+      this.#renewIfDue();
+    });
+  }
+
+  #handle(received: Received): Maybe<void> {
     if (received.kind === "control" && (received.message.top === "rekey" || received.message.top === "rekeyed"))
       return this.#onRekey(received);
     return this.#session.dispatch(received, this);
@@ -236,7 +244,7 @@ export class Attachment implements Receiver {
 
   /** Says bye with the name of the error. Where the session is to go on elsewhere, there is nothing to say. */
   farewell(error: SealwireError, name: string): Maybe<void> {
-    if (error.code === "E_IDLE" && this.established.ledger.resumable) return;
+    if (isSilence(error) && this.established.ledger.resumable) return;
     return this.control(name === "normal" ? { top: "bye" } : { top: "bye", code: name });
   }
 
@@ -244,4 +252,9 @@ export class Attachment implements Receiver {
     this.machine.retire();
     this.#session.connectionEnded(info, this);
   }
+}
+
+/** The peer has fallen silent, which a lost connection explains: idle time is over, or a rekey has no answer. */
+export function isSilence(error: SealwireError | undefined): boolean {
+  return error !== undefined && !error.remote && (error.code === "E_IDLE" || error.code === "E_TIMEOUT_HS");
 }

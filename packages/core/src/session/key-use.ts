@@ -46,9 +46,9 @@ export class KeyUse {
   /** Time to renew the keys; `slack` 0.1 waits for a tenth more, so that both ends rarely propose at once. */
   due(last: number, elapsed: number, slack: number): boolean {
     const { rekeyMessages, rekeyBytes } = this.#limits;
-    const more = 1 + slack;
+    const reached = (used: number, limit: number) => 10 * used >= Math.round(10 * (1 + slack)) * limit;
     return (
-      last - this.#base >= rekeyMessages * more || this.#bytes >= rekeyBytes * more || elapsed >= this.dueAt(slack)
+      reached(last - this.#base, rekeyMessages) || reached(this.#bytes, rekeyBytes) || elapsed >= this.dueAt(slack)
     );
   }
 

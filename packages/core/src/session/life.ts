@@ -1,10 +1,9 @@
 import { dataOf } from "../envelope/codec.ts";
-import type { Control } from "../envelope/control.ts";
 import { asError, SealwireError } from "../errors.ts";
 import { attempt, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
-import { Answers } from "./answers.ts";
-import { Attachment } from "./attachment.ts";
+import { type Refusal, Refusals } from "./answers.ts";
+import { Attachment, isSilence } from "./attachment.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection } from "./connection.ts";
 import type { Established, SessionFacts } from "./established.ts";
@@ -30,6 +29,8 @@ export interface LifeEvents {
   wake(): void;
   /** As they are now, for the server's `resumed`. */
   rights(): Rights;
+  /** The connection is gone, and what waits for a control message waits in vain. */
+  lost(): void;
   /** The session is over, or given up for a new one: nobody will answer what was asked. */
   abandoned(error: SealwireError): void;
   ended(info: CloseInfo): void;
@@ -45,7 +46,7 @@ export class Life {
   expand: Established["expand"];
   protocol: string;
   state: SessionState = "open";
-  readonly answers: Answers;
+  readonly refusals: Refusals;
   readonly states: Listeners<SessionState>;
   readonly undetermined: Listeners<readonly Undetermined[]>;
   readonly #limits: Limits;
@@ -72,7 +73,7 @@ export class Life {
     this.#hooks = hooks;
     this.#timers = timers;
     this.#events = events;
-    this.answers = new Answers(limits.retainedMessages);
+    this.refusals = new Refusals(limits.retainedMessages);
     this.states = new Listeners("onStateChange", hooks.onError);
     this.undetermined = new Listeners("onUndetermined", hooks.onError);
     [this.facts, this.ledger] = [e.facts, e.ledger];
@@ -91,7 +92,7 @@ export class Life {
       check: (message) => this.#events.check(message),
       dispatch: (received, from) => this.#events.dispatch(received, from),
       wake: () => this.#events.wake(),
-      acknowledged: (rcv) => this.answers.acknowledge(rcv),
+      acknowledged: (rcv) => this.refusals.acknowledge(rcv),
       connectionEnded: (info, from) => this.#connectionEnded(info, from),
     });
     return attachment;
@@ -116,11 +117,11 @@ export class Life {
     this.states.tell(state);
   }
 
-  /** Numbers a control message that somebody waits for, or keeps it for the next connection. */
-  say(message: Control, onSeq?: (seq: number) => void): Maybe<void> {
+  /** Refuses a message of the peer, now or on the next connection. */
+  refuse(refusal: Refusal): Maybe<void> {
     if (this.state === "closed") return;
-    const numbered = this.ledger.resumable || this.attachment === undefined ? this.answers.add(message, onSeq) : onSeq;
-    return this.attachment?.control(message, numbered);
+    const onSeq = this.ledger.resumable ? this.refusals.add(refusal) : undefined;
+    return this.attachment?.control({ top: "err", ...refusal }, onSeq);
   }
 
   // --- another connection --------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ export class Life {
     attachment.watch();
     this.#sweep();
     const { ledger, facts } = this;
-    this.answers.acknowledge(ledger.acknowledged);
+    this.refusals.acknowledge(ledger.acknowledged);
     // Later, since the connection does not know this session yet: what fails ends it.
     const work = async (): Promise<void> => {
       await undefined;
@@ -172,6 +173,7 @@ export class Life {
     const { attachment } = this;
     if (attachment === undefined) return;
     this.attachment = undefined;
+    this.#events.lost();
     attachment.machine.retire();
     attachment.connection.supersede();
     this.#setState("reconnecting");
@@ -215,7 +217,7 @@ export class Life {
   }
 
   #goOn(): void {
-    for (const { message, onSeq } of this.answers.take()) void this.say(message, onSeq);
+    for (const refusal of this.refusals.take()) void this.refuse(refusal);
     this.#setState("open");
     this.#events.wake();
   }
@@ -225,8 +227,9 @@ export class Life {
   #connectionEnded(info: ConnectionEnd, from: Attachment): void {
     if (from !== this.attachment) return;
     this.attachment = undefined;
+    this.#events.lost();
     const { code } = info.error ?? {};
-    const lost = !from.byeSent && !from.byeReceived && (code === "E_TRUNCATED" || code === "E_IDLE");
+    const lost = !from.byeSent && !from.byeReceived && (code === "E_TRUNCATED" || isSilence(info.error));
     const resumable = lost && this.ledger.resumable;
     if (!resumable) this.ledger.chains = [];
     const kept = this.#hooks.lost?.(info, resumable) ?? resumable;
@@ -246,7 +249,7 @@ export class Life {
     retention.clear();
     this.#outliving.push(...lost.filter(({ jti, claims }) => jti !== undefined && claims !== undefined));
     if (lost.length > 0) this.undetermined.tell(lost.map((kept) => this.#named(kept)));
-    this.answers.take();
+    this.refusals.take();
     this.#events.abandoned(notResumed());
   }
 
@@ -255,7 +258,7 @@ export class Life {
     const undetermined = this.ledger.retention.all().map((kept) => this.#named(kept));
     this.ledger.retention.clear();
     this.ledger.chains = [];
-    this.answers.take();
+    this.refusals.take();
     this.#setState("closed");
     this.#events.ended({ ...info, undetermined });
     this.states.clear();

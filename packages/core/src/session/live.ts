@@ -121,7 +121,9 @@ export class LiveSession implements Session {
       timers: this.#timers,
       elapsed: () => clock.elapsed(),
       onEnd: () => this.fail(new SealwireError("E_SESSION_EXPIRED")),
-      ...(hooks.refresh === undefined ? {} : { onSoon: () => void this.#life.say({ top: "auth-soon" }) }),
+      ...(hooks.refresh === undefined
+        ? {}
+        : { onSoon: () => void this.#life.attachment?.control({ top: "auth-soon" }) }),
       soonMs: limits.refreshSeconds * 1000,
     });
     this.#life = new Life(established, connection, limits, hooks, this.#timers, {
@@ -130,6 +132,7 @@ export class LiveSession implements Session {
       dispatch: (received, from) => this.#dispatch(received, from),
       wake: () => this.#sender.wake(),
       rights: () => ({ exp: this.#expiresAt, scp: this.#scopes }),
+      lost: () => this.#refresh.fail(new SealwireError("E_TRUNCATED", { detail: "the answer was lost" })),
       abandoned: (error) => this.#abandoned(error),
       ended: (info) => this.#ended(info),
     });
@@ -199,6 +202,7 @@ export class LiveSession implements Session {
   #messageId(): string {
     const { backend, role } = this.#life.facts.keys;
     if (role === "server") throw new TypeError("only a client's messages can be idempotent");
+    if (this.order === "window") throw new TypeError("in window order there are no idempotent messages");
     return encodeBase64url(backend.random(16));
   }
 
@@ -329,10 +333,12 @@ export class LiveSession implements Session {
   /** Client: sends a new access token. Resolves with what the server grants. @throws SealwireError E_TOKEN if it refuses */
   async refresh(token: string): Promise<Grant> {
     if (this.#abort.signal.aborted) throw new SealwireError("E_CLOSED");
+    const { attachment } = this.#life;
+    if (attachment === undefined) throw new SealwireError("E_CLOSED", { detail: "no connection to refresh on" });
     const { granted, onSeq } = this.#refresh.ask();
     // It is awaited below; the session can end before that.
     granted.catch(() => {});
-    await this.#life.say({ top: "auth", at: token }, onSeq);
+    await attachment.control({ top: "auth", at: token }, onSeq);
     return await granted;
   }
 
@@ -419,7 +425,7 @@ export class LiveSession implements Session {
   }
 
   #refuse(ref: Ref, code: ErrorCode): Maybe<void> {
-    return this.#life.say({ top: "err", code, ref });
+    return this.#life.refuse({ ref, code });
   }
 
   #onControl({ message, seq }: ReceivedControl, from: Attachment): Maybe<void> {
@@ -431,7 +437,7 @@ export class LiveSession implements Session {
       case "bye":
         return this.#onBye(message.code, from);
       case "auth":
-        return this.#onAuth(message.at, seq);
+        return this.#onAuth(message.at, seq, from);
       case "auth-ok":
         return this.#refresh.answered(() => this.#grant({ expiresAt: message.exp, scopes: message.scp }));
       case "auth-no":
@@ -464,7 +470,7 @@ export class LiveSession implements Session {
   }
 
   /** Server: a new token. What comes meanwhile is decided by the old one, which is still good. */
-  #onAuth(token: string, seq: number): void {
+  #onAuth(token: string, seq: number, from: Attachment): void {
     const { refresh } = this.#hooks;
     // Kept until it is its turn.
     const kept = token.length > this.#limits.tokenBytes ? undefined : token;
@@ -478,9 +484,11 @@ export class LiveSession implements Session {
         },
       );
       if (this.#abort.signal.aborted) return;
-      if (granted === undefined) return void this.#life.say({ top: "auth-no", ref: seq });
-      const { expiresAt: exp, scopes: scp } = this.#grant(granted);
-      void this.#life.say({ top: "auth-ok", ref: seq, exp, scp });
+      const rights = granted && this.#grant(granted);
+      // On another connection nobody waits for the answer: `resumed` has told it, or it is asked for again.
+      if (this.#life.attachment !== from) return;
+      if (rights === undefined) void from.control({ top: "auth-no", ref: seq });
+      else void from.control({ top: "auth-ok", ref: seq, exp: rights.expiresAt, scp: rights.scopes });
     };
     this.#checks = this.#checks.then(check);
   }

@@ -85,24 +85,24 @@ export class Rekeying {
 
   /** Step commit: whether this message can come now. */
   check(message: Control): void {
-    if (message.top === "rekey" && !this.#isOvertaken(message)) this.#checkNumber(message.n);
+    if (message.top === "rekey" && !this.#isIgnored(message)) this.#checkNumber(message.n);
     if (message.top !== "rekeyed") return;
     const sent = this.#proposal?.sent ?? refuse("rekeyed without a proposal");
     this.#checkNumber(message.n);
     if (message.ref !== sent.seq) refuse("rekeyed names another message than the proposal");
   }
 
-  /** Window order: a client's proposal that the server's own has come to nothing before. */
-  #isOvertaken({ n }: Rekey): boolean {
-    const { keys, epochs } = this.#o;
-    return keys.role === "server" && n === this.#proposed && n === epochs.send.n;
+  /** After the own bye; a client's, while the server's waits; and in window order one that came to nothing before. */
+  #isIgnored({ n }: Rekey): boolean {
+    const { keys, epochs, closing } = this.#o;
+    const late = n === this.#proposed && n === epochs.send.n;
+    return closing() || (keys.role === "server" && (this.#proposal !== undefined || late));
   }
 
   /** The peer proposes: answers with `rekeyed` under the old keys and `ack` under the new ones. False if it is ignored. */
   onRekey(message: Rekey, peer: PublicJwk, claims: Uint8Array, seq: number): Maybe<boolean> {
-    const { epochs, keys, emit, closing } = this.#o;
-    const collides = keys.role === "server" && this.#proposal !== undefined;
-    if (closing() || collides || this.#isOvertaken(message)) return false;
+    const { epochs, keys, emit } = this.#o;
+    if (this.#isIgnored(message)) return false;
     this.#proposal = undefined;
     return chain(this.#backend.generateKeyAgreement(keys.suite), (key) => {
       const answer = emit({ top: "rekeyed", n: message.n, epk: key.publicJwk, ref: seq });
