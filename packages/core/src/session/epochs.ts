@@ -95,13 +95,14 @@ export class Epochs {
       (e): e is Epoch => e !== undefined && e.opener.admits(frame) !== undefined,
     );
     const epoch = alike[0] ?? headerError("not in the receive table");
-    if (this.#window === undefined && epoch === this.#next && epoch.opener.admits(frame) === "application")
+    const { opener } = epoch;
+    if (this.ordered && epoch === this.#next && opener.headerTellsEpoch && opener.admits(frame) === "application")
       headerError("application message before ack");
     const checked = (seq: number) => {
       this.assertOpen(epoch, seq);
       check(seq);
     };
-    return chain(epoch.opener.open(frame, checked), (opened) => ({ ...opened, epoch, alike }));
+    return chain(opener.open(frame, checked), (opened) => ({ ...opened, epoch, alike }));
   }
 
   /** Where the header does not tell the epoch, in window order the signed key id does. */

@@ -1,4 +1,5 @@
 import { dataOf } from "../envelope/codec.ts";
+import type { Control } from "../envelope/control.ts";
 import { asError, SealwireError } from "../errors.ts";
 import { attempt, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";

@@ -354,6 +354,8 @@ export class SessionMachine {
         throw new SealwireError("E_KEY", { stage: "claims", detail: "iss is not the owner of the key" });
       if (claims.aud !== binding.self) throw new SealwireError("E_BINDING", { detail: "aud" });
       if (claims.bnd !== binding.receiveKid) throw new SealwireError("E_BINDING", { detail: "bnd" });
+      if (this.#epochs.ordered && this.#epochs.confirms(epoch))
+        throw new SealwireError("E_BINDING", { detail: "application message before ack" });
     }
     this.#checkSeq(opened, claims.seq);
     for (const item of claims.items) if (item.ref !== null) this.#checkRef(item.ref);
