@@ -45,14 +45,16 @@ export class KeyUse {
   /** Time to renew the keys; `slack` 0.1 waits for a tenth more, so that both ends rarely propose at once. */
   due(last: number, elapsed: number, slack: number): boolean {
     const { rekeyMessages, rekeyBytes } = this.#limits;
-    const more = 1 + slack;
     return (
-      last - this.#base >= rekeyMessages * more || this.#bytes >= rekeyBytes * more || elapsed >= this.dueAt(slack)
+      last - this.#base >= rekeyMessages + slack * rekeyMessages ||
+      this.#bytes >= rekeyBytes + slack * rekeyBytes ||
+      elapsed >= this.dueAt(slack)
     );
   }
 
   /** Elapsed time at which the keys are old enough. */
   dueAt(slack: number): number {
-    return this.#since + this.#limits.rekeySeconds * 1000 * (1 + slack);
+    const ms = this.#limits.rekeySeconds * 1000;
+    return this.#since + ms + slack * ms;
   }
 }
