@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { SealwireError } from "../../src/errors.ts";
+import type { LiveSession } from "../../src/session/live.ts";
 import { settle } from "../support/clock.ts";
 import { controlsOf, LEVELS, ROLES, released, upTo, WIRES } from "../support/live.ts";
 import { cut, resumable, resume, SlowLink, sessionOf } from "../support/reconnect.ts";
@@ -160,8 +162,8 @@ describe("the end of the wait", () => {
   );
 
   it.each([
-    ["close", (s: ReturnType<typeof sessionOf>) => void s.close()],
-    ["fail", (s: ReturnType<typeof sessionOf>) => s.fail(new (class extends Error {})() as never)],
+    ["close", (s: LiveSession): void => void s.close()],
+    ["fail", (s: LiveSession): void => s.fail(new SealwireError("E_REVOKED"))],
   ] as const)("%s without a connection ends at once", async (_, stop) => {
     const { pair, client, server } = await resumable();
     const asked = client.request("t", 1).catch((e) => e.code);
@@ -204,7 +206,7 @@ describe("the end of the wait", () => {
 describe("what is not sent again", () => {
   it("what the policy no longer admits is `void`, and reported [resume:void] [refresh:replace]", async () => {
     let narrow = false;
-    const authorize = ({ direction, data }: { direction: string; data: unknown }) =>
+    const authorize = ({ direction, data }: { direction: string; data: unknown }): boolean =>
       direction === "in" || !narrow || data !== 2;
     const { pair, got, client, server } = await resumable({ serverHooks: { authorize } });
     const undetermined: unknown[] = [];

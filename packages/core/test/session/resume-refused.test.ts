@@ -87,7 +87,10 @@ describe("a resume CH that is refused [resume:attempt]", () => {
     [
       "two suites [resume:same]",
       (h) =>
-        Object.assign(h.payload, { st: ["x25519", "p256"], kex: [(h.payload.kex as [])[0], (h.payload.kex as [])[0]] }),
+        Object.assign(h.payload, {
+          st: ["x25519", "p256"],
+          kex: [...(h.payload.kex as Claims[]), ...(h.payload.kex as Claims[])],
+        }),
       "E_RESUME",
       "session",
     ],

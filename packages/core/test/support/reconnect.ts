@@ -76,7 +76,7 @@ function connect(
   const findSession = (kid: string) => candidate(pair, kid, o.admits);
   const server = new ServerHandshake({ ...pair.handshakes.server, protocol, findSession, ...o.server });
   const limits = { ...pair.limits, ...o.limits };
-  const made: Partial<Attempt & { session: LiveSession }> & { link: Link } = { link };
+  const made: { link: Link; session?: LiveSession; client?: AttemptSide; server?: AttemptSide } = { link };
   const side = (role: "client" | "server", handshake: Handshake): AttemptSide => {
     const own = { info: undefined as ConnectionEnd | undefined };
     const connection: Connection = new Connection({
