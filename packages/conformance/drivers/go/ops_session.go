@@ -30,7 +30,10 @@ func sessionRun(in input) (value.Object, error) {
 
 func stepIn(in input) session.Step {
 	content, _ := in.Get("data")
-	s := session.Step{Protocol: in.text("protocol"), Top: in.text("top"), Data: data(content), Seconds: in.number("seconds", 0)}
+	s := session.Step{
+		Protocol: in.text("protocol"), Top: in.text("top"), Data: data(content), Jti: in.text("idempotent"), Seconds: in.number("seconds", 0),
+		At: in.text("at"), By: in.object("by"), Resume: in.optional("resume"), Conn: in.optional("conn"),
+	}
 	if in.Has("message") {
 		s.Messages = []wire.Message{in.message("message")}
 	}

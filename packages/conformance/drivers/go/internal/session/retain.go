@@ -1,0 +1,128 @@
+package session
+
+import (
+	"slices"
+
+	"sealwire/driver/internal/claims"
+	"sealwire/driver/internal/value"
+)
+
+// owed is what was committed since this end last said so.
+type owed struct {
+	messages, bytes int64
+	since           int64 // when the first of them was committed
+}
+
+// commits counts an application message that is to be acknowledged.
+func (s *session) commits(bytes int) {
+	if s.owed.messages == 0 {
+		s.owed.since = s.now
+	}
+	s.owed.messages++
+	s.owed.bytes += int64(bytes)
+}
+
+// owes tells whether an ack is due by count; by time it is a matter of the clock.
+func (s *session) owes() bool {
+	o := s.owed
+	return s.resumable() && (o.messages >= s.limit("ackMessages") || o.bytes >= s.limit("ackBytes"))
+}
+
+// full tells whether a message has to wait for room among those that are kept.
+func (s *session) full() bool {
+	if !s.resumable() {
+		return false
+	}
+	bytes := int64(0)
+	for _, r := range s.retained {
+		bytes += r.body
+	}
+	return int64(len(s.retained)) >= s.limit("retainedMessages") || bytes >= s.limit("retainedBytes")
+}
+
+// retain keeps a message; where the session cannot be resumed, the newest alone.
+func (s *session) retain(m *sent) {
+	s.retained = append(s.retained, m)
+	if most := int(s.limit("retainedMessages")); !s.resumable() && len(s.retained) > most {
+		s.retained = s.retained[len(s.retained)-most:]
+	}
+}
+
+// acknowledged forgets what an rcv of the peer covers.
+func (s *session) acknowledged(rcv int64) {
+	s.retained = slices.DeleteFunc(s.retained, func(m *sent) bool { return m.claims.Seq <= rcv })
+}
+
+// duties does what an end does by itself after each message: what waits is sent, keys are renewed, an ack goes out.
+func (s *session) duties() error {
+	if s.state != open {
+		return nil
+	}
+	for len(s.queue) > 0 && !s.full() {
+		m := s.queue[0]
+		s.queue = s.queue[1:]
+		if err := s.prepare(m); err != nil {
+			return err
+		}
+		if err := s.number(m); err != nil {
+			return err
+		}
+	}
+	if err := s.renewIfUsedUp(); err != nil {
+		return err
+	}
+	if !s.owes() {
+		return nil
+	}
+	if err := s.control(claims.Control{Top: "ack"}); err != nil {
+		return err
+	}
+	return s.renewIfUsedUp()
+}
+
+// expires reports a message whose life is over without an rcv that covers it.
+func (s *session) expires(m *sent) {
+	s.retained = slices.DeleteFunc(s.retained, func(r *sent) bool { return r == m })
+	if s.resumable() {
+		s.out.undetermined = append(s.out.undetermined, undetermined(m))
+	}
+}
+
+func undetermined(m *sent) value.Object {
+	o := value.Object{member("seq", m.claims.Seq), member("top", m.item().Top)}
+	if m.claims.Jti != "" {
+		o = append(o, member("jti", m.claims.Jti))
+	}
+	return o
+}
+
+// surrender reports at the end of a session what of its messages is not known, and keeps those that outlive it.
+func (s *session) surrender() {
+	for _, m := range s.retained {
+		if s.resumable() {
+			s.out.undetermined = append(s.out.undetermined, undetermined(m))
+		}
+		if s.client && m.claims.Jti != "" {
+			s.outlived = append(s.outlived, m)
+		}
+	}
+	s.retained, s.queue = nil, nil
+}
+
+// again sends everything after the peer's announced number once more.
+func (s *session) again(announced int64) error {
+	last := s.seq
+	for seq := announced + 1; seq <= last; seq++ {
+		at := slices.IndexFunc(s.retained, func(m *sent) bool { return m.claims.Seq == seq })
+		if at >= 0 && s.serverTime() < s.retained[at].claims.Exp {
+			if err := s.seal(s.retained[at]); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := s.sealControl(&claims.Control{Seq: seq, Top: "void"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
