@@ -47,6 +47,11 @@ func applicationLabels(s kdf.Schedule) value.Object {
 	return append(out, member("chain", hex.EncodeToString(s.Chain())))
 }
 
+// binding is the value of channel binding.
+func binding(s kdf.Schedule) value.Member {
+	return member("cb", hex.EncodeToString(s.Derive("cb", 32)))
+}
+
 func kdfDerive(in input) (value.Object, error) {
 	z, err := in.agree()
 	if err != nil {
@@ -56,9 +61,32 @@ func kdfDerive(in input) (value.Object, error) {
 	th3 := kdf.TH("th3", th2, []byte(in.text("p3")))
 	early, late := kdf.Schedule{Z: z, Salt: th2, Context: th2}, kdf.Schedule{Z: z, Salt: th2, Context: th3}
 	all := append(labels(early, "c hs", "key", "iv", "kid"), labels(late, "s hs", "key", "iv", "kid")...)
-	all = append(append(all, applicationLabels(late)...), member("cb", hex.EncodeToString(late.Derive("cb", 32))))
+	all = append(append(all, applicationLabels(late)...), binding(late))
 	return value.Object{
 		member("th2", hex.EncodeToString(th2)), member("th3", hex.EncodeToString(th3)),
 		member("sid", kdf.SID(th2)), member("labels", all),
+	}, nil
+}
+
+func kdfRekey(in input) (value.Object, error) {
+	z, err := in.agree()
+	if err != nil {
+		return nil, err
+	}
+	s := kdf.Chain(in.bytes("chain")).Rekey(z, []byte(in.text("rekey")), []byte(in.text("rekeyed")))
+	return value.Object{member("tr", hex.EncodeToString(s.Context)), member("labels", applicationLabels(s))}, nil
+}
+
+func kdfResume(in input) (value.Object, error) {
+	z, err := in.agree()
+	if err != nil {
+		return nil, err
+	}
+	chain := kdf.Chain(in.bytes("chain"))
+	s := chain.Resume(z, kdf.TH("th2", []byte(in.text("m1")), []byte(in.text("m2"))))
+	return value.Object{
+		member("th2", hex.EncodeToString(s.Context)), member("kid", chain.Kid()),
+		member("clientKey", hex.EncodeToString(chain.HelloKey("c"))), member("serverKey", hex.EncodeToString(chain.HelloKey("s"))),
+		member("labels", append(applicationLabels(s), binding(s))),
 	}, nil
 }

@@ -34,6 +34,10 @@ func stepIn(in input) session.Step {
 		Protocol: in.text("protocol"), Top: in.text("top"), Data: data(content), Jti: in.text("idempotent"), Seconds: in.number("seconds", 0),
 		At: in.text("at"), By: in.object("by"), Resume: in.optional("resume"), Conn: in.optional("conn"),
 	}
+	if in.Has("upgradeToken") {
+		upgrade := in.text("upgradeToken")
+		s.Upgrade = &upgrade
+	}
 	if in.Has("message") {
 		s.Messages = []wire.Message{in.message("message")}
 	}

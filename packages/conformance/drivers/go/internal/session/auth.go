@@ -78,10 +78,10 @@ func (c *conn) authenticate(plaintext []byte, proof bool) (*token.Token, error) 
 	}
 	text := ca.at
 	if ca.ath != "" {
-		text = c.upgradeToken
+		text = c.upgrade
 	}
 	mismatch := ca.ath != "" && (text == "" || ca.ath != tokenHash(text)) ||
-		!proof && c.upgradeToken != "" && ca.at != c.upgradeToken
+		!proof && c.upgrade != "" && ca.at != c.upgrade
 	if mismatch {
 		return nil, refused("E_TOKEN")
 	}
@@ -93,7 +93,7 @@ func (c *conn) authenticate(plaintext []byte, proof bool) (*token.Token, error) 
 	case !proof && t.Jkt != "",
 		proof && t.Jkt == "",
 		!proof && c.selected.popRequired,
-		ca.at != "" && c.upgradeToken != "" && token.KeyBound(c.upgradeToken):
+		ca.at != "" && c.upgrade != "" && token.KeyBound(c.upgrade):
 		return nil, refused("E_POP")
 	}
 	if !proof {

@@ -159,8 +159,8 @@ func (c *conn) sendAuth() error {
 		member("aud", c.serverID), member("iat", now), member("exp", now+c.limit("clientAuthLifeSeconds")),
 		member("th", wire.Encode(c.th2)),
 	}
-	if c.proof != nil && c.upgradeToken != "" {
-		ca = append(ca, member("ath", tokenHash(c.upgradeToken)))
+	if c.proof != nil && c.upgrade != "" {
+		ca = append(ca, member("ath", tokenHash(c.upgrade)))
 	} else {
 		ca = append(ca, member("at", c.token))
 	}

@@ -54,7 +54,8 @@ type config struct {
 	issuers     []token.Issuer
 	res         int64
 	storeDown   bool
-	held        []string // jti that the replay store holds already
+	held        []string          // jti that the replay store holds already
+	scopes      map[string]string // the scope that a topic asks for
 }
 
 func (c *config) limit(name string) int64 {
@@ -163,6 +164,11 @@ func (c *config) parseServer(init value.Object) error {
 	store, _ := init.Text("store")
 	c.storeDown = store == "down"
 	c.held = init.Texts("store")
+	scopes, _ := init.Object("scopes")
+	c.scopes = map[string]string{}
+	for _, m := range scopes {
+		c.scopes[m.Name], _ = m.Value.(string)
+	}
 	c.upgradeToken, _ = init.Text("upgradeToken")
 	list, _ = init.List("issuers")
 	c.issuers = token.Issuers(list, c.serverID)

@@ -27,6 +27,7 @@ type conn struct {
 	state    string
 	protocol string
 	text     bool
+	upgrade  string // the token that went with the upgrade, empty where none did
 	started  int64
 	waiting  int64 // bytes behind the message in hand
 

@@ -25,6 +25,7 @@ type Endpoint struct {
 // Step is one step of a script.
 type Step struct {
 	Protocol string
+	Upgrade  *string // the token of this upgrade, where it is not that of the configuration
 	Resume   *int64
 	Conn     *int64
 	Messages []wire.Message
@@ -114,7 +115,10 @@ func (e *Endpoint) result(c *conn) value.Object {
 func (e *Endpoint) start(step Step) {
 	c := &conn{
 		Endpoint: e, number: len(e.conns), started: e.now, state: waitCH,
-		protocol: step.Protocol, text: step.Protocol == "sealwire.v1.text",
+		protocol: step.Protocol, text: step.Protocol == "sealwire.v1.text", upgrade: e.upgradeToken,
+	}
+	if step.Upgrade != nil {
+		c.upgrade = *step.Upgrade
 	}
 	e.conns = append(e.conns, c)
 	if !e.client {

@@ -105,7 +105,7 @@ func (s *session) onItem(a *claims.Application, index int, item claims.Item) err
 		}
 		return nil
 	}
-	if !slices.Contains(s.allow, item.Top) {
+	if !s.authorized(item.Top) {
 		return s.refuse(at, fault.New("E_DENIED", "authorize"))
 	}
 	handler, handled := s.handlers[item.Top]
@@ -133,6 +133,12 @@ func (s *session) onItem(a *claims.Application, index int, item claims.Item) err
 		}
 	}
 	return s.refuse(at, fault.New("E_HANDLER", "deliver"))
+}
+
+// authorized is the decision about an inbound item: its topic is allowed, and the session has the scope that it asks for.
+func (s *session) authorized(top string) bool {
+	scope, asks := s.scopes[top]
+	return slices.Contains(s.allow, top) && (!asks || slices.Contains(s.grant.scp, any(scope)))
 }
 
 // handOver gives an item to the application or its handler.

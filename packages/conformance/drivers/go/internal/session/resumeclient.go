@@ -34,8 +34,8 @@ func (c *conn) sendResumeHello(s *session, chain kdf.Chain) error {
 		member("prt", list(c.prt)), member("st", []any{suite}), member("kex", []any{c.ephemeral[suite].JWK}),
 		member("lvl", []any{s.agreed.level}), member("sig", list(c.sig)), member("cod", []any{s.agreed.codec}), c.lim(), rs(c.resuming.own),
 	}
-	if c.upgradeToken != "" {
-		ch = append(ch, member("ath", tokenHash(c.upgradeToken)))
+	if c.upgrade != "" {
+		ch = append(ch, member("ath", tokenHash(c.upgrade)))
 	}
 	c.m1 = jose.SignHMAC(chain.HelloKey("c"), resumeHeader(chain, "sealwire-ch+jwt"), value.WriteJSON(ch))
 	c.state = waitSH

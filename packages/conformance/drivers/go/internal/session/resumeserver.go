@@ -74,11 +74,11 @@ func (c *conn) onResumeClientHello(f *wire.Frame) error {
 
 // admits compares the token of the upgrade with that of the session.
 func (c *conn) admits(s *session, ath string) bool {
-	if c.upgradeToken == "" {
+	if c.upgrade == "" {
 		return ath == ""
 	}
-	t := c.acceptable(c.upgradeToken)
-	return ath == tokenHash(c.upgradeToken) && t != nil && t.Same(s.grant.token)
+	t := c.acceptable(c.upgrade)
+	return ath == tokenHash(c.upgrade) && t != nil && t.Same(s.grant.token)
 }
 
 func (c *conn) sendResumeServerHello(peer *jose.Public) error {
