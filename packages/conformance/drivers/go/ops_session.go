@@ -20,10 +20,12 @@ func sessionRun(in input) (value.Object, error) {
 		outcomes = append(outcomes, steps)
 	}
 	result := value.Object{member("steps", outcomes)}
-	if failed, ok := steps.Object("error"); ok {
-		code, _ := failed.Text("error")
-		step, _ := failed.Text("step")
-		return result, &fault.Fault{Code: code, Step: step, Scope: fault.Session}
+	for _, name := range []string{"error", "failed"} {
+		failed, _ := steps.Object(name)
+		if code, ok := failed.Text("error"); ok {
+			step, _ := failed.Text("step")
+			return result, &fault.Fault{Code: code, Step: step, Scope: fault.Session}
+		}
 	}
 	return result, nil
 }

@@ -71,7 +71,7 @@ func ReadControl(data []byte, expect Expect) (*Control, error) {
 	if from := senders[c.Top]; m.bad || from != "" && expect.From != "" && from != expect.From {
 		return nil, broken
 	}
-	if c.Epk != nil {
+	if c.Epk != nil && expect.Curve != "" {
 		return c, agreed(c.Epk, expect.Curve)
 	}
 	return c, nil
@@ -140,13 +140,10 @@ func (m *members) grant(c *Control) {
 
 // agreed checks the public key of a rekey.
 func agreed(epk value.Object, curve string) error {
-	if curve == "" {
-		curve, _ = epk.Text("crv")
-	}
 	if !jose.Members(epk, curve) {
 		return broken
 	}
-	if p, err := jose.Point(epk); err != nil || p.Alg() != "" {
+	if _, err := jose.Point(epk); err != nil {
 		return fault.New("E_KEY", "claims")
 	}
 	return nil

@@ -127,8 +127,7 @@ func closeCode(err error) int {
 // fail ends a connection that does not carry the session.
 func (c *conn) fail(err error) {
 	code := closeCode(err)
-	// Between the SH of a resume and the client's resumed a server sends nothing.
-	if !c.client && c.state != waitResumed && !(c.ticking && c.session != nil) {
+	if !c.client {
 		c.out.send(c.bare(value.Object{member("typ", "sealwire-err"), member("code", fault.Names[code])}))
 	}
 	c.state = closed

@@ -3,6 +3,8 @@
 package session
 
 import (
+	"slices"
+
 	"sealwire/driver/internal/fault"
 	"sealwire/driver/internal/replay"
 	"sealwire/driver/internal/value"
@@ -19,7 +21,6 @@ type Endpoint struct {
 	revoked  []revoked // what has been revoked so far
 	seen     *replay.Store
 	out      *outcome
-	ticking  bool // what a connection without the session sends meanwhile is in no outcome
 }
 
 // Step is one step of a script.
@@ -65,9 +66,7 @@ func (e *Endpoint) Step(op string, step Step) value.Object {
 	case "send", "request":
 		e.call(step, op == "request")
 	case "tick":
-		e.ticking = true
 		e.tick(step.Seconds)
-		e.ticking = false
 	case "recv":
 		c.receiveAll(step.Messages)
 	case "drop":
@@ -85,10 +84,10 @@ func (e *Endpoint) Step(op string, step Step) value.Object {
 			e.revoke(step.By)
 		}
 	}
-	if after := e.epochs(); e.session == before && after != epoch {
+	if after := e.epochs(); e.session == before && after != epoch && e.out.resumed == nil {
 		e.out.epoch = value.Object{member("send", after[0]), member("receive", after[1])}
 	}
-	return e.result(c)
+	return e.result(op, c)
 }
 
 // epochs are those of sending and receiving.
@@ -99,14 +98,14 @@ func (e *Endpoint) epochs() [2]uint64 {
 	return [2]uint64{e.session.sending.n, e.session.receives}
 }
 
-// result adds the states: that of the connection until a session has opened, then that of the session.
-func (e *Endpoint) result(c *conn) value.Object {
+// result adds the states: that of the connection until a session has opened, then that of the session. The steps of a
+// connection tell that of an attempt too.
+func (e *Endpoint) result(op string, c *conn) value.Object {
 	if e.session == nil {
 		return append(e.out.members(), member("state", c.state))
 	}
 	o := append(e.out.members(), member("state", e.session.state))
-	switch c.state {
-	case waitCH, waitCA, waitSH, waitSR, waitResumed:
+	if waits := slices.Contains([]string{waitCH, waitCA, waitSH, waitSR, waitResumed}, c.state); waits && (op == "start" || op == "recv" || op == "drop") {
 		o = append(o, member("attempt", c.state))
 	}
 	return o

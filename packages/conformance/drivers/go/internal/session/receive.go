@@ -135,10 +135,15 @@ func (s *session) onItem(a *claims.Application, index int, item claims.Item) err
 	return s.refuse(at, fault.New("E_HANDLER", "deliver"))
 }
 
-// authorized is the decision about an inbound item: its topic is allowed, and the session has the scope that it asks for.
+// authorized is the decision about an inbound item.
 func (s *session) authorized(top string) bool {
+	return slices.Contains(s.allow, top) && s.scoped(top)
+}
+
+// scoped tells whether the session has the scope that a topic asks for, in either direction.
+func (s *session) scoped(top string) bool {
 	scope, asks := s.scopes[top]
-	return slices.Contains(s.allow, top) && (!asks || slices.Contains(s.grant.scp, any(scope)))
+	return !asks || slices.Contains(s.grant.scp, any(scope))
 }
 
 // handOver gives an item to the application or its handler.

@@ -51,6 +51,13 @@ func (c *conn) onResumed(m wire.Message) error {
 	if c.client {
 		r.opener.Rcv = r.peer
 	}
+	f, err := c.read(m, c.limit("messageBytes"))
+	if err != nil {
+		return err
+	}
+	if c.client && f.Form == wire.Bare {
+		return serverError(f)
+	}
 	in, err := r.opener.Open(m)
 	if err != nil {
 		return err
@@ -67,13 +74,18 @@ func (c *conn) onResumed(m wire.Message) error {
 	return nil
 }
 
+// supersede closes a connection that the session leaves.
+func (c *conn) supersede() {
+	c.state = closed
+	c.out.superseded = append(value.Object{member("conn", c.number)}, closeOut(4409)...)
+}
+
 // takeUp goes on with the session on a connection that is confirmed.
 func (s *session) takeUp(c *conn, in *message.Opened) error {
 	r, old := c.resuming, s.conn
 	s.delivered = s.committed()
 	if old != nil {
-		old.state = closed
-		s.out.superseded = append(value.Object{member("conn", old.number)}, closeOut(4409)...)
+		old.supersede()
 	}
 	if s.client {
 		s.offset = c.offset

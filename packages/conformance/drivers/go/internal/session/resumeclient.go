@@ -24,6 +24,7 @@ func rs(rcv int64) value.Member {
 // sendResumeHello stops the old connection and asks to go on with the session here.
 func (c *conn) sendResumeHello(s *session, chain kdf.Chain) error {
 	if s.conn != nil {
+		s.conn.supersede()
 		s.lose()
 	}
 	c.drawn = c.draw()

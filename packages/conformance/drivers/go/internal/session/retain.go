@@ -113,8 +113,10 @@ func (s *session) surrender() {
 func (s *session) again(announced int64) error {
 	last := s.seq
 	for seq := announced + 1; seq <= last; seq++ {
-		at := slices.IndexFunc(s.retained, func(m *sent) bool { return m.claims.Seq == seq })
-		if at >= 0 && s.serverTime() < s.retained[at].claims.Exp {
+		at := slices.IndexFunc(s.retained, func(m *sent) bool {
+			return m.claims.Seq == seq && s.serverTime() < m.claims.Exp && s.scoped(m.item().Top)
+		})
+		if at >= 0 {
 			if err := s.seal(s.retained[at]); err != nil {
 				return err
 			}
