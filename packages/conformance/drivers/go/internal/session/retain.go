@@ -53,7 +53,7 @@ func (s *session) acknowledged(rcv int64) {
 	s.retained = slices.DeleteFunc(s.retained, func(m *sent) bool { return m.claims.Seq <= rcv })
 }
 
-// duties does what an end does by itself after each message: what waits is sent, keys are renewed, an ack goes out.
+// duties does what an end does by itself after each message: what waits is sent, an ack goes out, keys are renewed.
 func (s *session) duties() error {
 	if s.state != open {
 		return nil
@@ -68,14 +68,10 @@ func (s *session) duties() error {
 			return err
 		}
 	}
-	if err := s.renewIfUsedUp(); err != nil {
-		return err
-	}
-	if !s.owes() {
-		return nil
-	}
-	if err := s.control(claims.Control{Top: "ack"}); err != nil {
-		return err
+	if s.owes() {
+		if err := s.control(claims.Control{Top: "ack"}); err != nil {
+			return err
+		}
 	}
 	return s.renewIfUsedUp()
 }

@@ -93,20 +93,20 @@ func (s *session) dues() []event {
 	if s.state != open {
 		return list
 	}
-	if s.renewal.own == nil && !s.renewal.awaiting {
-		list = append(list, event{s.renewsAt(), func() { s.must(s.propose()) }})
-	}
 	if s.resumable() && s.owed.messages > 0 {
 		list = append(list, event{s.owed.since + s.limit("ackSeconds"), func() {
 			s.must(s.control(claims.Control{Top: "ack"}))
 			s.must(s.duties())
 		}})
 	}
-	if s.client {
-		return list
-	}
 	if !s.soonDone {
 		list = append(list, event{s.grant.exp - s.limit("refreshSeconds"), s.soon})
+	}
+	if s.renewal.own == nil && !s.renewal.awaiting {
+		list = append(list, event{s.renewsAt(), func() { s.must(s.propose()) }})
+	}
+	if s.client {
+		return list
 	}
 	return append(list, event{s.pinged + s.limit("heartbeatSeconds"), s.ping})
 }
