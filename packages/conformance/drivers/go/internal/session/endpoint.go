@@ -123,9 +123,11 @@ func (e *Endpoint) start(step Step) {
 	if !e.client {
 		return
 	}
-	if s := e.session; step.Resume != nil && s != nil && s.resumable() && *step.Resume < int64(len(s.chains)) &&
+	if s := e.session; step.Resume != nil && s != nil && s.continues() && *step.Resume < int64(len(s.chains)) &&
 		int64(len(s.chains)) < e.limit("resumeChains") {
-		c.sendResumeHello(s, s.chains[*step.Resume])
+		if err := c.sendResumeHello(s, s.chains[*step.Resume]); err != nil {
+			c.fail(err)
+		}
 		return
 	}
 	c.sendHello()

@@ -16,7 +16,7 @@ import (
 // holder finds the session that holds a chain.
 func (e *Endpoint) holder(kid string) (*session, kdf.Chain) {
 	s := e.session
-	if s == nil || s.state != open && s.state != lost || !s.resumable() {
+	if s == nil || !s.continues() {
 		return nil, nil
 	}
 	at := slices.IndexFunc(s.chains, func(c kdf.Chain) bool { return c.Kid() == kid })
@@ -28,7 +28,7 @@ func (e *Endpoint) holder(kid string) (*session, kdf.Chain) {
 
 // holds tells whether the session can still be taken up with a chain.
 func (s *session) holds(chain kdf.Chain) bool {
-	return (s.state == open || s.state == lost) && slices.ContainsFunc(s.chains, func(c kdf.Chain) bool { return bytes.Equal(c, chain) })
+	return s.continues() && slices.ContainsFunc(s.chains, func(c kdf.Chain) bool { return bytes.Equal(c, chain) })
 }
 
 // onResumeClientHello checks the CH of a resume in the order of specs/lifecycle.md, section 7.

@@ -146,6 +146,11 @@ func (s *session) newSealer(c *conn) *message.Sealer {
 
 func (s *session) resumable() bool { return s.agreed.res > 0 }
 
+// continues tells whether the session can be taken up on another connection.
+func (s *session) continues() bool {
+	return s.resumable() && (s.state == open || s.state == lost)
+}
+
 func (s *session) serverTime() int64 { return s.now + s.offset }
 
 // committed is the highest number that this end has committed.
