@@ -45,6 +45,20 @@ function sends(g: LifeGroup): void {
     ["ack:send", "ctl:rcv-send"],
     timed,
   );
+  const beyond = g.life().hears();
+  beyond.tick(2, () => ack(beyond));
+  const seq: Verdict = ["E_SEQ", "claims"];
+  beyond.fails(beyond.peer.control({ top: "ack", rcv: 2 }), seq);
+  g.bad(
+    "time-beyond",
+    "one ack was sent, and the peer has received two messages",
+    ["ack:send", "ctl:rcv"],
+    beyond,
+    seq,
+    {
+      from: "time",
+    },
+  );
   const counted = many(g.life(), 63);
   counted.recv(counted.peer.message(), { deliver: [hello(64)], ...ack(counted) });
   counted.tick(20);
@@ -121,6 +135,15 @@ function keeps(g: LifeGroup): void {
     t,
     two,
   );
+  const early = g.life().sends("chat.say", 1).sends("chat.say", 2);
+  early.step({ op: "send", top: "chat.say", data: 3 });
+  const unused: Verdict = ["E_SEQ", "claims"];
+  early.fails(early.peer.control({ top: "ack", rcv: 3 }), unused);
+  const waiting = ["ack:wait", "ctl:rcv", "seq:late"];
+  g.bad("waits-unsent", "the peer acknowledges the one that waits", waiting, early, unused, {
+    from: "waits",
+    init: two,
+  });
   const size = g.life();
   const data = "x".repeat(1500);
   size.sends("chat.say", data).step({ op: "send", top: "chat.say", data });
@@ -159,7 +182,7 @@ function keeps(g: LifeGroup): void {
   g.bad(
     "end-forged",
     "the session ends: of two messages one is acknowledged",
-    ["ack:undetermined", "level:verify"],
+    ["ack:undetermined", "ack:keep", "level:verify"],
     forged,
     crypto,
     {
