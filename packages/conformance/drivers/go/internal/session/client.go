@@ -26,7 +26,6 @@ func (c *conn) lim() value.Member {
 }
 
 func (c *conn) sendHello() {
-	c.drawn = c.draw()
 	kex := []any{}
 	for _, suite := range c.st {
 		kex = append(kex, c.ephemeral[suite].JWK)

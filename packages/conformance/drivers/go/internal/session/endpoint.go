@@ -115,6 +115,7 @@ func (e *Endpoint) start(step Step) {
 	c := &conn{
 		Endpoint: e, number: len(e.conns), started: e.now, state: waitCH,
 		protocol: step.Protocol, text: step.Protocol == "sealwire.v1.text", upgrade: e.upgradeToken,
+		drawn: e.draw(),
 	}
 	if step.Upgrade != nil {
 		c.upgrade = *step.Upgrade

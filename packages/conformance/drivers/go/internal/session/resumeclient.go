@@ -27,7 +27,6 @@ func (c *conn) sendResumeHello(s *session, chain kdf.Chain) error {
 		s.conn.supersede()
 		s.lose()
 	}
-	c.drawn = c.draw()
 	c.resuming = &resumption{session: s, chain: chain, own: int64(s.committed())}
 	suite := s.agreed.suite
 	ch := value.Object{

@@ -120,9 +120,8 @@ func (c *conn) sendServerHello(peer *jose.Public) error {
 	return c.sendCompact(c.m2)
 }
 
-// serverHello draws the server's share and writes the members of SH but iss.
+// serverHello makes the server's share and writes the members of SH but iss.
 func (c *conn) serverHello(peer *jose.Public) (value.Object, error) {
-	c.drawn = c.draw()
 	s := c.selected
 	own := c.ephemeral[s.suite]
 	var err error
