@@ -67,7 +67,7 @@ func ReadApplication(data []byte, codec, level string) (*Application, error) {
 	}
 	if m.Has("jti") {
 		a.Jti = m.hash("jti", 16)
-		m.check(!a.Batch && a.Items[0].Ref == nil && !a.Items[0].Req)
+		m.check(a.Iat != nil && !a.Batch && a.Items[0].Ref == nil && !a.Items[0].Req)
 	}
 	if m.bad {
 		return nil, broken

@@ -144,7 +144,7 @@ func (c *conn) agree(s *serverHello) error {
 	if c.z, err = c.ephemeral[s.st].Agree(epk); err != nil {
 		return refused("E_KEY")
 	}
-	c.offset, c.th2 = offset, kdf.TH("th2", []byte(c.m1), []byte(c.m2))
+	c.offset, c.helloAt, c.th2 = offset, s.iat, kdf.TH("th2", []byte(c.m1), []byte(c.m2))
 	return nil
 }
 

@@ -41,6 +41,7 @@ type conn struct {
 	peerKey  *jose.Public // SH was signed with it, or CA proved it
 	peerMsg  int64
 	offset   int64 // server time less local time
+	helloAt  int64 // iat of SH
 	resuming *resumption
 	carried  *session
 }

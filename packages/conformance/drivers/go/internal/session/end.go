@@ -18,7 +18,8 @@ func (s *session) fail(err error) {
 	if code == 0 {
 		code = 1000
 	}
-	if f.Code == "E_IDLE" && s.survives() {
+	// In an open session the time-out of a handshake is that of a rekey.
+	if (f.Code == "E_IDLE" || f.Code == "E_TIMEOUT_HS") && s.survives() {
 		s.closeConn(code)
 		s.lose()
 		return
@@ -44,7 +45,7 @@ func (s *session) survives() bool {
 func (s *session) lose() {
 	s.conn.state = closed
 	s.conn, s.state, s.lostAt = nil, lost, s.now
-	s.renewal = renewal{}
+	s.renewal, s.asked = renewal{}, 0
 }
 
 // gone handles a connection that is no longer there.

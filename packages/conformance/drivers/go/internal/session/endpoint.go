@@ -71,6 +71,8 @@ func (e *Endpoint) Step(op string, step Step) value.Object {
 		c.receiveAll(step.Messages)
 	case "drop":
 		c.drop()
+	case "revoke":
+		e.revoke(step.By)
 	}
 	if s := e.session; s != nil && s.state != closed {
 		switch op {
@@ -80,8 +82,6 @@ func (e *Endpoint) Step(op string, step Step) value.Object {
 			s.renew()
 		case "auth":
 			s.refresh(step.At)
-		case "revoke":
-			e.revoke(step.By)
 		}
 	}
 	if after := e.epochs(); e.session == before && after != epoch && e.out.resumed == nil {

@@ -47,6 +47,8 @@ func (s *session) takes(epochs ...*epoch) {
 	}
 }
 
+func (s *session) newest() *epoch { return s.receiving[len(s.receiving)-1] }
+
 func (s *session) epochOf(in *message.Opened) *epoch {
 	at := slices.IndexFunc(s.receiving, func(e *epoch) bool { return e.open == in.Epoch })
 	return s.receiving[at]
@@ -62,14 +64,14 @@ func (e *epoch) reaches(in *message.Opened) usage {
 }
 
 // verified remembers the use of keys by the peer.
-func (s *session) verified(in *message.Opened) {
+func (s *session) verified(in *message.Opened) error {
 	e := s.epochOf(in)
 	e.taken = e.reaches(in)
 	if e.before < 0 || int64(in.Seq) <= e.before {
 		e.before = int64(in.Seq) - 1
 	}
 	s.forgetsBefore(e)
-	s.switches(e)
+	return s.switches(e)
 }
 
 // forgetsBefore drops the chains that are older than that of these keys.

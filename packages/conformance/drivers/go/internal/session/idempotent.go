@@ -9,15 +9,21 @@ import (
 	"sealwire/driver/internal/wire"
 )
 
-// adopt sends the idempotent messages of the sessions before this one, as long as they live.
+// adopt sends the idempotent messages of the sessions before this one, as long as they live; in window order there are none.
 func (s *session) adopt() {
+	if s.ring != nil {
+		return
+	}
 	messages := s.outlived
 	s.outlived = nil
 	for _, m := range messages {
 		if s.serverTime() >= m.claims.Exp {
 			continue
 		}
-		again := &sent{claims: claims.Application{Jti: m.claims.Jti, Exp: m.claims.Exp, Items: m.claims.Items}}
+		again := &sent{claims: claims.Application{Jti: m.claims.Jti, Exp: m.claims.Exp, Items: m.claims.Items}, sealed: m.sealed}
+		if m.sealed {
+			again.claims.Iat = m.claims.Iat
+		}
 		// What the new session cannot carry is left out, as if its application had been refused.
 		if s.prepare(again) != nil {
 			continue

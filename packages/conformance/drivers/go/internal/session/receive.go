@@ -27,7 +27,9 @@ func (s *session) onMessage(m wire.Message) error {
 	}
 	s.opener.Order.Commit(in.Seq)
 	s.heard = s.now
-	s.verified(in)
+	if err := s.verified(in); err != nil {
+		return err
+	}
 	if in.Seq <= s.delivered {
 		return nil
 	}
@@ -164,8 +166,12 @@ func (s *session) refuse(at *claims.Ref, f *fault.Fault) error {
 	if s.ownBye {
 		return nil
 	}
-	if err := s.control(claims.Control{Top: "err", Code: f.Code, Ref: at}); err != nil {
+	refusal := &claims.Control{Top: "err", Code: f.Code, Ref: at}
+	if _, err := s.sendControl(refusal); err != nil {
 		return err
+	}
+	if s.resumable() {
+		s.refusals = append(s.refusals, refusal)
 	}
 	out := value.Object{member("seq", at.Seq)}
 	if at.Index != nil {

@@ -55,8 +55,11 @@ func (s *session) endComes() bool {
 	return !s.client && g.exp-s.serverTime() > s.limit("refreshSeconds") && g.exp != g.began+s.limit("sessionSeconds")
 }
 
+// soon tells the client that the end is near, unless there is no connection.
 func (s *session) soon() {
-	s.soonDone = true
+	if s.soonDone = true; s.conn == nil {
+		return
+	}
 	s.must(s.control(claims.Control{Top: "auth-soon"}))
 }
 
@@ -77,7 +80,7 @@ func (r revoked) hits(t *token.Token) bool {
 	case r.jti != "":
 		return t.Iss == r.issuer && t.Jti == r.jti
 	}
-	return t.Iss == r.issuer && t.Sub == r.subject && (t.Issued == nil || *t.Issued <= r.before)
+	return t.Iss == r.issuer && t.Sub == r.subject && (t.Issued == nil || *t.Issued < r.before)
 }
 
 func (e *Endpoint) isRevoked(t *token.Token) bool {
@@ -88,7 +91,7 @@ func (e *Endpoint) isRevoked(t *token.Token) bool {
 func (e *Endpoint) revoke(by value.Object) {
 	s := e.session
 	if by.Has("session") {
-		if sid, ok := by.Text("session"); ok && sid != s.sid {
+		if sid, ok := by.Text("session"); s == nil || ok && sid != s.sid {
 			return
 		}
 		for _, t := range append(s.grant.earlier, s.grant.token) {
@@ -100,11 +103,13 @@ func (e *Endpoint) revoke(by value.Object) {
 		r.issuer, _ = by.Text("issuer")
 		r.subject, _ = by.Text("subject")
 		r.thumbprint, _ = by.Text("thumbprint")
-		before, _ := by.Get("issuedBefore")
-		r.before, _ = value.Float(before)
+		r.before = float64(e.now + 1)
+		if before, has := by.Get("issuedBefore"); has {
+			r.before, _ = value.Float(before)
+		}
 		e.revoked = append(e.revoked, r)
 	}
-	if e.isRevoked(s.grant.token) {
+	if s != nil && e.isRevoked(s.grant.token) {
 		s.fail(fault.New("E_REVOKED", "session"))
 	}
 }

@@ -13,8 +13,7 @@ import (
 // renewal is a rekey that is under way.
 type renewal struct {
 	own      *proposal
-	awaiting bool // the peer's first message under the new keys
-	since    int64
+	next     *epoch // derived, while no message of the peer under it has come
 	answered uint64 // the epoch that the last own proposal brought
 }
 
@@ -26,22 +25,24 @@ type proposal struct {
 	at        int64
 }
 
+// done tells whether no rekey is under way.
+func (r renewal) done() bool { return r.own == nil && r.next == nil }
+
 // renew proposes new keys, unless a rekey is under way or there is nobody to propose them to.
 func (s *session) renew() {
-	if s.state == open && s.renewal.own == nil && !s.renewal.awaiting {
+	if s.state == open && s.renewal.done() {
 		s.must(s.propose())
 	}
 }
 
 func (s *session) renewIfUsedUp() error {
-	if s.state != open || s.renewal.own != nil || s.renewal.awaiting || !s.usedUp() {
+	if s.state != open || !s.renewal.done() || !s.usedUp() {
 		return nil
 	}
 	return s.propose()
 }
 
 func (s *session) propose() error {
-	s.forgetOld()
 	key := s.draw().ephemeral[s.agreed.suite]
 	p := &proposal{n: s.sending.n + 1, seq: s.seq + 1, key: key, at: s.now}
 	var err error
@@ -54,9 +55,10 @@ func (s *session) propose() error {
 func (s *session) rekeyState(in *message.Opened) error {
 	c := in.Control
 	wrong := fault.New("E_STATE", "commit")
-	next := int64(s.sending.n+1) == c.N && int64(s.receives+1) == c.N
+	receives := max(s.receives, in.Epoch.N)
+	next := int64(s.sending.n+1) == c.N && int64(receives+1) == c.N && int64(s.newest().n) < c.N
 	switch {
-	case s.opener.Switching && in.Epoch.N == s.sending.n && c.Top != "ack":
+	case s.opener.Switching && in.Epoch == s.renewal.next.open && c.Top != "ack":
 		return wrong
 	case c.Top == "rekey":
 		if !next && !s.ignores(c) {
@@ -85,7 +87,6 @@ func (s *session) onRekey(in *message.Opened) error {
 		return nil
 	}
 	s.renewal.own = nil
-	s.forgetOld()
 	key := s.draw().ephemeral[s.agreed.suite]
 	c := in.Control
 	plaintext, err := s.sendControl(&claims.Control{Top: "rekeyed", N: c.N, Epk: key.JWK, Ref: &claims.Ref{Seq: c.Seq}})
@@ -96,7 +97,12 @@ func (s *session) onRekey(in *message.Opened) error {
 	if err != nil {
 		return err
 	}
-	return s.advance(newEpoch(s, schedule, uint64(c.N), s.now))
+	e := newEpoch(s, schedule, uint64(c.N), s.now)
+	s.derived(e)
+	if s.ring != nil {
+		return nil
+	}
+	return s.moves(e)
 }
 
 // onRekeyed takes up the keys of the own proposal.
@@ -108,14 +114,13 @@ func (s *session) onRekeyed(in *message.Opened) error {
 		return err
 	}
 	e := newEpoch(s, schedule, p.n, s.now)
-	e.before = c.Seq
-	s.renewal.answered, s.receives = p.n, p.n
+	s.derived(e)
+	s.renewal.answered = p.n
 	if s.ring == nil {
-		s.receiving = nil
-	} else {
-		s.receiving[0].open.Before = uint64(c.Seq) + 1
+		s.receives, e.before = p.n, c.Seq
+		s.takes(e)
 	}
-	return s.advance(e)
+	return s.moves(e)
 }
 
 func (s *session) schedule(own *jose.Private, c *claims.Control, rekey, rekeyed []byte) (kdf.Schedule, error) {
@@ -130,47 +135,53 @@ func (s *session) schedule(own *jose.Private, c *claims.Control, rekey, rekeyed 
 	return s.sending.chain.Rekey(z, rekey, rekeyed), nil
 }
 
-// advance seals under new keys from here on, and waits for the peer to do so.
-func (s *session) advance(e *epoch) error {
-	s.chains = slices.Insert(s.chains, 0, e.chain)
-	s.seals(e)
-	s.takes(append(s.receiving, e)...)
-	s.renewal.awaiting, s.renewal.since = true, s.now
+// derived holds the keys of the next epoch beside those of the current one, and no others.
+func (s *session) derived(e *epoch) {
+	if !s.ownBye {
+		s.chains = slices.Insert(s.chains, 0, e.chain)
+	}
+	s.takes(s.newest(), e)
+	s.renewal.next = e
 	if s.ring == nil {
 		e.open.ControlOnly, s.opener.Switching = true, true
 	}
+}
+
+// moves seals under new keys from here on, the ack first; after a bye nothing is sealed.
+func (s *session) moves(e *epoch) error {
 	if s.ownBye {
 		return nil
 	}
+	s.seals(e)
 	return s.control(claims.Control{Top: "ack"})
 }
 
-// switches leaves the keys before those under which a message came.
-func (s *session) switches(e *epoch) {
-	if e.n != s.sending.n {
-		return
+// switches follows the peer to the keys under which a message came.
+func (s *session) switches(e *epoch) error {
+	first := e == s.renewal.next
+	if first {
+		s.renewal.next, s.receives = nil, e.n
 	}
-	s.renewal.awaiting, s.receives = false, e.n
-	if s.ring == nil {
-		if s.opener.Switching {
-			e.open.ControlOnly, s.opener.Switching = false, false
-			s.takes(e)
-		}
-		return
+	if s.ring != nil {
+		s.passes(e)
+	} else if first {
+		e.open.ControlOnly, s.opener.Switching = false, false
+		s.takes(e)
 	}
-	if old := s.receiving[0]; old != e {
-		if low := uint64(e.before) + 1; old.open.Before == 0 || low < old.open.Before {
-			old.open.Before = low
-		}
-		if s.ring.Top() >= old.open.Before+uint64(s.limit("replayWindow")) {
-			s.forgetOld()
-		}
+	if first && s.sending != e {
+		return s.moves(e)
 	}
+	return nil
 }
 
-// forgetOld deletes the keys of the epoch before in window order.
-func (s *session) forgetOld() {
-	if s.ring != nil && len(s.receiving) > 1 {
-		s.takes(s.receiving[len(s.receiving)-1])
+// passes lets the keys of the epoch before open, in window order, what is numbered below everything under the new ones,
+// and deletes them when the window has left that behind.
+func (s *session) passes(e *epoch) {
+	old := s.receiving[0]
+	if e != old {
+		old.open.Before = uint64(e.before) + 1
+	}
+	if low := old.open.Before; low != 0 && s.ring.Top() >= low+uint64(s.limit("replayWindow")) {
+		s.takes(s.newest())
 	}
 }

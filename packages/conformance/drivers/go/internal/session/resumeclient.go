@@ -21,10 +21,14 @@ func rs(rcv int64) value.Member {
 	return member("rs", value.Object{member("rcv", rcv)})
 }
 
-// sendResumeHello stops the old connection and asks to go on with the session here.
+// sendResumeHello stops every other connection of the session and asks to go on with it here.
 func (c *conn) sendResumeHello(s *session, chain kdf.Chain) error {
+	for _, other := range c.conns {
+		if other.state != closed && (other.carried == s || other.resuming != nil && other.resuming.session == s) {
+			other.supersede()
+		}
+	}
 	if s.conn != nil {
-		s.conn.supersede()
 		s.lose()
 	}
 	c.resuming = &resumption{session: s, chain: chain, own: int64(s.committed())}

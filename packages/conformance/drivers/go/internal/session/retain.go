@@ -51,6 +51,7 @@ func (s *session) retain(m *sent) {
 // acknowledged forgets what an rcv of the peer covers.
 func (s *session) acknowledged(rcv int64) {
 	s.retained = slices.DeleteFunc(s.retained, func(m *sent) bool { return m.claims.Seq <= rcv })
+	s.refusals = slices.DeleteFunc(s.refusals, func(c *claims.Control) bool { return c.Seq <= rcv })
 }
 
 // duties does what an end does by itself after each message: what waits is sent, an ack goes out, keys are renewed.
@@ -61,8 +62,9 @@ func (s *session) duties() error {
 	for len(s.queue) > 0 && !s.full() {
 		m := s.queue[0]
 		s.queue = s.queue[1:]
-		if err := s.prepare(m); err != nil {
-			return err
+		// What has waited too long, or has become too large for the wire of now, has no number and is not sent.
+		if s.serverTime() >= m.claims.Exp || s.prepare(m) != nil {
+			continue
 		}
 		if err := s.number(m); err != nil {
 			return err
@@ -76,8 +78,8 @@ func (s *session) duties() error {
 	return s.renewIfUsedUp()
 }
 
-// expires reports a message whose life is over without an rcv that covers it.
-func (s *session) expires(m *sent) {
+// withdraws reports a message that is not sent again, such as one whose life is over, without an rcv that covers it.
+func (s *session) withdraws(m *sent) {
 	s.retained = slices.DeleteFunc(s.retained, func(r *sent) bool { return r == m })
 	if s.resumable() {
 		s.out.undetermined = append(s.out.undetermined, undetermined(m))
@@ -94,33 +96,52 @@ func undetermined(m *sent) value.Object {
 
 // surrender reports at the end of a session what of its messages is not known, and keeps those that outlive it.
 func (s *session) surrender() {
-	for _, m := range s.retained {
-		if s.resumable() {
+	if s.resumable() {
+		for _, m := range s.retained {
 			s.out.undetermined = append(s.out.undetermined, undetermined(m))
 		}
-		if s.client && m.claims.Jti != "" {
-			s.outlived = append(s.outlived, m)
+		for _, m := range append(s.retained, s.queue...) {
+			if s.client && m.claims.Jti != "" {
+				s.outlived = append(s.outlived, m)
+			}
 		}
 	}
-	s.retained, s.queue = nil, nil
+	s.retained, s.queue, s.refusals = nil, nil, nil
 }
 
-// again sends everything after the peer's announced number once more.
+// again sends everything after the peer's announced number once more, then, under new numbers, the refusals that the
+// peer has not committed.
 func (s *session) again(announced int64) error {
 	last := s.seq
 	for seq := announced + 1; seq <= last; seq++ {
-		at := slices.IndexFunc(s.retained, func(m *sent) bool {
-			return m.claims.Seq == seq && s.serverTime() < m.claims.Exp && s.scoped(m.item().Top)
-		})
+		at := slices.IndexFunc(s.retained, func(m *sent) bool { return m.claims.Seq == seq })
 		if at >= 0 {
-			if err := s.seal(s.retained[at]); err != nil {
-				return err
+			m := s.retained[at]
+			if s.repeats(m) {
+				if err := s.seal(m); err != nil {
+					return err
+				}
+				continue
 			}
-			continue
+			s.withdraws(m)
 		}
 		if _, err := s.sealControl(&claims.Control{Seq: seq, Top: "void"}); err != nil {
 			return err
 		}
 	}
+	for _, c := range s.refusals {
+		if _, err := s.sendControl(c); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// repeats tells whether a message is sent once more: it lives, is authorized now, and fits the wire of now.
+func (s *session) repeats(m *sent) bool {
+	if s.serverTime() >= m.claims.Exp || !s.scoped(m.item().Top) {
+		return false
+	}
+	_, size := s.sealer.Measure(&m.claims)
+	return int64(size) <= s.peerMsg
 }

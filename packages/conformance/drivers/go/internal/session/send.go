@@ -10,7 +10,7 @@ import (
 type sent struct {
 	claims claims.Application
 	body   int64 // bytes of claims
-	ttl    int64 // 0 where exp is kept from another session
+	sealed bool  // the peer may have seen it: jti, iat and exp stay
 }
 
 func (m *sent) item() claims.Item { return m.claims.Items[0] }
@@ -29,6 +29,10 @@ func (e *Endpoint) call(step Step, wantsReply bool) {
 			e.out.thrown = "TypeError"
 			return
 		}
+	}
+	if step.Jti != "" && s.ring != nil {
+		e.out.thrown = "TypeError"
+		return
 	}
 	err := s.send(claims.Item{Top: step.Top, Data: step.Data, Req: wantsReply}, ttl, step.Jti)
 	if err == nil {
@@ -51,19 +55,16 @@ func (s *session) must(err error) {
 
 // life is that of a message for which the application asks no other.
 func (s *session) life() int64 {
-	if s.resumable() {
-		return s.limit("messageTtl") + s.limit("resumeSeconds")
-	}
-	return s.limit("messageTtl")
+	return min(s.limit("messageTtl")+s.agreed.res, s.limit("messageTtlMax"))
 }
 
-// send takes an application message; every refusal comes before it has a number.
+// send takes an application message, whose life begins; every refusal comes before it has a number.
 func (s *session) send(item claims.Item, ttl int64, jti string) error {
-	m := &sent{claims: claims.Application{Jti: jti, Items: []claims.Item{item}}, ttl: ttl}
+	m := &sent{claims: claims.Application{Jti: jti, Exp: s.serverTime() + ttl, Items: []claims.Item{item}}}
 	if err := s.prepare(m); err != nil {
 		return err
 	}
-	if s.full() || len(s.queue) > 0 {
+	if s.conn == nil || s.full() || len(s.queue) > 0 {
 		s.queue = append(s.queue, m)
 		return nil
 	}
@@ -73,13 +74,9 @@ func (s *session) send(item claims.Item, ttl int64, jti string) error {
 // prepare writes what an application message has from the moment at which it takes its number, and does the checks
 // that can refuse it.
 func (s *session) prepare(m *sent) error {
-	now := s.serverTime()
 	m.claims.Seq = s.seq + 1
-	if m.ttl > 0 {
-		m.claims.Exp = now + m.ttl
-	}
-	if claims.Signs(s.agreed.level) {
-		m.claims.Iat = &now
+	if !m.sealed {
+		s.dates(m)
 	}
 	if !s.sealer.Complete(&m.claims) {
 		return fault.Caller()
@@ -92,9 +89,21 @@ func (s *session) prepare(m *sent) error {
 	return nil
 }
 
-// number gives a message its number and sends it, or keeps it for the next connection.
+// dates writes iat, which of an idempotent message tells that it was not sent before this session.
+func (s *session) dates(m *sent) {
+	now := s.serverTime()
+	switch {
+	case m.claims.Jti != "":
+		now = max(now, s.helloAt+1)
+	case !claims.Signs(s.agreed.level):
+		return
+	}
+	m.claims.Iat = &now
+}
+
+// number gives a message its number and sends it.
 func (s *session) number(m *sent) error {
-	if s.conn != nil && !s.roomFor(int(m.body), false) {
+	if !s.roomFor(int(m.body), false) {
 		return fault.New("E_KEY_LIMIT", "commit")
 	}
 	s.seq++
@@ -106,9 +115,6 @@ func (s *session) number(m *sent) error {
 	} else {
 		s.oneWay[s.seq] = true
 	}
-	if s.conn == nil {
-		return nil
-	}
 	return s.seal(m)
 }
 
@@ -117,6 +123,7 @@ func (s *session) seal(m *sent) error {
 	if !s.sealer.Complete(&m.claims) {
 		return fault.New("E_INTERNAL", "local")
 	}
+	m.sealed = true
 	s.uses(int(m.body))
 	message, err := s.sealer.Application(&m.claims)
 	return s.transmit(message, err)
@@ -164,9 +171,10 @@ func (s *session) sealControl(c *claims.Control) ([]byte, error) {
 	return plaintext, s.transmit(m, err)
 }
 
-// sendBye sends the last message of this end; code is a coarse name, or empty for an end in order.
+// sendBye sends the last message of this end, after which nothing is resumed; code is a coarse name, or empty for an end
+// in order.
 func (s *session) sendBye(code string) {
-	s.ownBye, s.byeAt = true, s.now
+	s.ownBye, s.byeAt, s.chains = true, s.now, nil
 	// Where the keys are used up the session ends without a bye.
 	_ = s.control(claims.Control{Top: "bye", Code: code})
 }

@@ -115,7 +115,7 @@ func (c *conn) sendServerHello(peer *jose.Public) error {
 	if c.m2, err = c.signer.Sign(header, payload); err != nil {
 		return fault.New("E_INTERNAL", "local")
 	}
-	c.th2 = kdf.TH("th2", []byte(c.m1), []byte(c.m2))
+	c.th2, c.helloAt = kdf.TH("th2", []byte(c.m1), []byte(c.m2)), c.now
 	c.state = waitCA
 	return c.sendCompact(c.m2)
 }

@@ -26,6 +26,7 @@ type session struct {
 
 	peerMsg    int64
 	offset     int64 // server time less local time
+	helloAt    int64 // iat of SH
 	signer     *jose.Private
 	peerKey    *jose.Public
 	self, peer string
@@ -37,7 +38,7 @@ type session struct {
 	ring      *replay.Window // in window order
 	sending   *epoch
 	receiving []*epoch // oldest first
-	receives  uint64   // the epoch whose keys the peer was last seen to use
+	receives  uint64   // in strict order after rekeyed that of the new keys, else the last one that the peer was seen to use
 	renewal   renewal
 
 	seq          int64  // last number used
@@ -53,6 +54,7 @@ type session struct {
 	owed     owed              // what is to be acknowledged
 	budget   budget            // of control messages
 	asked    int64             // the auth that waits for its answer
+	refusals []*claims.Control // err that the peer has not committed
 	soonDone bool              // nothing is to be said any more about the end that is near
 
 	heard, pinged   int64
@@ -80,8 +82,8 @@ type request struct {
 func (c *conn) opens(g grant) {
 	before := c.Endpoint.session
 	s := &session{
-		Endpoint: c.Endpoint, state: open, sid: kdf.SID(c.th2), grant: g, agreed: c.selected, peerMsg: c.peerMsg, offset: c.offset,
-		signer: c.signer, peerKey: c.peerKey, self: c.serverID,
+		Endpoint: c.Endpoint, state: open, sid: kdf.SID(c.th2), grant: g, agreed: c.selected,
+		peerMsg: c.peerMsg, offset: c.offset, helloAt: c.helloAt, signer: c.signer, peerKey: c.peerKey, self: c.serverID,
 		requests: map[int64]request{}, oneWay: map[int64]bool{}, pings: map[int64]bool{},
 		budget: budget{units: float64(c.limit("controlBurst")), at: c.now}, heard: c.now, pinged: c.now,
 	}

@@ -75,8 +75,8 @@ func (s *session) ends() []event {
 	if p := s.renewal.own; p != nil {
 		list = append(list, event{p.at + s.limit("rekeyWaitSeconds"), ends("E_TIMEOUT_HS", "local")})
 	}
-	if s.renewal.awaiting && s.ring == nil {
-		list = append(list, event{s.renewal.since + s.limit("rekeyWaitSeconds"), ends("E_TIMEOUT_HS", "local")})
+	if e := s.renewal.next; e != nil && s.ring == nil {
+		list = append(list, event{e.since + s.limit("rekeyWaitSeconds"), ends("E_TIMEOUT_HS", "local")})
 	}
 	return append(list, event{s.heard + s.limit("idleSeconds"), ends("E_IDLE", "local")})
 }
@@ -88,7 +88,11 @@ func (s *session) dues() []event {
 		list = append(list, event{s.requests[seq].until, func() { s.settle(seq, member("error", "E_TIMEOUT")) }})
 	}
 	for _, m := range s.retained {
-		list = append(list, event{m.claims.Exp - s.offset, func() { s.expires(m) }})
+		list = append(list, event{m.claims.Exp - s.offset, func() { s.withdraws(m) }})
+	}
+	soon := event{s.grant.exp - s.limit("refreshSeconds"), s.soon}
+	if s.state == lost && !s.soonDone {
+		list = append(list, soon)
 	}
 	if s.state != open {
 		return list
@@ -100,9 +104,9 @@ func (s *session) dues() []event {
 		}})
 	}
 	if !s.soonDone {
-		list = append(list, event{s.grant.exp - s.limit("refreshSeconds"), s.soon})
+		list = append(list, soon)
 	}
-	if s.renewal.own == nil && !s.renewal.awaiting {
+	if s.renewal.done() {
 		list = append(list, event{s.renewsAt(), func() { s.must(s.propose()) }})
 	}
 	if s.client {
