@@ -12,6 +12,10 @@ class Refused(Exception):
         self.step = step
 
 
+class Unauthorized(Refused):
+    """Whatever is wrong with a decrypted CA, the peer learns one name."""
+
+
 class CallerError(Exception):
     """A mistake of the calling program: the TypeError of the specification."""
 
@@ -108,11 +112,13 @@ PEER_ERROR: dict[str, str] = {name: error for _, name, error in CLOSES}
 CLOSE_OF_NAME: dict[str, int] = {name: code for code, name, _ in reversed(CLOSES)}
 
 
-def close_of(code: str, step: str = "") -> int:
+def close_of(refusal: Refused) -> int:
     """The close code of a fatal error; E_FUTURE closes in the handshake alone, with 4406."""
-    if code == "E_FUTURE" and step == "claims":
+    if isinstance(refusal, Unauthorized):
+        return 3000
+    if (refusal.code, refusal.step) == ("E_FUTURE", "claims"):
         return 4406
-    return ERRORS[code].close or 1000
+    return ERRORS[refusal.code].close or 1000
 
 
 def is_fatal(code: str, step: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sealwire import keys
 from sealwire.claims import Application, Outgoing, is_signed
+from sealwire.control import write_control
 from sealwire.errors import Refused
 from sealwire.evidence import Verifier
 from sealwire.limits import DEFAULTS
@@ -41,7 +42,7 @@ def open_message(given: Input) -> Opened:
     own, peer = given.get("self", ""), given.get("peer", "")
     expected = Expected(_order(given), given["sent"], given["rcv"], own, peer, strict)
     opened = opener.open(values.message(given["message"]), expected)
-    check_commit(opened, expected.order, 0, DEFAULTS)
+    check_commit(opened, expected.order, DEFAULTS)
     if isinstance(opened.content, Application):
         check_time(opened.content.iat, opened.content.exp, given["now"])
     return opened
@@ -61,8 +62,7 @@ def _sealer(given: Input) -> Sealer:
 def message_seal(given: Input) -> Result:
     sealer = _sealer(given)
     if "control" in given:
-        content = sealer.control_claims(control(given["control"], given["seq"]))
-        sealed = sealer.seal_control(given["seq"], content)
+        sealed = sealer.seal_control(given["seq"], write_control(control(given["control"], given["seq"])))
     else:
         message = outgoing(given)
         sealed = sealer.seal(message.seq, sealer.application(message))

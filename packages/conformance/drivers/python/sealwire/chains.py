@@ -1,0 +1,31 @@
+"""The chains that an end holds (lifecycle.md, section 7)."""
+
+from .renewal import HelloKeys, hello_keys
+
+
+class Chains:
+    """All that were derived since the last one that the peer has shown to have, that one included; the newest first.
+
+    A server holds two: each one that it derives follows a message of the client under the one before.
+    """
+
+    def __init__(self, chain: bytes, is_client: bool) -> None:
+        self.held = [chain]
+        self._is_client = is_client
+
+    def derived(self, chain: bytes) -> None:
+        self.held = [chain, *(self.held if self._is_client else self.held[:1])]
+
+    def confirmed(self, chain: bytes) -> None:
+        """A message of the peer verified under the keys of this one."""
+        self.held = [chain]
+
+    def find(self, key_id: str) -> tuple[bytes, HelloKeys] | None:
+        found = ((chain, hello_keys(chain)) for chain in self.held)
+        return next((pair for pair in found if pair[1].key_id == key_id), None)
+
+    def key_ids(self) -> list[str]:
+        return [hello_keys(chain).key_id for chain in self.held]
+
+    def clear(self) -> None:
+        self.held = []

@@ -1,0 +1,91 @@
+"""Refresh and revocation (lifecycle.md, sections 4 and 5)."""
+
+import unittest
+
+from sealwire.outcome import Outcome, Refreshed
+from sealwire.revocation import Revocation
+from tests.pair import ISSUER, NOW, Pair, access_token
+
+
+class Refresh(unittest.TestCase):
+    def refresh(self, pair: Pair, token: str) -> Outcome:
+        pair.c(pair.client.auth(token))
+        answer = pair.carry_to_server()
+        pair.settle()
+        return answer
+
+    def test_replaces_scopes_and_end(self) -> None:
+        pair = Pair().open()
+        outcome = self.refresh(pair, access_token(exp=NOW + 900, scope="a b"))
+        self.assertEqual(outcome.refreshed, Refreshed(["a", "b"], NOW + 900))
+        self.assertIn(outcome.refreshed, [outcome.refreshed for outcome in pair.of_client])
+        for end in (pair.client, pair.server):
+            assert end.session is not None
+            self.assertEqual((end.session.end, end.session.scopes), (NOW + 900, ["a", "b"]))
+
+    def test_another_subject_client_or_class_is_refused(self) -> None:
+        pair = Pair(token=access_token(client_id="app")).open()
+        for token in (
+            access_token(sub="bob", client_id="app"),
+            access_token(),
+            access_token(bound=True, client_id="app"),
+            access_token(client_id="app", exp=NOW),
+            "nonsense",
+        ):
+            self.assertTrue(self.refresh(pair, token).not_refreshed)
+        self.assertEqual(self.refresh(pair, access_token(client_id="app", exp=NOW + 700)).refreshed, Refreshed(["chat.say"], NOW + 700))
+
+    def test_one_at_a_time(self) -> None:
+        pair = Pair().open()
+        pair.c(pair.client.auth(access_token()))
+        self.assertEqual(pair.c(pair.client.auth(access_token())).thrown, "TypeError")
+
+    def test_reminder(self) -> None:
+        pair = Pair(limits={"idleSeconds": 1000}).open()
+        pair.tick(539)
+        pair.settle()
+        self.assertFalse(any(outcome.soon for outcome in pair.of_client))
+        pair.tick(1)
+        pair.settle()
+        self.assertEqual(sum(outcome.soon for outcome in pair.of_client), 1)
+
+    def test_revocations(self) -> None:
+        token = access_token(jti="t1", iat=NOW)
+        for by, ends in (
+            (Revocation(token_id="t1", issuer=ISSUER), True),
+            (Revocation(token_id="t2", issuer=ISSUER), False),
+            (Revocation(subject="alice", issuer=ISSUER, issued_before=NOW), True),
+            (Revocation(subject="alice", issuer=ISSUER, issued_before=NOW - 1), False),
+            (Revocation(subject="alice", issuer="https://other.example", issued_before=NOW), False),
+        ):
+            with self.subTest(by=by):
+                pair = Pair(token=token, res=60).open()
+                outcome = pair.s(pair.server.revoke(by))
+                self.assertEqual(outcome.state, "closed" if ends else "open")
+                if not ends:
+                    continue
+                assert outcome.close is not None
+                self.assertEqual((outcome.close.code, outcome.close.reason), (4403, "revoked"))
+                pair.carry_to_client()
+                pair.c(pair.client.drop())
+                self.assertEqual(pair.client.state, "closed")
+                pair.to_server.clear()
+                pair.connect()
+                pair.settle()
+                failed = [outcome.failed for outcome in pair.of_server if outcome.failed]
+                self.assertEqual([each.error and each.error.error for each in failed], ["E_TOKEN"])
+
+    def test_a_revoked_session_is_not_resumed(self) -> None:
+        pair = Pair(res=60).open()
+        pair.cut()
+        assert pair.server.session is not None
+        outcome = pair.server.revoke(Revocation(session=pair.server.session.sid))
+        self.assertEqual((outcome.state, outcome.close), ("closed", None))
+        pair.connect(resume=0)
+        refused = pair.carry_to_server()
+        assert refused.failed is not None and refused.failed.close is not None
+        self.assertEqual(refused.failed.close.code, 4504)
+
+
+if __name__ == "__main__":
+    unittest.main()
