@@ -74,7 +74,7 @@ ERRORS: dict[str, Info] = {
     "E_IDLE": _row("local", 3008),
     "E_BUSY": _row("local", 1013),
     "E_INTERNAL": _row("local", 1011),
-    "E_RESUME": _row("session", 4504),
+    "E_RESUME": _row("header session", 4504),
     "E_KEY_LIMIT": _row("commit", 4508),
     "E_SUPERSEDED": _row("session", 4409),
     "E_TIMEOUT": _row("local", None, False),
