@@ -14,11 +14,12 @@ class Chains:
         self._is_client = is_client
 
     def derived(self, chain: bytes) -> None:
-        self.held = [chain, *(self.held if self._is_client else self.held[:1])]
+        if self.held:
+            self.held = [chain, *(self.held if self._is_client else self.held[:1])]
 
     def confirmed(self, chain: bytes) -> None:
         """A message of the peer verified under the keys of this one."""
-        self.held = [chain]
+        self.held = [chain] if self.held else []
 
     def find(self, key_id: str) -> tuple[bytes, HelloKeys] | None:
         found = ((chain, hello_keys(chain)) for chain in self.held)
@@ -28,4 +29,5 @@ class Chains:
         return [hello_keys(chain).key_id for chain in self.held]
 
     def clear(self) -> None:
+        """The session is not to be resumed any more."""
         self.held = []

@@ -57,7 +57,7 @@ class Client(Endpoint):
             assert isinstance(session.refreshing, ClientRefreshing)
             session.refreshing.ask(token)
 
-        return self._call(ask)
+        return self._call(ask) if self._ending is not None else self._step(lambda: None)
 
     def fail_by_peer(self, connection: Connection, name: str) -> None:
         """`sealwire-err` is not authenticated: nobody is logged out by it, and an unknown name says nothing."""

@@ -51,6 +51,7 @@ class SessionEnding:
 
     def _begin_closing(self, initiator: bool) -> None:
         self._initiator = initiator
+        self.session.chains.clear()  # `bye` is the end, also where the connection goes before the close
         self._bye_deadline = self._time.clock + self._limits["byeSeconds"]
 
     def drop(self) -> None:

@@ -2,7 +2,7 @@
 
 from . import b64, keys, token
 from .endpoint import Endpoint
-from .errors import Refused
+from .errors import CallerError, Refused
 from .outcome import Outcome
 from .refreshing import ServerRefreshing
 from .renewal import HelloKeys
@@ -16,6 +16,8 @@ from .settings import ServerSettings
 class Server(Endpoint):
     def __init__(self, settings: ServerSettings) -> None:
         super().__init__(settings)
+        if settings.res and settings.order == "window":
+            raise CallerError("a session in window order cannot be resumed")
         self.settings = settings
         self.identity = {key.algorithm: key for key in reversed([keys.configured(jwk) for jwk in settings.identity])}
 
