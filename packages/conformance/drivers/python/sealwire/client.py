@@ -5,7 +5,7 @@ from .client_handshake import ClientHandshake
 from .client_resume import ClientResume
 from .connection import Connection
 from .channel import Terms
-from .endpoint import Endpoint
+from .endpoint import SUPERSEDED, Endpoint
 from .errors import CLOSE_OF_NAME, COARSE_NAME, PEER_ERROR, CallerError, Refused
 from .outcome import Closing, Ending, Opened, Outcome
 from .refreshing import ClientRefreshing
@@ -42,6 +42,18 @@ class Client(Endpoint):
         if session is None or resume is None or resume >= len(held) or len(held) >= self.limits["resumeChains"]:
             return self._begin(ClientHandshake(self, number, protocol))
         return self._begin(ClientResume(self, number, protocol, session, held[resume]))
+
+    def _begin(self, connection: Connection) -> Outcome:
+        """Of several attempts the server would take the last and the client the first: an earlier one is given up."""
+        earlier = [each for each in self.connections if each.waits]
+        self.connections.append(connection)
+
+        def begin() -> None:
+            for each in earlier:
+                self.end_connection(each, None, Closing(each.number, *SUPERSEDED))
+            self._guard(connection, connection.start)
+
+        return self._step(begin)
 
     def place_of(self, chain: bytes) -> int | None:
         """Where a chain stands now, the newest at 0; None where it is held no more."""

@@ -16,6 +16,8 @@ from .schedule import Traffic
 from .session import Session
 from .settings import Deadline, Draw, Settings, Time
 
+SUPERSEDED = (4409, "superseded")
+
 
 class Endpoint:
     def __init__(self, settings: Settings) -> None:
@@ -184,7 +186,7 @@ class Endpoint:
         """Leaves the connection that the session is on."""
         if session.connection is not None:
             self.connections[session.connection].state = ENDED
-            self.out.superseded = Closing(session.connection, 4409, "superseded")
+            self.out.superseded = Closing(session.connection, *SUPERSEDED)
             session.lose()
 
     def fail_connection(self, connection: Connection, refusal: Refused) -> None:
