@@ -1,0 +1,15 @@
+// Sessions that outlive their connection, as scripts.
+import type { Generator } from "./file.ts";
+import { acks } from "./lifecycle-ack.ts";
+import { resumptions } from "./lifecycle-resume.ts";
+import { resumeClients } from "./lifecycle-resume-client.ts";
+import { resumeHellos } from "./lifecycle-resume-hello.ts";
+import { resumeServers } from "./lifecycle-resume-server.ts";
+
+export const generate: Generator = () => [
+  ...acks(),
+  ...resumptions(),
+  ...resumeHellos(),
+  ...resumeServers(),
+  ...resumeClients(),
+];
