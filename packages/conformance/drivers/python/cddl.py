@@ -1,8 +1,8 @@
 """Checks the CDDL of specs/envelope.md with existing validators: `build/venv/bin/python cddl.py`.
 
 The grammar is read out of the document. Frames of the vectors that are accepted have to match `frame`; frames that are refused
-for their grammar have to fail. Claims in codec `cbor` that are accepted, in messages or alone, have to match `message`. What a validator sees is one
-decoded item, so that the form of heads, trailing bytes and tags (which zcbor strips) are left to framing.json.
+for their grammar have to fail. Claims in codec `cbor` that are accepted, in messages or alone, have to match `message`.
+What a validator sees is one decoded item, so that the form of heads, trailing bytes and tags (which zcbor strips) are left to framing.json.
 
 Two validators, since neither does both: zcbor is exact about frames and knows no recursive types; pycddl knows those.
 """

@@ -47,9 +47,14 @@ class Throttle:
 
 class Link:
     def __init__(
-        self, host: Host[Any], websocket: Connection, tell: Tell, start: Callable[[], Outcome], overrun: asyncio.Event | None = None
+        self,
+        host: Host[Any],
+        websocket: Connection,
+        tell: Tell,
+        start: Callable[[], Outcome],
+        overrun: asyncio.Event | None = None,
     ) -> None:
-        """`tell` prints an event of this connection; `overrun` is set when its socket has received more than it may before SR."""
+        """`tell` prints an event of this connection; `overrun` is set when its socket received more than it may before SR."""
         self._websocket, self.tell = websocket, tell
         self._overrun = overrun or asyncio.Event()
         self._outgoing: asyncio.Queue[Message] = asyncio.Queue()

@@ -1,4 +1,4 @@
-"""The traffic keys of one connection: in which epoch each direction is, and how far its keys are used (lifecycle.md, section 3)."""
+"""The traffic keys of one connection: the epoch of each direction, and how far its keys are used (lifecycle.md, section 3)."""
 
 from dataclasses import dataclass, replace
 
@@ -62,8 +62,8 @@ class Channel:
 
     @property
     def receive_epoch(self) -> int:
-        newest = self._openers[-1].direction.epoch
-        return newest if self._entered else newest - 1
+        """A proposer leaves the old epoch with `rekeyed`, a responder when the peer enters the new one."""
+        return self._openers[-1 if self._entered else 0].direction.epoch
 
     @property
     def awaits_peer(self) -> bool:

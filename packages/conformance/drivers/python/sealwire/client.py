@@ -1,10 +1,10 @@
 """The client: one session after the other, and the connections that carry it or try to."""
 
 from . import keys
+from .channel import Terms
 from .client_handshake import ClientHandshake
 from .client_resume import ClientResume
 from .connection import Connection
-from .channel import Terms
 from .endpoint import SUPERSEDED, Endpoint
 from .errors import CLOSE_OF_NAME, COARSE_NAME, PEER_ERROR, CallerError, Refused
 from .outcome import Closing, Ending, Opened, Outcome
@@ -36,7 +36,7 @@ class Client(Endpoint):
         return session.refreshing.token
 
     def start(self, protocol: str, resume: int | None = None) -> Outcome:
-        """`resume` is the place of a chain, 0 for the newest; a full handshake begins where no such chain is held, or too many."""
+        """`resume` is the place of a chain, 0 for the newest. Where it is not held, or too many are, a full handshake begins."""
         number, session = len(self.connections), self.session
         held = session.chains.held if session is not None and self._ending is not None else []
         if session is None or resume is None or resume >= len(held) or len(held) >= self.limits["resumeChains"]:

@@ -44,7 +44,7 @@ class Delivery:
         if item.ref is not None:
             self._handle_reply(item)
             return
-        if item.top not in session.policy.allow:
+        if item.top not in session.policy.allow or not session.policy.admits(item.top, session.scopes):
             raise Refused("E_DENIED", "authorize")
         handler = session.policy.handlers.get(item.top)
         if item.req and handler is None:

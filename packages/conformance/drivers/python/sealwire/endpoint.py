@@ -90,7 +90,7 @@ class Endpoint:
 
     def _step(self, action: Callable[[], None], conn: int | None = None) -> Outcome:
         self.out = out = Outcome()
-        session, before = self.session, self._epochs()
+        channel, before = self._channel, self._epochs()
         if self.session is not None:
             self.session.out = out
         try:
@@ -99,7 +99,7 @@ class Endpoint:
         except Refused as refusal:
             self._end(None, refusal)
         after = self._epochs()
-        if session is self.session and before is not None and after is not None and before != after:
+        if channel is self._channel and before != after:
             out.epoch = after
         connection = self._at(conn)
         out.state = self.state if self.session is not None else connection.state
@@ -110,11 +110,13 @@ class Endpoint:
         if self._ending is not None:
             self._ending.session.do_what_is_due()
 
+    @property
+    def _channel(self) -> Channel | None:
+        return self._ending.session.channel if self._ending is not None else None
+
     def _epochs(self) -> Epoch | None:
-        if self._ending is None:
-            return None
-        channel = self._ending.session.channel
-        return Epoch(channel.send_epoch, channel.receive_epoch)
+        channel = self._channel
+        return Epoch(channel.send_epoch, channel.receive_epoch) if channel is not None else None
 
     @property
     def state(self) -> str:

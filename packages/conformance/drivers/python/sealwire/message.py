@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import b64, claims, jose, strictjson
+from . import claims, jose, strictjson
 from .keys import SigningKey
 from .schedule import DirectionKeys
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .control import Control
-from .errors import CallerError, Refused
+from .errors import Refused
 from .outcome import Refreshed
 from .revocation import signed_part
 from .settings import REMINDS, Deadline
@@ -68,7 +68,7 @@ class ClientRefreshing:
 
     def ask(self, token: str) -> None:
         if self._asked is not None:
-            raise CallerError("an earlier token is not answered yet")
+            return
         seq, _ = self._session.seal_control("auth", at=token)
         self._asked = (seq, token)
 
@@ -76,9 +76,12 @@ class ClientRefreshing:
         """The connection is gone: what the server made of the token comes with `resumed`."""
         self._asked = None
 
-    def on_answer(self, control: Control) -> None:
+    def check(self, control: Control) -> None:
         if self._asked is None or control.ref != self._asked[0]:
             raise Refused("E_STATE", "commit")
+
+    def on_answer(self, control: Control) -> None:
+        assert self._asked is not None
         token, self._asked = self._asked[1], None
         session = self._session
         if control.top == "auth-no":

@@ -78,7 +78,6 @@ class Rekeying:
     def on_rekey(self, opened: Opened, control: Control) -> None:
         if self._is_ignored(control):
             return
-        self._check_n(control)
         self._proposal, self._deadline = None, None  # a client's own one gives way
         self._channel.forget_old()
         ephemeral = self._draw()
@@ -87,24 +86,18 @@ class Rekeying:
         self._enter(renewal.by_rekey(z, self._channel.chain, opened.claims, claims).traffic, None)
 
     def _is_ignored(self, control: Control) -> bool:
-        if self._is_client:
+        if self._is_client or control.top != "rekey":
             return False
         late = not self._session.terms.strict and control.n == self._answered
         return self._proposal is not None or late
 
     def on_rekeyed(self, opened: Opened, control: Control) -> None:
         proposal = self._proposal
-        if proposal is None or control.ref != proposal.seq:
-            raise Refused("E_STATE", "commit")
-        self._check_n(control)
+        assert proposal is not None
         z = agree(self._session.terms.suite, proposal.ephemeral, control.epk or {})
         self._proposal, self._answered = None, proposal.n
         traffic = renewal.by_rekey(z, self._channel.chain, proposal.claims, opened.claims).traffic
         self._enter(traffic, control.seq)
-
-    def _check_n(self, control: Control) -> None:
-        if control.n != self._channel.send_epoch + 1 or control.n != self._channel.receive_epoch + 1:
-            raise Refused("E_STATE", "commit")
 
     def _draw(self) -> keys.Jwk:
         return self._session.draw().ephemeral[self._session.terms.suite]
@@ -121,12 +114,18 @@ class Rekeying:
         if session.terms.strict:
             self._wait()
 
-    def check_switch(self, opened: Opened) -> None:
-        """In strict order the peer enters an epoch with its `ack`."""
-        content = opened.content
-        if not (self._channel.awaits_peer and self._session.terms.strict and self._channel.is_newest(opened)):
+    def check(self, opened: Opened) -> None:
+        """What `rekey` and `rekeyed` may say now, and in strict order: the peer enters an epoch with its `ack`."""
+        content, channel = opened.content, self._channel
+        top = content.top if isinstance(content, Control) else ""
+        if channel.awaits_peer and self._session.terms.strict and channel.is_newest(opened) and top != "ack":
+            raise Refused("E_STATE", "commit")
+        if not isinstance(content, Control) or top not in ("rekey", "rekeyed") or self._is_ignored(content):
             return
-        if not (isinstance(content, Control) and content.top == "ack"):
+        proposal = self._proposal if top == "rekeyed" else None
+        if top == "rekeyed" and (proposal is None or content.ref != proposal.seq):
+            raise Refused("E_STATE", "commit")
+        if content.n != channel.send_epoch + 1 or content.n != channel.receive_epoch + 1:
             raise Refused("E_STATE", "commit")
 
     def note(self, opened: Opened) -> None:

@@ -13,7 +13,7 @@ from .limits import MAX_INTEGER
 from .outcome import Emitted, Outcome
 from .replay import Order, Strict, Window
 from .retention import Acknowledging, Draft, Retention
-from .settings import Time
+from .settings import Policy, Time
 
 LONGEST_BYE = len(write_control(Control(MAX_INTEGER, "bye", MAX_INTEGER, "unauthorized")))
 
@@ -26,8 +26,18 @@ class Pending:
 
 class Sending:
     def __init__(
-        self, terms: Terms, channel: Channel, connection: int, limits: dict[str, int], time: Time, offset: float, out: Outcome
+        self,
+        terms: Terms,
+        channel: Channel,
+        connection: int,
+        limits: dict[str, int],
+        policy: Policy,
+        scopes: list[str],
+        time: Time,
+        offset: float,
+        out: Outcome,
     ) -> None:
+        self.policy, self.scopes = policy, scopes
         self.terms, self.limits, self.time, self.offset, self.out = terms, limits, time, offset, out
         self.connection: int | None = connection
         self.channel = channel
@@ -58,6 +68,8 @@ class Sending:
         """Raises CallerError or Refused before a number is taken."""
         if self.sent_bye:
             raise Refused("E_CLOSED", "local")
+        if not self.policy.admits(top, self.scopes):
+            raise Refused("E_DENIED", "authorize")
         self.out.sent_seq = self.send_application(top, data, ttl, req=req, jti=jti)
 
     def send_application(
@@ -139,7 +151,7 @@ class Sending:
         self.out.undetermined += self.retention.expire(self.now())
         for seq in range(announced + 1, self.sent + 1):
             message = self.retention.get(seq)
-            if message is None:
+            if message is None or not (message.ref is not None or self.policy.admits(message.top, self.scopes)):
                 self.seal_control("void", seq)
                 continue
             content = self.channel.sealer.application(message)

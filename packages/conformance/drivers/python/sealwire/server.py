@@ -7,8 +7,8 @@ from .outcome import Outcome
 from .refreshing import ServerRefreshing
 from .renewal import HelloKeys
 from .revocation import Revocation
-from .server_handshake import ServerConnection
 from .schedule import transcript_hash
+from .server_handshake import ServerConnection
 from .session import Session, Store
 from .settings import ServerSettings
 

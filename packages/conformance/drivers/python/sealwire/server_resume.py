@@ -63,7 +63,7 @@ class ResumeAttempt:
             raise Refused("E_RESUME", "session")
 
     def _answer(self, ch: Mapping[str, Any], m1: bytes, hello_keys: renewal.HelloKeys) -> None:
-        session, terms, clock = self._session, self._session.terms, self._server.time
+        terms, clock = self._session.terms, self._server.time
         keys.check_agreement(ch["kex"][0], terms.suite)
         draw = self._server.draw()
         z = agree(terms.suite, draw.ephemeral[terms.suite], ch["kex"][0])

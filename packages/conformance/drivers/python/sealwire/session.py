@@ -48,9 +48,9 @@ class Session(Sending):
         draw: Callable[[], Draw],
         out: Outcome,
     ) -> None:
-        super().__init__(terms, channel, connection, limits, time, offset, out)
-        self.policy, self.draw = policy, draw
-        self.sid, self.scopes, self.end, self.longest_end = opened.sid, opened.scp, opened.exp, longest_end
+        super().__init__(terms, channel, connection, limits, policy, opened.scp, time, offset, out)
+        self.draw = draw
+        self.sid, self.end, self.longest_end = opened.sid, opened.exp, longest_end
         self.rekeying = Rekeying(self, channel)
         self.chains = Chains(channel.chain, terms.is_client)
         self._dropped = 0
@@ -107,7 +107,10 @@ class Session(Sending):
             if seq > self.peer_bye.seq:
                 raise Refused("E_STATE", "commit")
             return False
-        self.rekeying.check_switch(opened)
+        self.rekeying.check(opened)
+        if isinstance(opened.content, Control) and opened.content.top in ("auth-ok", "auth-no"):
+            assert isinstance(self.refreshing, ClientRefreshing)
+            self.refreshing.check(opened.content)
         counted = channel.is_newest(opened)
         goes_on = counted and not channel.awaits_peer
         usage = (channel.received.base, channel.received.bytes) if goes_on else (seq - 1, 0)

@@ -17,10 +17,17 @@ WIRES = {"sealwire.v1.text": "text", "sealwire.v1.cbor": "binary"}
 
 @dataclass
 class Policy:
-    """What the application decides: which topics it admits, and who answers requests on them."""
+    """What the application decides: which topics it admits, and who answers requests on them.
+
+    Messages on a topic that `scopes` names are authorized, in both directions, only while the session has that scope.
+    """
 
     allow: frozenset[str] = frozenset()
     handlers: dict[str, Handler] = field(default_factory=dict)
+    scopes: Mapping[str, str] = field(default_factory=dict)
+
+    def admits(self, top: str, granted: Sequence[str]) -> bool:
+        return top not in self.scopes or self.scopes[top] in granted
 
 
 @dataclass

@@ -43,7 +43,7 @@ def _common(init: Input) -> dict[str, Any]:
         "draws": _draws(init),
         "msg": init.get("msg", DEFAULTS["messageBytes"]),
         "limits": init.get("limits", {}),
-        "policy": Policy(frozenset(init.get("allow", ())), handlers),
+        "policy": Policy(frozenset(init.get("allow", ())), handlers, init.get("scopes", {})),
     }
 
 
@@ -110,8 +110,9 @@ def _revocation(by: Input) -> Revocation:
 def _apply(endpoint: Client | Server, init: Input, step: Input) -> Outcome:
     op, conn = step["op"], step.get("conn")
     if op == "start":
-        given = step.get("resume") if isinstance(endpoint, Client) else init.get("upgradeToken")
-        return endpoint.start(step["protocol"], given)
+        if isinstance(endpoint, Client):
+            return endpoint.start(step["protocol"], step.get("resume"))
+        return endpoint.start(step["protocol"], step.get("upgradeToken", init.get("upgradeToken")))
     if op == "recv":
         messages = step["messages"] if "messages" in step else [step["message"]]
         return endpoint.receive(*map(values.message, messages), conn=conn)
@@ -136,8 +137,10 @@ _ON_SESSION = frozenset("send request close auth rekey revoke tick".split())
 
 def _emitted(endpoint: Client | Server, step: Input, on: int | None, outcome: Outcome) -> list[Result]:
     newest = len(endpoint.connections) - 1
-    conn = on if step["op"] in _ON_SESSION and on is not None else step.get("conn", newest)
-    return [values.message_result(sent.message) for sent in outcome.emit if sent.conn == conn]
+    shown = {on if step["op"] in _ON_SESSION and on is not None else step.get("conn", newest)}
+    if outcome.failed is not None:
+        shown.add(outcome.failed.conn)
+    return [values.message_result(sent.message) for sent in outcome.emit if sent.conn in shown]
 
 
 def _present(members: Result) -> Result:
@@ -147,6 +150,8 @@ def _present(members: Result) -> Result:
 def _step(endpoint: Client | Server, init: Input, step: Input) -> Result:
     on = endpoint.session.connection if endpoint.session else None
     outcome = _apply(endpoint, init, step)
+    if step["op"] in _ON_SESSION:
+        outcome.attempt = None
     return outcome_result(outcome, _emitted(endpoint, step, on, outcome))
 
 
@@ -207,8 +212,9 @@ def _error(ending: Ending | None) -> Result | None:
 def session_run(given: Input) -> Result:
     endpoint = (_client if given["role"] == "client" else _server)(given["init"])
     outcomes = [_step(endpoint, given["init"], step) for step in given["steps"]]
-    error = outcomes[-1].get("error") if outcomes else None
-    if error:
+    last = outcomes[-1] if outcomes else {}
+    error = last.get("error") or last.get("failed", {})
+    if "error" in error:
         return {"ok": False, "error": error["error"], "step": error["step"], "fatal": True, "steps": outcomes}
     return {"steps": outcomes}
 

@@ -1,4 +1,4 @@
-"""A client and a server of this implementation in one virtual time, for tests: what one sends waits until the test carries it over."""
+"""A client and a server in one virtual time, for tests: what one sends waits until the test carries it over."""
 
 import hashlib
 import json

@@ -4,12 +4,13 @@ import json
 import unittest
 from typing import Any
 
+from generate import private_key
 from sealwire.b64 import encode
 from sealwire.claims import Outgoing, read_application, write_application
 from sealwire.control import Control, read_control, write_control
 from sealwire.errors import CallerError, Refused
 from sealwire.keys import public
-from tests.pair import CURVES, message_id, private_key
+from tests.pair import CURVES, message_id
 
 EPK = public(private_key("control epk", CURVES["p256"]))
 

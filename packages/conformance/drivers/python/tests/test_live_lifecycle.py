@@ -6,6 +6,8 @@ from typing import Any
 
 from tests.test_live import LiveCase, token
 
+REQUEST_AND_CLOSE: list[dict[str, Any]] = [{"op": "request", "top": "echo", "data": 1}, {"op": "close"}]
+
 
 class Lifecycle(LiveCase):
     def run_script(self, port: int, steps: list[dict[str, Any]], *more: str) -> list[dict[str, Any]]:
@@ -19,20 +21,19 @@ class Lifecycle(LiveCase):
 
     def test_refresh(self) -> None:
         server, port = self.serve()
-        steps = [{"op": "auth", "at": token(self.issuer, None)}, {"op": "request", "top": "echo", "data": 1}, {"op": "close"}]
-        events = self.run_script(port, steps)
+        events = self.run_script(port, [{"op": "auth", "at": token(self.issuer, None)}, *REQUEST_AND_CLOSE])
         self.assertEqual(len(self.of("refreshed", events)), 1)
         self.assertEqual(len(self.of("refreshed", self.stop(server))), 1)
 
     def test_a_token_of_somebody_else_is_refused(self) -> None:
         _, port = self.serve()
-        steps = [{"op": "auth", "at": "nonsense"}, {"op": "request", "top": "echo", "data": 1}, {"op": "close"}]
-        self.assertEqual(len(self.of("notRefreshed", self.run_script(port, steps))), 1)
+        events = self.run_script(port, [{"op": "auth", "at": "nonsense"}, *REQUEST_AND_CLOSE])
+        self.assertEqual(len(self.of("notRefreshed", events)), 1)
 
     def test_rekey_from_either_side(self) -> None:
         for wire in ("text", "binary"):
             server, port = self.serve("--rekey", "renew")
-            steps = [
+            steps: list[dict[str, Any]] = [
                 {"op": "rekey"},
                 {"op": "request", "top": "echo", "data": 1},
                 {"op": "send", "top": "renew", "data": None},
@@ -48,7 +49,7 @@ class Lifecycle(LiveCase):
         for side in ("client", "server"):
             server, port = self.serve("--res", "30", "--cut", "cut")
             cut = {"op": "cut"} if side == "client" else {"op": "send", "top": "cut", "data": "cut"}
-            steps = [{"op": "send", "top": "say", "data": 1}, cut, {"op": "send", "top": "say", "data": 2}]
+            steps: list[dict[str, Any]] = [{"op": "send", "top": "say", "data": 1}, cut, {"op": "send", "top": "say", "data": 2}]
             steps += [{"op": "wait", "seconds": 0.5}, {"op": "request", "top": "echo", "data": 3}, {"op": "close"}]
             events = self.run_script(port, steps, "--resume")
             self.assertEqual(len(self.of("resumed", events)), 1)

@@ -33,12 +33,26 @@ class Refresh(unittest.TestCase):
             "nonsense",
         ):
             self.assertTrue(self.refresh(pair, token).not_refreshed)
-        self.assertEqual(self.refresh(pair, access_token(client_id="app", exp=NOW + 700)).refreshed, Refreshed(["chat.say"], NOW + 700))
+        accepted = self.refresh(pair, access_token(client_id="app", exp=NOW + 700))
+        self.assertEqual(accepted.refreshed, Refreshed(["chat.say"], NOW + 700))
 
     def test_one_at_a_time(self) -> None:
         pair = Pair().open()
-        pair.c(pair.client.auth(access_token()))
-        self.assertEqual(pair.c(pair.client.auth(access_token())).thrown, "TypeError")
+        self.assertEqual(len(pair.c(pair.client.auth(access_token())).emit), 1)
+        self.assertEqual(pair.c(pair.client.auth(access_token())).emit, [])
+        pair.settle()
+        self.assertEqual(len(pair.c(pair.client.auth(access_token())).emit), 1)
+
+    def test_a_lost_scope_counts_at_once(self) -> None:
+        """Interleaving 9.7."""
+        pair = Pair().open()
+        pair.server.session.policy.scopes = {"say": "chat.say"}  # type: ignore[union-attr]
+        pair.c(pair.client.send("say", "old"))
+        pair.c(pair.client.auth(access_token(scope="chat.read")))
+        pair.c(pair.client.send("say", "new"))
+        pair.settle()
+        self.assertEqual(pair.delivered(), ["old"])
+        self.assertEqual(pair.s(pair.server.send("say", 1)).thrown, "E_DENIED")
 
     def test_reminder(self) -> None:
         pair = Pair(limits={"idleSeconds": 1000}).open()

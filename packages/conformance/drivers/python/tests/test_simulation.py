@@ -24,7 +24,8 @@ class World:
         self.count = 0
 
     def step(self) -> None:
-        actions = (self.send, self.carry, self.carry, self.carry, self.carry, self.lose, self.connect, self.rekey, self.auth, self.wait)
+        rare = (self.send, self.lose, self.connect, self.rekey, self.auth, self.wait)
+        actions = (*rare, *[self.carry] * 4)
         self.random.choice(actions)()
 
     def send(self) -> None:
