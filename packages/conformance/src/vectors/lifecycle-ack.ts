@@ -121,6 +121,15 @@ function keeps(g: LifeGroup): void {
     t,
     two,
   );
+  const early = g.life().sends("chat.say", 1).sends("chat.say", 2);
+  early.step({ op: "send", top: "chat.say", data: 3 });
+  const unused: Verdict = ["E_SEQ", "claims"];
+  early.fails(early.peer.control({ top: "ack", rcv: 3 }), unused);
+  const waiting = ["ack:wait", "ctl:rcv", "seq:late"];
+  g.bad("waits-unsent", "the peer acknowledges the one that waits", waiting, early, unused, {
+    from: "waits",
+    init: two,
+  });
   const size = g.life();
   const data = "x".repeat(1500);
   size.sends("chat.say", data).step({ op: "send", top: "chat.say", data });
@@ -159,7 +168,7 @@ function keeps(g: LifeGroup): void {
   g.bad(
     "end-forged",
     "the session ends: of two messages one is acknowledged",
-    ["ack:undetermined", "level:verify"],
+    ["ack:undetermined", "ack:keep", "level:verify"],
     forged,
     crypto,
     {

@@ -24,6 +24,18 @@ export interface AttemptOptions {
   readonly outcome?: Values;
 }
 
+export interface Confirmation {
+  /** Own numbers that are sent again without their bodies. */
+  readonly voided?: readonly number[];
+  /** What the peer's `resumed` says, where it is more than its hello said. */
+  readonly rcv?: number;
+  /** What the tested end sends behind that. */
+  readonly fresh?: () => Message[];
+  /** More members of the step, and of its outcome. */
+  readonly step?: Values;
+  readonly more?: Values;
+}
+
 export class Attempt {
   readonly t: Life;
   readonly resume: Resume;
@@ -100,10 +112,10 @@ export class Attempt {
     return this.#resumed(this.t.peer.role, { rcv: this.heard, ...over }, faults);
   }
 
-  /** The tested end takes up the connection: what it sends again, without the bodies of `voided`. */
-  confirm(o: { voided?: readonly number[]; rcv?: number; more?: Values; fresh?: () => Message[] } = {}): Life {
+  /** The tested end takes up the connection, and sends again. */
+  confirm(o: Confirmation = {}): Life {
     const { t } = this;
-    const { voided = [], rcv, more = {}, fresh = () => [] } = o;
+    const { voided = [], rcv, more = {}, fresh = () => [], step = {} } = o;
     const message = this.confirmation(rcv === undefined ? {} : { rcv });
     const first = this.#client ? [] : [this.own()];
     t.peer.move(this.resume);
@@ -113,11 +125,11 @@ export class Attempt {
     const outcome = { ...(emit.length === 0 ? {} : { emit }), resumed: { rcv: this.#committed, peer: this.heard } };
     t.state = "open";
     t.told = Math.max(t.told, this.heard, rcv ?? 0);
-    return t.recv(message, { ...outcome, ...more });
+    return t.recv(message, { ...outcome, ...more }, step);
   }
 
   /** The whole of it. */
-  done(o: Parameters<Attempt["confirm"]>[0] = {}): Life {
+  done(o: Confirmation = {}): Life {
     return this.hello().confirm(o);
   }
 

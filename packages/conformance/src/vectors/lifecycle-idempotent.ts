@@ -52,6 +52,18 @@ function client(g: LifeGroup): void {
     ["idem:only", "idem:same", "ack:undetermined"],
     t,
   );
+  const other = sends(g.life(), ONE, 1).sends("chat.say", 2).lose();
+  reopens(other, (peer) => [peer.says({ jti: ONE, dat: 1 })]);
+  const seq: Verdict = ["E_SEQ", "claims"];
+  other.fails(other.peer.control({ top: "ack", rcv: 2 }), seq);
+  g.bad(
+    "new-session-others",
+    "the server acknowledges the other message as well, which no session but the first one had",
+    ["idem:only", "idem:same", "ctl:rcv"],
+    other,
+    seq,
+    { from: "new-session" },
+  );
   const acked = sends(sends(g.life(), ONE, 1), TWO, 2);
   acked.recv(acked.peer.control({ top: "ack", rcv: 1 })).lose();
   reopens(acked, (peer) => [peer.says({ jti: TWO, dat: 2 })]);

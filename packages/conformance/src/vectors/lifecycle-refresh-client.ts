@@ -84,6 +84,11 @@ export function refreshClient(): Group[] {
     ["refresh:one"],
     one,
   );
+  const two = admitted(brings(g.life()).step({ op: "auth", at: token("token-3") }));
+  two.fails(two.peer.control(okClaims(two, { rcv: two.peer.own })), STATE);
+  g.bad("one-answered-twice", "the token that was not sent is answered", ["refresh:one", "refresh:ref"], two, STATE, {
+    from: "one",
+  });
   const keyed = brings(g.life()).renewed();
   keyed.recv(keyed.peer.control(okClaims(keyed, { ref: 1 })), {
     refreshed: { scp: SCOPES, exp: CLOCK + 300 },

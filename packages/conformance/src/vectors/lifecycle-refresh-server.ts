@@ -72,13 +72,12 @@ function accepted(g: LifeGroup, proof: string | undefined): void {
     EXPIRED,
     { from: "refreshed" },
   );
-  const shorter = asked(g);
-  const sooner = tokenOf(proof, { jti: "token-2", exp: CLOCK + 99 });
-  refreshes(shorter, sooner, { exp: CLOCK + 99 });
-  shorter.tick(59, (peer) => {
-    const beats = pings(shorter, 2);
+  const shorter = g.life().tick(10);
+  refreshes(shorter, tokenOf(proof, { jti: "token-2", exp: CLOCK + 95 }), { exp: CLOCK + 95 });
+  shorter.tick(85, (peer) => {
+    const emit = [...pings(shorter, 1), soon(shorter), ...pings(shorter, 2)];
     const end = peer.end(EXPIRED, { rcv: peer.seq });
-    return { ...end, emit: [...beats, ...(end.emit as Message[])] };
+    return { ...end, emit: [...emit, ...(end.emit as Message[])] };
   });
   g.bad("refreshed-earlier", "the new token ends earlier than the old one", ["refresh:replace"], shorter, EXPIRED, {
     from: "refreshed",

@@ -102,7 +102,7 @@ function triggers(g: LifeGroup, client: boolean): void {
 function timeouts(g: LifeGroup): void {
   const bad = (name: string, mutation: string, from: string, t: Life): void => {
     t.tick(29).tick(1, (peer) => peer.end(TIMEOUT, { rcv: peer.seq }));
-    g.bad(name, mutation, ["rekey:timeout", "close:code"], t, TIMEOUT, { from });
+    g.bad(name, mutation, ["rekey:timeout", "rekey:answer", "close:code"], t, TIMEOUT, { from });
   };
   const p = g.life().proposes().tick(29).answered();
   p.tick(29, () => emits(beats(p, 1)))

@@ -43,6 +43,25 @@ function again(g: LifeGroup): void {
   g.ok("rekeyed", "the chain is that of epoch 1; epochs start at 0 again", ["kdf:schedule", "resume:first"], keyed);
 }
 
+/** A proposal that was on its way when its connection was lost. */
+function proposed(g: LifeGroup): void {
+  const t = resumes(g.life().proposes().lose(), { heard: 0 });
+  t.proposes().answered().acked().hears();
+  const req = ["rekey:one", "resume:void", "rekey:send-new"];
+  g.ok("proposal-gone", "a rekey that was not answered is void, and the next one is for epoch 1 again", req, t);
+  const answered = resumes(g.life().proposes().lose(), { heard: 0 });
+  const state: Verdict = ["E_STATE", "commit"];
+  answered.fails(answered.answer(), state);
+  g.bad(
+    "proposal-answered",
+    "the peer answers the rekey of the old connection",
+    ["rekey:state", "resume:void"],
+    answered,
+    state,
+    { from: "proposal-gone" },
+  );
+}
+
 /** What does not belong on the new connection. */
 function moved(g: LifeGroup, level: string): void {
   const encrypted = level === "aead" || level === "nest";
@@ -142,6 +161,7 @@ export function resumptions(): Group[] {
         });
         g.ok("message", "a message is delivered", ["hs:states"], g.life().hears());
         again(g);
+        if (level === "aead") proposed(g);
         moved(g, level);
         return g.group;
       }),

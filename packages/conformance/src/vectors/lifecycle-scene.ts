@@ -77,9 +77,9 @@ export class Life extends Talk {
     return this.peer.unconfirmed(this.told).filter(({ seq }) => !this.reported.has(seq));
   }
 
-  override recv(message: object, outcome: Values = {}): this {
+  override recv(message: object, outcome: Values = {}, step: Values = {}): this {
     if (outcome.ended === undefined) this.told = Math.max(this.told, this.peer.told);
-    return super.recv(message, outcome);
+    return super.recv(message, outcome, step);
   }
 
   /** Time in which own messages pass their end. */
@@ -138,8 +138,8 @@ export class Life extends Talk {
   }
 
   /** The peer's `ack` behind its `rekeyed`. */
-  acked(): this {
-    return this.recv(this.peer.control({ top: "ack" }));
+  acked(over: Claims = {}): this {
+    return this.recv(this.peer.control({ top: "ack", ...over }));
   }
 
   /** A whole rekey that the tested end began. */
@@ -178,9 +178,9 @@ export class Life extends Talk {
   }
 
   /** The peer's `ack`, its first message under the new keys. */
-  confirms(): this {
+  confirms(over: Claims = {}): this {
     this.switches();
-    return this.recv(this.peer.control({ top: "ack" }), { epoch: { send: this.epoch, receive: this.epoch } });
+    return this.recv(this.peer.control({ top: "ack", ...over }), { epoch: { send: this.epoch, receive: this.epoch } });
   }
 
   /** A whole rekey that the peer began. */

@@ -2,7 +2,9 @@
 import type { Generator } from "./file.ts";
 import { acks } from "./lifecycle-ack.ts";
 import { resumptions } from "./lifecycle-resume.ts";
+import { resumeAnswers } from "./lifecycle-resume-answer.ts";
 import { resumeClients } from "./lifecycle-resume-client.ts";
+import { resumeConfirmations } from "./lifecycle-resume-confirm.ts";
 import { resumeHellos } from "./lifecycle-resume-hello.ts";
 import { resumeServers } from "./lifecycle-resume-server.ts";
 
@@ -10,6 +12,8 @@ export const generate: Generator = () => [
   ...acks(),
   ...resumptions(),
   ...resumeHellos(),
+  ...resumeConfirmations(),
   ...resumeServers(),
+  ...resumeAnswers(),
   ...resumeClients(),
 ];

@@ -34,8 +34,8 @@ export class Talk {
   }
 
   /** A message of the peer with what becomes of it. */
-  recv(message: object, outcome: Values = {}): this {
-    return this.step({ op: "recv", message }, outcome);
+  recv(message: object, outcome: Values = {}, step: Values = {}): this {
+    return this.step({ op: "recv", ...step, message }, outcome);
   }
 
   /** Messages of the peer that arrive together. */
