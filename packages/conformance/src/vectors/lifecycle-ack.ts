@@ -45,6 +45,20 @@ function sends(g: LifeGroup): void {
     ["ack:send", "ctl:rcv-send"],
     timed,
   );
+  const beyond = g.life().hears();
+  beyond.tick(2, () => ack(beyond));
+  const seq: Verdict = ["E_SEQ", "claims"];
+  beyond.fails(beyond.peer.control({ top: "ack", rcv: 2 }), seq);
+  g.bad(
+    "time-beyond",
+    "one ack was sent, and the peer has received two messages",
+    ["ack:send", "ctl:rcv"],
+    beyond,
+    seq,
+    {
+      from: "time",
+    },
+  );
   const counted = many(g.life(), 63);
   counted.recv(counted.peer.message(), { deliver: [hello(64)], ...ack(counted) });
   counted.tick(20);

@@ -124,6 +124,21 @@ function server(g: LifeGroup): void {
       store: "down",
     },
   );
+  // Step commit has passed before the store was asked.
+  const replay: Verdict = ["E_REPLAY", "claims"];
+  const again = (name: string, mutation: string, slug: string, from: string, t: Life, init: Values): void => {
+    t.peer.seq--;
+    t.fails(t.peer.message(), replay, t.peer.seq);
+    g.bad(name, mutation, [slug, "seq:replay", "seq:consumed"], t, replay, { from, init });
+  };
+  const held = { store: [ONE] };
+  again("known-number", "its number comes again without jti", "idem:store", "known", dropped(g.life(), ONE), held);
+  const failing = g.life();
+  failing.recv(failing.peer.message({ jti: ONE }), {
+    refused: [{ seq: 1, error: "E_REPLAY_STORE", step: "deliver" }],
+    emit: [failing.peer.answers({ top: "err", code: "E_REPLAY_STORE", ref: 1 })],
+  });
+  again("down-number", "its number comes again without jti", "idem:closed", "down", failing, { store: "down" });
   const denied = g.life();
   denied.recv(denied.peer.message({ jti: ONE, top: "chat.other" }), {
     refused: [{ seq: 1, error: "E_DENIED", step: "authorize" }],

@@ -38,9 +38,16 @@ function attempts(g: LifeGroup): void {
   });
   const refused = lost(g);
   new Attempt(refused).start().told("resume");
-  g.bad("refused", "the server says that it cannot resume", ["resume:kid", "hs:err"], refused, ["E_RESUME", "local"], {
-    from: "attempts",
-  });
+  g.bad(
+    "refused",
+    "the server says that it cannot resume",
+    ["resume:kid", "hs:err", "chain:client"],
+    refused,
+    ["E_RESUME", "local"],
+    {
+      from: "attempts",
+    },
+  );
   const alive = g.life().hears();
   alive.state = "lost";
   const { code, reason } = closeOf(4409);
