@@ -25,9 +25,6 @@ class Chains:
         found = ((chain, hello_keys(chain)) for chain in self.held)
         return next((pair for pair in found if pair[1].key_id == key_id), None)
 
-    def key_ids(self) -> list[str]:
-        return [hello_keys(chain).key_id for chain in self.held]
-
     def clear(self) -> None:
         """The session is not to be resumed any more."""
         self.held = []

@@ -3,8 +3,9 @@
 import unittest
 from itertools import product
 
+from sealwire.claims import Outgoing
 from sealwire.outcome import Epoch
-from tests.pair import Pair
+from tests.pair import NOW, Pair
 
 
 class Rekey(unittest.TestCase):
@@ -98,6 +99,19 @@ class Rekey(unittest.TestCase):
         self.assertEqual(pair.delivered(), ["new"])
         assert pair.server.session is not None
         self.assertEqual(pair.server.session.window_report(), (0, 0))
+
+    def test_window_order_takes_nothing_of_the_old_epoch_behind_its_end(self) -> None:
+        pair = Pair(order="window").open()
+        pair.s(pair.server.rekey())
+        client, server = pair.client.session, pair.server.session
+        assert client is not None and server is not None
+        old = client.channel.sealer
+        pair.carry_to_client()
+        pair.carry_to_server()  # rekeyed, and nothing under the new epoch
+        number = client.sent + 1  # above `rekeyed`
+        message = old.seal(number, old.application(Outgoing(number, NOW + 60, "say", "late")))
+        pair.s(pair.server.receive(message))
+        self.assertEqual((pair.delivered(), server.window_report()[0]), ([], 1))
 
 
 if __name__ == "__main__":

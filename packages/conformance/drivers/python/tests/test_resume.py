@@ -117,6 +117,23 @@ class Resume(unittest.TestCase):
         pair.tick(20)
         self.assertEqual([outcome.emit for outcome in pair.of_client[before:]], [[]])
 
+    def test_acknowledgements_are_no_flood(self) -> None:
+        pair = self.resumable(controlBurst=3, controlPerSecond=1)
+        for number in range(12 * 64):
+            pair.c(pair.client.send("say", number))
+        pair.settle()
+        self.assertEqual((pair.client.state, len(pair.delivered())), ("open", 12 * 64))
+
+    def test_a_bye_ends_what_could_be_resumed(self) -> None:
+        pair = self.resumable()
+        pair.s(pair.server.close())
+        pair.to_client.clear()
+        pair.c(pair.client.drop())
+        pair.connect(resume=0)
+        refused = pair.carry_to_server()
+        assert refused.failed is not None and refused.failed.error is not None
+        self.assertEqual((refused.failed.error.error, refused.state), ("E_RESUME", "closing"))
+
     def test_a_full_buffer_waits(self) -> None:
         pair = self.resumable(retainedMessages=2)
         emitted = [len(pair.c(pair.client.send("say", number)).emit) for number in range(4)]
