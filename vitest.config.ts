@@ -11,9 +11,12 @@ const alias = [
   { find: /^@sealwire\/core\/internal\/node$/, replacement: at("./packages/core/src/crypto/node.ts") },
   { find: /^@sealwire\/core\/internal\/webcrypto$/, replacement: at("./packages/core/src/crypto/webcrypto.ts") },
   { find: /^@sealwire\/core$/, replacement: at("./packages/core/src/index.ts") },
+  { find: /^@sealwire\/client\/internal$/, replacement: at("./packages/client/src/internal.ts") },
   { find: /^@sealwire\/client$/, replacement: at("./packages/client/src/index.ts") },
   { find: /^@sealwire\/server\/internal$/, replacement: at("./packages/server/src/internal.ts") },
   { find: /^@sealwire\/server$/, replacement: at("./packages/server/src/index.ts") },
+  { find: /^@sealwire\/issuer$/, replacement: at("./packages/issuer/src/index.ts") },
+  { find: /^@sealwire\/testing$/, replacement: at("./packages/testing/src/index.ts") },
   { find: /^#backend$/, replacement: at("./packages/core/src/crypto/node.ts") },
 ];
 
@@ -21,6 +24,8 @@ const folders: Record<string, string> = {
   core: "packages/core/test",
   client: "packages/client/test",
   server: "packages/server/test",
+  issuer: "packages/issuer/test",
+  testing: "packages/testing/test",
   demo: "packages/demo/test",
   conformance: "packages/conformance/test",
   // Needs the Python driver to be built: npm test runs it after everything else.

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// Writes what is generated from specs/registry: the constants of core and the tables in documents.
+// Writes what is generated from specs/registry and specs/formal: the constants of core and the tables in documents.
 // `--check` writes nothing and fails where a file differs.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { readModels } from "./lib/formal.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const check = process.argv.includes("--check");
@@ -156,6 +157,25 @@ table(
   ),
 );
 table("specs/README.md", "index", requirementIndex());
+
+const models = readModels();
+const rules = (m) => list(m.rules);
+table(
+  "specs/formal/README.md",
+  "spin",
+  rows(
+    ["model", "case", "defines", "expected", "what it shows", "rules"],
+    models.spin.map((m) => [code(m.file), m.name, list(m.defines), m.expected, m.shows, rules(m)]),
+  ),
+);
+table(
+  "specs/formal/README.md",
+  "proverif",
+  rows(
+    ["model", "case", "queries", "result", "what it shows", "rules"],
+    models.proverif.map((m) => [code(m.file), m.name, m.queries.join(" "), m.expected, m.shows, rules(m)]),
+  ),
+);
 
 /** Requirement counts by document; nothing where the requirements are not there yet. */
 function requirementIndex() {

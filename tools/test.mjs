@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureChromium } from "./chromium.mjs";
 import { buildDrivers, pythonChecks, runDrivers, runPython } from "./lib/conformance.mjs";
+import { ensureSpin, spinChecks } from "./lib/formal.mjs";
 import { block, line, red, step, yellow } from "./lib/report.mjs";
 import { childEnv, root, run, runNode } from "./lib/run.mjs";
 import { closingLine, tallyOf } from "./lib/tally.mjs";
@@ -87,6 +88,12 @@ async function conformance() {
   for (const [name, args] of pythonChecks()) await check(name, () => runPython(args), name);
 }
 
+async function formal() {
+  const missing = await ensureSpin({ install: true });
+  if (missing.length > 0) skipped.push(`formal models: no ${missing.join(" and no ")} on PATH`);
+  else for (const [name, work] of spinChecks()) await check(name, work, name);
+}
+
 /** A filter by name makes vitest count everything else as skipped: that is asked for, not a gap. */
 const filtered = args.some((arg) => /^(-t|--testNamePattern)\b/.test(arg));
 
@@ -109,6 +116,7 @@ if (args.length === 0) {
 await vitest(driversBuilt === undefined ? args : ["--project=!interop"]);
 if (filtered) skipped = [];
 if (driversBuilt !== undefined) {
+  await formal();
   await driversBuilt;
   await vitest(["--project=interop"]);
   await conformance();

@@ -80,7 +80,7 @@ export function checkLeftovers(tree) {
   return result("sources: nothing left to do", failures);
 }
 
-const LIBRARIES = ["core", "client", "server"];
+const LIBRARIES = ["core", "client", "server", "issuer"];
 const HABITS = [
   { pattern: /\bexport\s+default\b|\bas\s+default\b/g, why: "default export: exports have names", only: undefined },
   { pattern: /\benum\s+\w+\s*\{/g, why: "enum: a union of literals instead", only: undefined },

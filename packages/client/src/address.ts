@@ -16,6 +16,10 @@ export function checkAddress(address: string | URL, insecure: boolean): URL {
   if (url.username !== "" || url.password !== "" || url.hash !== "") {
     throw new TypeError("a WebSocket address has no user, password or fragment");
   }
+  // Addresses end up in logs (RFC 9700 section 4.3.2).
+  if (url.searchParams.has("access_token") || url.searchParams.has("ticket")) {
+    throw new TypeError("an address holds no token: see the option tokenAtUpgrade");
+  }
   if (url.protocol === "ws:" && !isLoopback(url) && !insecure) {
     throw new TypeError(`use wss: to reach ${url.hostname}, or set the option [unsafeAllowInsecure]: true`);
   }

@@ -1,32 +1,37 @@
-import { type AnyTopics, type Limits, SealwireError, type TopicMap } from "@sealwire/core";
+import type { AnyTopics, TopicMap, TopicOption } from "@sealwire/core";
 import {
-  adaptWebSocket,
-  ClientHandshake,
   CODECS,
-  Connection,
   type CryptoBackend,
   backend as defaultBackend,
-  hintedError,
   isIdentifier,
   LEVELS,
-  LiveSession,
   limitsOf,
   namesOf,
+  type Offer,
   type ProofKey,
   SUBPROTOCOLS,
   SUITES,
   thumbprint,
-  type WebSocketLike,
+  topicChecks,
 } from "@sealwire/core/internal";
 import { checkAddress, unsafeAllowInsecure } from "./address.ts";
-import { systemClock } from "./clock.ts";
-import { serverKeys } from "./keys.ts";
+import { checkCredential } from "./credential.ts";
+import { deadline } from "./deadline.ts";
+import { Dialer } from "./dialer.ts";
+import { hooksOf } from "./hooks.ts";
+import { KeptSession } from "./kept-session.ts";
 import type { ClientSession, ConnectOptions } from "./options.ts";
-import { openSocket } from "./websocket.ts";
+import { type Platform, systemPlatform } from "./platform.ts";
+import { isProofKeyStore } from "./proof-store.ts";
+import { checkReconnect } from "./reconnect-policy.ts";
+
+/** A server pings every limit heartbeatSeconds: after this silence another connection is the better bet. */
+const SILENCE_SECONDS = 45;
 
 /**
  * Opens a sealed session. When it resolves, the server has proven that it holds one of `server.keys`, both ends have
- * the same transcript and keys, and the server accepted the token.
+ * the same transcript and keys, and the server accepted the token. From then on the session outlives its connections and
+ * its token: see the options `reconnect` and `token`.
  *
  * Not checked: that `server.keys` are the right ones (pin them from another path than the connection), and the
  * server's certificate beyond what the platform does for `wss:`.
@@ -35,102 +40,55 @@ import { openSocket } from "./websocket.ts";
  * E_KEY, E_TRANSCRIPT, E_DOWNGRADE, E_NEGOTIATE, E_TIMEOUT_HS, E_CLOSED, or with `remote` true E_AUTH_REQUIRED,
  * E_FORBIDDEN, E_BUSY.
  */
-export async function connect<T extends TopicMap<T> = AnyTopics>(
+export function connect<T extends TopicMap<T> = AnyTopics>(
   address: string | URL,
-  options: ConnectOptions,
+  options: ConnectOptions & TopicOption<T>,
+): Promise<ClientSession<T>> {
+  return connectOn(systemPlatform, address, options);
+}
+
+/** `connect` with another clock and WebSocket than those of this machine. */
+export async function connectOn<T extends TopicMap<T> = AnyTopics>(
+  platform: Platform,
+  address: string | URL,
+  options: ConnectOptions & TopicOption<T>,
 ): Promise<ClientSession<T>> {
   const url = checkAddress(address, options[unsafeAllowInsecure] === true);
-  const limits = limitsOf(options.limits);
-  const { signal, cancel } = deadline(options.signal, options.timeout ?? limits.handshakeSeconds * 1000);
+  const reconnect = checkReconnect(options.reconnect);
+  const silence = reconnect === false ? {} : { idleSeconds: SILENCE_SECONDS };
+  const limits = limitsOf({ ...silence, ...options.limits });
+  const { signal, cancel } = deadline(
+    platform.clock,
+    options.signal,
+    options.timeout ?? limits.handshakeSeconds * 1000,
+  );
   try {
-    const session = await handshake(url, options, limits, signal);
-    return session as unknown as ClientSession<T>;
+    const backend = options.crypto ?? defaultBackend;
+    const proof = await checkedProof(backend, options);
+    const offer = offerOf(options, proof);
+    const protocols = namesOf("protocols", options.protocols ?? SUBPROTOCOLS, SUBPROTOCOLS);
+    signal.throwIfAborted();
+    const dialer = new Dialer({ platform, url, options, limits, backend, proof, offer, protocols });
+    const hooks = hooksOf(options, topicChecks(options.topics));
+    const kept = new KeptSession({ platform, dialer, options, limits, hooks, reconnect, random: backend.random });
+    return (await kept.open(signal)) as unknown as ClientSession<T>;
   } finally {
     cancel();
   }
 }
 
-async function handshake(url: URL, options: ConnectOptions, limits: Limits, signal: AbortSignal): Promise<LiveSession> {
-  const backend = options.crypto ?? defaultBackend;
+/** @throws TypeError for what cannot work, before anything is asked for or sent */
+async function checkedProof(backend: CryptoBackend, options: ConnectOptions): Promise<ProofKey | undefined> {
   if (!isIdentifier(options.server?.id)) throw new TypeError("server.id is not 1 to 256 visible ASCII characters");
-  if (typeof options.token !== "string" && typeof options.token !== "function") throw new TypeError("token is missing");
-  const proof = options.proof === undefined ? undefined : await importProof(backend, options.proof);
-  const offer = offerOf(options, proof);
-  const order = options.order ?? "strict";
+  checkCredential(options);
+  const { order = "strict", proof } = options;
   if (order !== "strict" && order !== "window") throw new TypeError('order is "strict" or "window"');
-  const protocols = namesOf("protocols", options.protocols ?? SUBPROTOCOLS, SUBPROTOCOLS);
-  signal.throwIfAborted();
-  const keys = await serverKeys(options.server.keys, signal);
-  const token = await tokenOf(options.token, signal);
-  if (typeof token !== "string" || token === "") throw new TypeError("token is not a string, or empty");
-  const atUpgrade = options.tokenAtUpgrade === "authorization";
-  const ws = await openSocket(url, protocols, {
-    limits,
-    signal,
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
-    ...(atUpgrade ? { authorization: `Bearer ${token}` } : {}),
-  });
-  return await run(ws, signal, limits, options, {
-    backend,
-    serverId: options.server.id,
-    serverKeys: keys,
-    offeredProtocols: protocols,
-    protocol: ws.protocol,
-    offer,
-    limits,
-    token,
-    tokenSentAtUpgrade: atUpgrade,
-    proof,
-    order,
-  });
+  if (proof === undefined) return undefined;
+  const signer = await backend.importSigner(isProofKeyStore(proof) ? await proof.key() : proof);
+  return { signer, id: { alg: signer.alg, thumbprint: await thumbprint(backend, signer.publicJwk) } };
 }
 
-function run(
-  ws: WebSocketLike,
-  signal: AbortSignal,
-  limits: Limits,
-  options: ConnectOptions,
-  handshakeOptions: ConstructorParameters<typeof ClientHandshake>[0],
-): Promise<LiveSession> {
-  return new Promise((resolve, reject) => {
-    const machine = new ClientHandshake(handshakeOptions);
-    const connection = new Connection({
-      socket: adaptWebSocket(ws, systemClock),
-      clock: systemClock,
-      limits,
-      handshake: { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) },
-      rateLimited: false,
-      onEstablished: (established) => {
-        signal.removeEventListener("abort", abort);
-        const session = new LiveSession(established, connection, limits, {
-          heartbeat: false,
-          rateLimited: false,
-          ...(options.trace === undefined ? {} : { trace: options.trace }),
-          ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark }),
-        });
-        resolve(session);
-        // Handlers are registered by what awaits connect: a request that came together with SR waits for them.
-        connection.throttle(1);
-        return session;
-      },
-      onClosed: (info) => {
-        signal.removeEventListener("abort", abort);
-        reject(signal.aborted ? signal.reason : (info.error ?? hintedError(info.code, "before the session was ready")));
-      },
-    });
-    // The own deadline is an error of the protocol with a close code; the application's signal is not.
-    const abort = () =>
-      connection.fail(
-        signal.reason instanceof SealwireError
-          ? signal.reason
-          : new SealwireError("E_CLOSED", { detail: "connecting was given up", cause: signal.reason }),
-      );
-    signal.addEventListener("abort", abort, { once: true });
-    ws.resume?.();
-  });
-}
-
-function offerOf(options: ConnectOptions, proof: ProofKey | undefined) {
+function offerOf(options: ConnectOptions, proof: ProofKey | undefined): Offer {
   const levels = namesOf("levels", options.levels ?? ["aead"], LEVELS);
   if (proof === undefined && levels.some((level) => level === "sig" || level === "nest")) {
     throw new TypeError("levels sig and nest need the option proof: the key that the token's cnf.jkt names");
@@ -139,44 +97,6 @@ function offerOf(options: ConnectOptions, proof: ProofKey | undefined) {
     levels,
     suites: namesOf("suites", options.suites ?? ["x25519", "p256"], SUITES),
     codecs: namesOf("codecs", options.codecs ?? ["cbor", "json"], CODECS),
-    signatures: ["ES256", "Ed25519"] as const,
+    signatures: ["ES256", "Ed25519"],
   };
-}
-
-/** A function that never settles must not outlast the signal. */
-async function tokenOf(token: ConnectOptions["token"], signal: AbortSignal): Promise<string> {
-  if (typeof token === "string") return token;
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    stop = () => signal.removeEventListener("abort", abort);
-  });
-  try {
-    return await Promise.race([token({ reason: "connect", signal }), aborted]);
-  } finally {
-    stop();
-  }
-}
-
-async function importProof(backend: CryptoBackend, key: NonNullable<ConnectOptions["proof"]>): Promise<ProofKey> {
-  const signer = await backend.importSigner(key);
-  return { signer, id: { alg: signer.alg, thumbprint: await thumbprint(backend, signer.publicJwk) } };
-}
-
-/** One signal for both ways to give up. */
-function deadline(outer: AbortSignal | undefined, ms: number): { signal: AbortSignal; cancel: () => void } {
-  const controller = new AbortController();
-  const stop = systemClock.schedule(
-    () => controller.abort(new SealwireError("E_TIMEOUT_HS", { stage: "local", detail: `after ${ms} ms` })),
-    ms,
-  );
-  const forward = () => controller.abort(outer?.reason);
-  if (outer?.aborted) forward();
-  outer?.addEventListener("abort", forward, { once: true });
-  const cancel = () => {
-    stop();
-    outer?.removeEventListener("abort", forward);
-  };
-  return { signal: controller.signal, cancel };
 }

@@ -1,27 +1,27 @@
 import { type Limits, SealwireError } from "@sealwire/core";
 import { hintedError, type WebSocketLike } from "@sealwire/core/internal";
-import IsomorphicWebSocket from "isomorphic-ws";
+import type { Credential } from "./credential.ts";
 
 export interface SocketOptions {
   readonly limits: Limits;
   readonly signal: AbortSignal;
   readonly tls?: { readonly ca: string | Uint8Array };
-  readonly authorization?: string;
 }
 
 /** In a browser this is the global WebSocket, which takes two arguments and has neither headers nor limits. */
-type Constructor = new (url: string, protocols: string[], options?: object) => WebSocketLike;
+export type SocketConstructor = new (url: string, protocols: string[], options?: object) => WebSocketLike;
 
 /** Resolves when the WebSocket is open and a Sealwire subprotocol was selected; it does not read until `resume`. */
 export async function openSocket(
-  url: URL,
+  WebSocket: SocketConstructor | null,
+  { url, authorization, subprotocol }: Omit<Credential, "token">,
   protocols: readonly string[],
-  options: SocketOptions,
+  { limits, signal, tls }: SocketOptions,
 ): Promise<WebSocketLike> {
-  const { limits, signal, tls, authorization } = options;
-  const WebSocket = IsomorphicWebSocket as unknown as Constructor | null;
   if (WebSocket === null) throw new TypeError("this platform has no WebSocket");
-  const ws = new WebSocket(url.href, [...protocols], {
+  if (authorization !== undefined && (WebSocket as unknown) === globalThis.WebSocket)
+    throw new TypeError('tokenAtUpgrade: the WebSocket of this platform sends no headers; "subprotocol" works here');
+  const ws = new WebSocket(url.href, [...protocols, ...(subprotocol === undefined ? [] : [subprotocol])], {
     // Compression before encryption leaks content by its size (RFC 7692 section 8); ws offers it by default.
     perMessageDeflate: false,
     maxPayload: limits.messageBytes,

@@ -12,11 +12,11 @@ import { listen } from "./support/world.ts";
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const SERVER_ID = "https://chat.example";
 
-/** The programs of README, in their order: client, server, topics, envelopes. */
+/** The programs of README, in their order: client, server, topics, policy, schemas, envelopes. */
 const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
   (m) => m[1],
 );
-const [client, server, chat, envelope] = blocks as [string, string, string, string];
+const [client, server, chat, policy, topics, envelope] = blocks as [string, string, string, string, string, string];
 
 let folder: string;
 let port: number;
@@ -85,16 +85,33 @@ async function write(): Promise<void> {
   );
   file("chat.ts", chat);
   file("envelope.ts", envelope);
+  file("policy.ts", policy);
+  file("topics.ts", topics);
   // Addresses, and nothing else, are those of this machine.
+  const clientHere = replaced(
+    client,
+    [`wss://chat.example/ws`, `ws://127.0.0.1:${port}/ws`],
+    ["https://chat.example/token", `${idp}/token`],
+  );
+  const serverHere = replaced(server, ["listen(8080)", `listen(${port}, "127.0.0.1")`]);
+  file("client.ts", clientHere);
+  file("server.ts", serverHere);
+  // As README says: the definition in place of the interface, the policy in place of the function.
+  const interfaceImport = ['import type { Chat } from "./chat.js";', 'import { topics } from "./topics.js";'] as const;
   file(
-    "client.ts",
+    "client-topics.ts",
+    replaced(clientHere, interfaceImport, ["connect<Chat>", "connect"], ["server: {", "topics, server: {"]),
+  );
+  file(
+    "server-topics.ts",
     replaced(
-      client,
-      [`wss://chat.example/ws`, `ws://127.0.0.1:${port}/ws`],
-      ["https://chat.example/token", `${idp}/token`],
+      serverHere,
+      interfaceImport,
+      ["createServer<Chat>({", "createServer({ topics,"],
+      ["authorize: ({ principal, topic }) => principal.scopes.has(topic)", "authorize"],
+      ["import { identity", 'import { authorize } from "./policy.js";\nimport { identity'],
     ),
   );
-  file("server.ts", replaced(server, ["listen(8080)", `listen(${port}, "127.0.0.1")`]));
 }
 
 function replaced(text: string, ...pairs: readonly (readonly [string, string])[]): string {
@@ -128,7 +145,9 @@ it("README has its programs and their topics", () => {
   expect(client).toContain('from "@sealwire/client"');
   expect(server).toContain('from "@sealwire/server"');
   expect(chat).toContain("export interface Chat");
-  expect(envelope).toContain('from "@sealwire/core"');
+  expect(policy).toContain("policy([");
+  expect(topics).toContain("defineTopics({");
+  expect(envelope).toContain("await seal(");
 });
 
 it("the program with an envelope says what its comments say", async () => {
@@ -136,18 +155,25 @@ it("the program with an envelope says what its comments say", async () => {
   expect([await program.ended, program.output()]).toEqual([0, "https://till.example { amount: 100 }\nE_REPLAY\n"]);
 });
 
-it("they compile in strict mode and do what they say", async () => {
-  const program = run("server.js");
-  try {
-    await Promise.race([listening(), program.ended.then(() => Promise.reject(new Error(program.output())))]);
-    for (let i = 0; i < 2; i++) {
-      const user = run("client.js");
-      const code = await user.ended;
-      expect([code, user.output()]).toEqual([0, "alice: hello, 1 of you\n"]);
+it.each([
+  ["they", "server.js", "client.js"],
+  ["with schemas and policy they", "server-topics.js", "client-topics.js"],
+])(
+  "%s compile in strict mode and do what they say",
+  async (_, serverProgram, clientProgram) => {
+    const program = run(serverProgram);
+    try {
+      await Promise.race([listening(), program.ended.then(() => Promise.reject(new Error(program.output())))]);
+      for (let i = 0; i < 2; i++) {
+        const user = run(clientProgram);
+        const code = await user.ended;
+        expect([code, user.output()]).toEqual([0, "alice: hello, 1 of you\n"]);
+      }
+      expect(program.output()).toBe("");
+    } finally {
+      program.process.kill();
+      await program.ended;
     }
-    expect(program.output()).toBe("");
-  } finally {
-    program.process.kill();
-    await program.ended;
-  }
-}, 40_000);
+  },
+  40_000,
+);

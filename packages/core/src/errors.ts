@@ -47,6 +47,10 @@ export class SealwireError extends Error {
   }
 }
 
+/** What reaches an end without a code is a defect of this side. */
+export const asError = (error: unknown): SealwireError =>
+  error instanceof SealwireError ? error : new SealwireError("E_INTERNAL", { cause: error });
+
 /** True if `e` is a SealwireError, and, where `code` is given, one with this code. */
 export function isSealwireError<C extends ErrorCode>(e: unknown, code?: C): e is SealwireError & { readonly code: C } {
   return e instanceof SealwireError && (code === undefined || e.code === code);

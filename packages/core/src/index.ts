@@ -38,6 +38,8 @@ export {
 } from "./replay/memory-store.ts";
 export { type ReplayEntry, type ReplayStore, type ReplayVerdict, replayKey } from "./replay/store.ts";
 export { ReplayWindow } from "./replay/window.ts";
+export type { SchemaIssue, SchemaResult, StandardSchema } from "./session/standard-schema.ts";
+export { defineTopics, type TopicOption, type TopicSchema, type Topics, type TopicsOf } from "./session/topics.ts";
 export type {
   AnyTopics,
   Awaitable,
@@ -49,6 +51,7 @@ export type {
   HandlerContext,
   Message,
   MessageOrder,
+  Received,
   Reply,
   Req,
   RequestOptions,
@@ -58,6 +61,7 @@ export type {
   Session,
   Topic,
   TopicMap,
+  Transformed,
   WindowReport,
 } from "./session/types.ts";
 export { inspect, type Unverified } from "./standalone/inspect.ts";

@@ -90,6 +90,8 @@ export const CLOSE_CODES: Readonly<Record<number, CloseCodeInfo>> = {
 export interface Limits {
   /** access token; bytes, default 8192; beyond it E_TOKEN. */
   readonly tokenBytes: number;
+  /** from the issue of a ticket to its use; at most 30; seconds, default 30; beyond it E_TOKEN. */
+  readonly ticketSeconds: number;
   /** open connections of one address; connections, default 100; beyond it E_BUSY. */
   readonly connectionsPerAddress: number;
   /** connections of one address before SR; connections, default 10; beyond it E_BUSY. */
@@ -158,6 +160,10 @@ export interface Limits {
   readonly highWaterMark: number;
   /** unsent bytes at which the session ends; bytes, default 16777216; beyond it E_QUOTA. */
   readonly sendBufferBytes: number;
+  /** messages of the application that wait for a connection, or for room among the kept ones; messages, default 10000; beyond it E_QUEUE_FULL. */
+  readonly queuedMessages: number;
+  /** claims of waiting messages; bytes, default 16777216; beyond it E_QUEUE_FULL. */
+  readonly queuedBytes: number;
   /** life of a message; seconds, default 60; beyond it E_TTL. */
   readonly messageTtl: number;
   /** longest life of a message; seconds, default 300; beyond it E_TTL. */
@@ -196,6 +202,8 @@ export interface Limits {
   readonly resumeChains: number;
   /** time before the end of a session at which the server asks for a new token; s, default 60; beyond it auth-soon is sent. */
   readonly refreshSeconds: number;
+  /** revocations that a server remembers; entries, default 1000000; beyond it E_QUEUE_FULL. */
+  readonly revocations: number;
   /** wait for the end of the connection after bye; seconds, default 2; beyond it E_CLOSED. */
   readonly byeSeconds: number;
   /** wait for a reply; seconds, default 30; beyond it E_TIMEOUT. */
@@ -226,6 +234,7 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   "tokenBytes": 8192,
+  "ticketSeconds": 30,
   "connectionsPerAddress": 100,
   "unauthenticatedPerAddress": 10,
   "unauthenticatedTotal": 1000,
@@ -260,6 +269,8 @@ export const DEFAULT_LIMITS: Limits = {
   "concurrentHandlers": 64,
   "highWaterMark": 1048576,
   "sendBufferBytes": 16777216,
+  "queuedMessages": 10000,
+  "queuedBytes": 16777216,
   "messageTtl": 60,
   "messageTtlMax": 300,
   "skewSeconds": 30,
@@ -279,6 +290,7 @@ export const DEFAULT_LIMITS: Limits = {
   "ackSeconds": 2,
   "resumeChains": 4,
   "refreshSeconds": 60,
+  "revocations": 1000000,
   "byeSeconds": 2,
   "requestSeconds": 30,
   "keyMessages": 16777216,

@@ -1,11 +1,23 @@
 export * from "@sealwire/core";
 export type {
   AuthorizeContext,
+  CookieFactor,
   ServerContext,
   ServerHandler,
   ServerOptions,
   ServerSession,
   TokenPolicy,
+  TokenWay,
 } from "./options.ts";
+export { type Policy, type PolicyExplanation, policy } from "./policy/policy.ts";
+export type { PolicyCondition, PolicyRule } from "./policy/rule.ts";
 export type { Principal } from "./principal.ts";
+export type { Revocation } from "./revocation.ts";
 export { createServer, type SealwireServer } from "./server.ts";
+export {
+  createTickets,
+  memoryTicketStore,
+  type TicketRecord,
+  type TicketStore,
+  type Tickets,
+} from "./tickets.ts";

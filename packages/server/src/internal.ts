@@ -1,2 +1,6 @@
-// What the conformance suite of this repository drives. Not part of the public API: it changes without notice.
+// What the conformance suite and the simulated network of this repository drive. Not part of the public API: it changes
+// without notice.
+export { systemClock } from "./clock.ts";
+export type { Platform } from "./platform.ts";
+export { createServerOn } from "./server.ts";
 export { tokenVerifier } from "./tokens.ts";

@@ -2,6 +2,7 @@ import type {
   AnyTopics,
   Awaitable,
   Codec,
+  Data,
   Handler,
   JWKS,
   Level,
@@ -9,8 +10,9 @@ import type {
   Message,
   MessageOrder,
   PrivateJwk,
+  Received,
+  ReplayStore,
   Reply,
-  Req,
   SealwireError,
   Session,
   Subprotocol,
@@ -20,15 +22,20 @@ import type {
 } from "@sealwire/core";
 import type { CryptoBackend } from "@sealwire/core/internal";
 import type { Principal } from "./principal.ts";
+import type { Revocation } from "./revocation.ts";
+import type { Tickets } from "./tickets.ts";
 
 /** How access tokens of one issuer are checked. Everything is strict by default. */
 export interface TokenPolicy {
-  /** `iss`, compared byte for byte. */
+  /** `iss`, compared byte for byte. Without `keys` also the https address below which the issuer's metadata is. */
   readonly issuer: string;
   /** What `aud` has to contain. Default: the server's id. */
   readonly audience?: string;
-  /** The issuer's keys, or the https address where it publishes them. */
-  readonly keys: JWKS | URL;
+  /**
+   * The issuer's keys, or the https address where it publishes them. Default: the `jwks_uri` of the issuer's metadata
+   * (OpenID Connect Discovery 1.0, RFC 8414), whose `issuer` has to be this one.
+   */
+  readonly keys?: JWKS | URL;
   /** `typ` of the token's header. Default: "at+jwt" (RFC 9068). Some providers send "JWT". */
   readonly typ?: string;
   /** Signature algorithms that are accepted. Default: ES256 and Ed25519. */
@@ -43,7 +50,16 @@ export interface AuthorizeContext {
   /** "in": from the client; "out": to it. Replies are authorized by their request. */
   readonly direction: "in" | "out";
   readonly kind: "message" | "request";
+  /** As it came ("in") or will be sent; what comes in is checked by the option `topics` only after it was granted. */
   readonly data: unknown;
+}
+
+export type TokenWay = "authorization" | "subprotocol";
+
+export interface CookieFactor {
+  readonly name: string;
+  /** `value` as transmitted: neither decoded nor without quotes. */
+  readonly verify: (value: string, principal: Principal) => Awaitable<boolean>;
 }
 
 export interface ServerOptions {
@@ -52,7 +68,7 @@ export interface ServerOptions {
   readonly tokens: TokenPolicy | readonly TokenPolicy[];
   /**
    * Asked for every message and request in both directions; only `true` grants. Awaited; messages behind it wait, in
-   * order. A throw is a denial and goes to `onError`.
+   * order. A throw is a denial and goes to `onError`. `policy` makes one of rules.
    */
   readonly authorize: (context: AuthorizeContext) => Awaitable<boolean>;
   /** Asked once per connection, after the token was accepted; false closes with 3003. Default: everybody. */
@@ -71,33 +87,66 @@ export interface ServerOptions {
    * relays that keep no order; a deleted message is counted, not an error. Clients have to accept it. Default: "strict".
    */
   readonly order?: MessageOrder;
-  /** Ways besides CA in which a token may come. "authorization": the header of the upgrade request. Default: none. */
-  readonly tokenAtUpgrade?: "authorization";
+  /**
+   * Ways besides CA in which a token may come; each shows it to everybody who sees the upgrade request, and to logs.
+   * "authorization": the header, for clients that are no browsers. "subprotocol": `sealwire.bearer.<token>` behind the
+   * real ones. A token that came so opens no session: a key-bound one is proven in CA, a bearer one comes in CA again.
+   * Default: none, and what comes is not looked at.
+   */
+  readonly tokenAtUpgrade?: readonly TokenWay[];
+  /** Takes single-use tickets in the query: `?ticket=…`. Each is proven in CA by the key it was issued for. Default: none. */
+  readonly tickets?: Tickets;
+  /**
+   * Checks a token or ticket that comes with the upgrade before it is answered, together with a DPoP header if there is
+   * one, and refuses with HTTP status 401; scripts in browsers cannot read that. Default: false, only with CA.
+   */
+  readonly verifyAtUpgrade?: boolean;
+  /**
+   * An additional factor, never a credential: every upgrade needs an Origin that is allowed and exactly one such cookie,
+   * and `verify` says, after CA, whether it is this principal's; anything but true closes with 3003. Default: none.
+   */
+  readonly cookie?: CookieFactor;
+  /**
+   * A session whose connection is lost can be resumed for so many seconds, without a message being lost or delivered twice;
+   * false ends it with its connection. In window order there is no resume. Default: limit resumeSeconds.
+   */
+  readonly resume?: false | { readonly seconds?: number };
+  /**
+   * Remembers idempotent messages, so that each is delivered once whatever session it comes in. Several servers of one id
+   * share a store. Default: in memory, which refuses messages of before this server began.
+   */
+  readonly replay?: ReplayStore;
+  /** What others revoke: an identity provider's events, another server. Taken until it ends; its failures go to `onError`. */
+  readonly revocations?: AsyncIterable<Revocation>;
   readonly limits?: Partial<Limits>;
   /** Proxies in front of this server that append to X-Forwarded-For; the address is taken that many hops back. Default: 0. */
   readonly trustProxy?: number;
   /** Told of failed handshakes and handlers, and of what window order drops. Must not throw. Never gets a token, key or body. */
   readonly onError?: (
     error: SealwireError,
-    context: { readonly sessionId?: string; readonly remoteAddress: string },
+    context: { readonly sessionId?: string; readonly remoteAddress?: string },
   ) => void;
   /** Default: node:crypto. */
   readonly crypto?: CryptoBackend;
 }
 
 export interface ServerSession<T extends TopicMap<T> = AnyTopics> extends Session<T> {
+  /** By the token of this moment: a refresh replaces it. */
   readonly principal: Principal;
+  /** Of the connection that the session is on, or was on last. */
   readonly remoteAddress: string;
+  /** Called when a refresh has replaced the principal: what it may no longer get can be stopped. */
+  onPrincipalChange(fn: (principal: Principal) => void): () => void;
 }
 
-export interface ServerContext<T extends TopicMap<T>> {
+export interface ServerContext<T extends TopicMap<T>, D = Data> {
   readonly session: ServerSession<T>;
-  readonly message: Message;
+  readonly message: Message<D>;
   /** Aborted when the session ends. */
   readonly signal: AbortSignal;
 }
 
 export type ServerHandler<T extends TopicMap<T>, K extends Topic<T>> = (
-  data: Req<T, K>,
-  context: ServerContext<T>,
+  data: Received<T, K>,
+  context: ServerContext<T, Received<T, K>>,
 ) => ReturnType<Handler<T, K>> | Awaitable<Reply<T, K>>;

@@ -7,7 +7,7 @@ export interface Principal {
   /** `jti` of the token. */
   readonly tokenId: string | undefined;
   readonly scopes: ReadonlySet<string>;
-  /** Thumbprint of the key that the token is bound to and that the client has proven to hold. */
+  /** Thumbprint of the key that the token, or the ticket, is bound to and that the client has proven to hold. */
   readonly thumbprint: string | undefined;
   /** All claims of the token. */
   readonly claims: Readonly<Record<string, unknown>>;

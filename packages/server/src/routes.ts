@@ -32,7 +32,8 @@ function start(http: HttpServer | HttpsServer) {
     const found = routes.get(req.url?.split("?", 1)[0]) ?? routes.get(undefined);
     if (found !== undefined) found(req, socket, head);
     // Nobody else would answer, and the connection would stay open for ever.
-    else if (http.listenerCount("upgrade") === 1) refuseUpgrade(socket, 404, "no WebSocket at this path");
+    else if (http.listenerCount("upgrade") === 1)
+      refuseUpgrade(socket, { status: 404, text: "no WebSocket at this path" });
   };
   const attached = { routes, dispatch };
   http.on("upgrade", dispatch);

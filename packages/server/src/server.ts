@@ -1,32 +1,51 @@
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { type AnyTopics, SealwireError, type Topic, type TopicMap } from "@sealwire/core";
+import {
+  type AnyTopics,
+  createMemoryReplayStore,
+  type Limits,
+  type ReplayStore,
+  SealwireError,
+  type Topic,
+  type TopicMap,
+  type TopicOption,
+} from "@sealwire/core";
 import {
   adaptWebSocket,
   all,
   assertPrivateJwk,
   attempt,
+  type Clock,
   Connection,
   type CryptoBackend,
   chain,
   backend as defaultBackend,
+  type Established,
   isTopic,
   type Maybe,
   type ProofKey,
   ServerHandshake,
+  type ServerStep,
+  type TopicChecks,
   thumbprint,
+  topicChecks,
+  transcriptHash,
   type WebSocketLike,
 } from "@sealwire/core/internal";
-import { type WebSocket, WebSocketServer } from "ws";
+import type { WebSocket, WebSocketServer } from "ws";
+import { type Carried, carrierReader, type VerifyToken } from "./carried.ts";
 import { checkOptions } from "./check.ts";
-import { systemClock } from "./clock.ts";
+import { SessionDirectory } from "./directory.ts";
 import type { ServerHandler, ServerOptions, ServerSession } from "./options.ts";
+import { type Platform, systemPlatform } from "./platform.ts";
 import { countBytes } from "./pre-auth.ts";
+import { assertRevocation, type Revocation } from "./revocation.ts";
 import { attach } from "./routes.ts";
 import { LiveServerSession } from "./session.ts";
+import { hooksOf, onceOf } from "./session-hooks.ts";
 import { type CheckedToken, tokenVerifier } from "./tokens.ts";
-import { Admission, addressOf, bearerTokens, originAllowed, refuseUpgrade, selectProtocol } from "./upgrade.ts";
+import { Admission, addressOf, originAllowed, type Refusal, refuseUpgrade, selectProtocol } from "./upgrade.ts";
 
 export interface SealwireServer<T extends TopicMap<T> = AnyTopics> {
   /** Takes the upgrade requests of an HTTP server, at one path or at all; the result detaches. */
@@ -37,7 +56,14 @@ export interface SealwireServer<T extends TopicMap<T> = AnyTopics> {
   onSession(fn: (session: ServerSession<T>) => void): () => void;
   /** Handles messages and requests on a topic, of every session. One handler per topic. */
   handle<K extends Topic<T>>(topic: K, fn: ServerHandler<T, K>): () => void;
+  /** All that have not ended, also those that wait for a connection to be resumed on. */
   readonly sessions: ReadonlySet<ServerSession<T>>;
+  /**
+   * Ends what a revocation concerns, with close code 4403, and refuses its tokens from now on; answers with the number of
+   * sessions ended. Held in memory: see the option `revocations`.
+   * @throws TypeError for what names nothing; SealwireError E_QUEUE_FULL where it cannot be remembered (limit revocations)
+   */
+  revoke(revocation: Revocation): Promise<number>;
   /** Takes no more connections, says bye to every session, and waits for them at most `timeout` ms (default 5,000). */
   close(options?: { readonly timeout?: number }): Promise<void>;
 }
@@ -46,21 +72,33 @@ type AnyHandler = (data: unknown, context: object) => unknown;
 
 /**
  * A server of sealed sessions. Every message that reaches a handler came over an authenticated handshake, in order,
- * unchanged, within its life, and was granted by `authorize`.
+ * unchanged, within its life, was granted by `authorize`, and fits its schema where option `topics` has them.
  *
  * @throws TypeError for options that cannot work
  */
-export function createServer<T extends TopicMap<T> = AnyTopics>(options: ServerOptions): SealwireServer<T> {
-  const server = new Server(options);
+export function createServer<T extends TopicMap<T> = AnyTopics>(
+  options: ServerOptions & TopicOption<T>,
+): SealwireServer<T> {
+  return createServerOn(systemPlatform, options);
+}
+
+/** `createServer` with another clock and WebSocket than those of this machine. */
+export function createServerOn<T extends TopicMap<T> = AnyTopics>(
+  platform: Platform,
+  options: ServerOptions & TopicOption<T>,
+): SealwireServer<T> {
+  const server = new Server(platform, options, topicChecks(options.topics));
   return server as unknown as SealwireServer<T>;
 }
 
 class Server {
+  readonly #clock: Clock;
   readonly #o: ServerOptions;
   readonly #c: ReturnType<typeof checkOptions>;
+  readonly #topics: TopicChecks | undefined;
   readonly #backend: CryptoBackend;
   readonly #signers: Promise<readonly ProofKey[]>;
-  readonly #verifyToken: (token: string) => Promise<CheckedToken>;
+  readonly #readCarried: ReturnType<typeof carrierReader>;
   readonly #wss: WebSocketServer;
   readonly #admission: Admission;
   readonly #handlers = new Map<string, AnyHandler>();
@@ -69,20 +107,30 @@ class Server {
   /** Every connection from the upgrade on, also those that never get as far as a session. */
   readonly #sockets = new Set<Duplex>();
   readonly #detach = new Set<() => void>();
-  readonly sessions: Set<LiveServerSession> = new Set();
+  readonly #directory: SessionDirectory;
+  readonly #verifyToken: VerifyToken;
+  readonly #replay: () => ReplayStore;
   #closing = false;
 
-  constructor(options: ServerOptions) {
+  constructor(platform: Platform, options: ServerOptions, topics: TopicChecks | undefined) {
+    this.#clock = platform.clock;
     this.#o = options;
+    this.#topics = topics;
     this.#c = checkOptions(options);
     const { limits, protocols } = this.#c;
     this.#backend = options.crypto ?? defaultBackend;
     this.#admission = new Admission(limits);
     this.#signers = Promise.resolve(importSigners(this.#backend, options.identity.keys));
     // Every connection reports it; here it must not end the process.
-    if (this.#signers instanceof Promise) this.#signers.catch(() => {});
-    this.#verifyToken = tokenVerifier([options.tokens].flat(), { audience: options.identity.id, limits });
-    this.#wss = new WebSocketServer({
+    this.#signers.catch(() => {});
+    const now = () => platform.clock.unix();
+    this.#directory = new SessionDirectory(limits.revocations, now);
+    const verify = tokenVerifier([options.tokens].flat(), { audience: options.identity.id, limits, now });
+    this.#verifyToken = async (token) => this.#directory.assertNotRevoked(await verify(token));
+    this.#readCarried = carrierReader(options, limits, this.#verifyToken);
+    this.#replay = replayStore(options.replay, limits, now());
+    if (options.revocations !== undefined) void this.#follow(options.revocations);
+    this.#wss = new platform.WebSocketServer({
       noServer: true,
       clientTracking: false,
       // Compression before encryption leaks content by its size (RFC 7692 section 8).
@@ -93,6 +141,10 @@ class Server {
       ...{ closeTimeout: limits.byeSeconds * 1000 },
       handleProtocols: (offered) => selectProtocol(offered, protocols),
     });
+  }
+
+  get sessions(): Set<LiveServerSession> {
+    return this.#directory.sessions;
   }
 
   attach(http: HttpServer | HttpsServer, { path }: { path?: string } = {}): () => void {
@@ -109,21 +161,24 @@ class Server {
     // It ended while the application routed it: its close event is gone, and a place given to it would never be freed.
     if (socket.destroyed) return;
     const { origins, trustProxy } = this.#c;
-    if (!originAllowed(req, origins)) {
-      refuseUpgrade(socket, 403, "origin not allowed: see the server's option origins");
-      this.#report(new SealwireError("E_ORIGIN"), { remoteAddress: addressOf(req, trustProxy) });
-      return;
-    }
-    const tokens = this.#o.tokenAtUpgrade === "authorization" ? bearerTokens(req) : [];
-    if (tokens.length > 1) {
-      refuseUpgrade(socket, 400, "more than one access token");
-      return;
-    }
     const address = addressOf(req, trustProxy);
+    const refuse = (refusal: Refusal): void => {
+      refuseUpgrade(socket, refusal);
+      if (refusal.error !== undefined) this.#report(refusal.error, { remoteAddress: address });
+    };
+    if (!originAllowed(req, origins)) {
+      const text = "origin not allowed: see the server's option origins";
+      refuse({ status: 403, text, error: new SealwireError("E_ORIGIN") });
+      return;
+    }
+    const carried = this.#readCarried(req);
+    if ("status" in carried) {
+      refuse(carried);
+      return;
+    }
     const place = this.#closing ? undefined : this.#admission.enter(address);
     if (place === undefined) {
-      refuseUpgrade(socket, 503, "no room for another connection now");
-      this.#report(new SealwireError("E_BUSY"), { remoteAddress: address });
+      refuse({ status: 503, text: "no room for another connection now", error: new SealwireError("E_BUSY") });
       return;
     }
     this.#sockets.add(socket);
@@ -132,36 +187,35 @@ class Server {
       this.#sockets.delete(socket);
       place.leave();
     });
-    const upgrade = (signers: readonly ProofKey[]) => {
-      if (this.#closing) return refuseUpgrade(socket, 503, "this server is closing");
+    const upgrade = ([signers, refusal]: [readonly ProofKey[], Refusal | undefined]) => {
+      if (refusal !== undefined) return refuse(refusal);
+      if (this.#closing) return refuse({ status: 503, text: "this server is closing" });
       // A broken upgrade request is answered by ws itself, and the socket closes.
       this.#wss.handleUpgrade(req, socket, head, (ws) => {
-        if (ws.protocol !== "") return this.#open(ws, socket, tokens[0], address, place.ready, signers);
+        if (ws.protocol !== "") return this.#open(ws, socket, carried, address, place.ready, signers);
         // A page that offered no subprotocol can read this code; a refused upgrade it could not.
         ws.on("error", () => {});
         ws.close(4406, "negotiate");
       });
     };
-    const refuse = (cause: unknown) => {
-      refuseUpgrade(socket, 503, "not ready");
+    const notReady = (cause: unknown) => {
       const error = new SealwireError("E_INTERNAL", { detail: "identity.keys cannot be imported", cause });
-      this.#report(error, { remoteAddress: address });
+      refuse({ status: 503, text: "not ready", error });
     };
     // The 101 waits for it, so that nothing can arrive while nobody listens.
-    if (this.#signers instanceof Promise) this.#signers.then(upgrade, refuse);
-    else upgrade(this.#signers);
+    Promise.all([this.#signers, carried.early()]).then(upgrade, notReady);
   }
 
   #open(
     ws: WebSocket,
     socket: Duplex,
-    upgradeToken: string | undefined,
+    carried: Carried,
     address: string,
     ready: () => void,
     signers: readonly ProofKey[],
   ): void {
-    const { identity, proof, order, admit } = this.#o;
-    const { levels, codecs, suites, protocols, limits } = this.#c;
+    const { identity, proof, order } = this.#o;
+    const { levels, codecs, suites, protocols, limits, resumeSeconds } = this.#c;
     const handshake = new ServerHandshake<CheckedToken>({
       backend: this.#backend,
       id: identity.id,
@@ -171,39 +225,38 @@ class Server {
       protocol: ws.protocol,
       proof: proof ?? "optional",
       order: order ?? "strict",
+      resume: resumeSeconds,
+      findSession: (kid) => this.#directory.find(kid)?.candidate(kid),
       limits,
-      upgradeToken,
-      verifyToken: this.#verifyToken,
-      admit: (token) => (admit === undefined ? true : admit(token.principal)),
+      upgradeToken: carried.token,
+      verifyToken: carried.verifyToken,
+      admit: carried.admit,
     });
     let session: LiveServerSession | undefined;
     let closed = () => {};
     const connection = new Connection({
-      socket: adaptWebSocket(ws as unknown as WebSocketLike, systemClock),
-      clock: systemClock,
+      socket: adaptWebSocket(ws as unknown as WebSocketLike, this.#clock),
+      clock: this.#clock,
       limits,
       handshake,
       rateLimited: true,
       onEstablished: (established, step) => {
         ready();
         stopCounting();
-        const { principal, token } = (step as unknown as { token: CheckedToken }).token;
-        session = new LiveServerSession(
-          established,
-          connection,
-          limits,
-          this.#hooks(principal, token, address, () => session),
-          { principal, remoteAddress: address },
-        );
-        this.sessions.add(session);
-        this.#announce(session, connection);
-        return session;
+        const { candidate, token } = step as ServerStep<CheckedToken>;
+        if (candidate !== undefined) {
+          session = this.#directory.find(established.epoch.chain.kid) as LiveServerSession;
+          session.remoteAddress = address;
+          return session.resume(established, connection);
+        }
+        session = this.#newSession(established, connection, token as CheckedToken, address);
+        return session.receiver;
       },
       onClosed: (info) => {
         stopCounting();
         this.#connections.delete(connection);
-        if (session !== undefined) this.sessions.delete(session);
-        if (info.error !== undefined) this.#report(info.error, context(session, address));
+        const superseded = info.error?.code === "E_SUPERSEDED";
+        if (info.error !== undefined && !superseded) this.#report(info.error, context(session, address));
         closed();
       },
     });
@@ -216,8 +269,43 @@ class Server {
     const stopCounting = countBytes(socket, limits.unauthenticatedBytes, (error) => connection.fail(error));
   }
 
+  #newSession(
+    established: Established,
+    connection: Connection,
+    token: CheckedToken,
+    remoteAddress: string,
+  ): LiveServerSession {
+    const { limits } = this.#c;
+    const { facts, ledger } = established;
+    const client = facts.keys.clientKey?.id.thumbprint ?? bearerName(this.#backend, token);
+    let session: LiveServerSession | undefined;
+    const hooks = hooksOf({
+      options: this.#o,
+      directory: this.#directory,
+      verifyToken: this.#verifyToken,
+      topics: this.#topics,
+      handler: (topic) => this.#handlers.get(topic),
+      onError: (error) => this.#report(error, context(session, session?.remoteAddress ?? remoteAddress)),
+      once: onceOf(this.#backend, facts.keys.serverId, client, facts.startedAt, limits.skewSeconds, this.#replay),
+      session: () => session,
+      token,
+    });
+    session = new LiveServerSession(established, connection, limits, hooks, { token, remoteAddress });
+    this.#directory.add(session);
+    this.#directory.index(session, [], ledger.chains);
+    this.#announce(session, connection, token);
+    return session;
+  }
+
   /** A listener that fails must not leave half a session behind: it ends, in order. */
-  #announce(session: LiveServerSession, connection: Connection): void {
+  #announce(session: LiveServerSession, connection: Connection, token: CheckedToken): void {
+    try {
+      // It may have been revoked since it was checked.
+      this.#directory.assertNotRevoked(token);
+    } catch {
+      queueMicrotask(() => session.fail(new SealwireError("E_REVOKED", { stage: "session" })));
+      return;
+    }
     try {
       for (const fn of this.#listeners) fn(session);
     } catch (cause) {
@@ -226,26 +314,26 @@ class Server {
     }
   }
 
-  #hooks(
-    principal: CheckedToken["principal"],
-    token: string,
-    address: string,
-    session: () => LiveServerSession | undefined,
-  ) {
-    const { authorize } = this.#o;
-    return {
-      authorize: (
-        request: Parameters<NonNullable<ConstructorParameters<typeof LiveServerSession>[3]["authorize"]>>[0],
-      ) => authorize({ principal, ...request }),
-      handler: (topic: string) => {
-        const fn = this.#handlers.get(topic);
-        return fn && ((data: unknown, rest: object) => fn(data, { ...rest, session: session() }));
-      },
-      onError: (error: SealwireError) => this.#report(error, context(session(), address)),
-      peerToken: token,
-      heartbeat: true,
-      rateLimited: true,
-    };
+  /** Takes revocations from elsewhere, for as long as they come. */
+  async #follow(revocations: AsyncIterable<Revocation>): Promise<void> {
+    const report = (detail: string, cause: unknown) =>
+      this.#report(new SealwireError("E_INTERNAL", { stage: "local", fatal: false, detail, cause }), {});
+    try {
+      for await (const revocation of revocations) {
+        if (this.#closing) return;
+        try {
+          this.#directory.revoke(revocation);
+        } catch (cause) {
+          report("a revocation was not taken", cause);
+        }
+      }
+    } catch (cause) {
+      report("the option revocations failed: nothing more is revoked by it", cause);
+    }
+  }
+
+  async revoke(revocation: Revocation): Promise<number> {
+    return this.#directory.revoke(assertRevocation(revocation));
   }
 
   onSession(fn: (session: LiveServerSession) => void): () => void {
@@ -255,13 +343,14 @@ class Server {
 
   handle(topic: string, fn: AnyHandler): () => void {
     if (!isTopic(topic)) throw new TypeError(`not a topic: ${JSON.stringify(topic)}`);
+    this.#topics?.assertDefined(topic);
     if (this.#handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
     this.#handlers.set(topic, fn);
     return () => this.#handlers.get(topic) === fn && this.#handlers.delete(topic);
   }
 
   /** A stranger can cause an error, so a logger that fails must not end the process. */
-  #report(error: SealwireError, where: { readonly sessionId?: string; readonly remoteAddress: string }): void {
+  #report(error: SealwireError, where: { readonly sessionId?: string; readonly remoteAddress?: string }): void {
     attempt(
       () => this.#o.onError?.(error, where) as unknown,
       () => {},
@@ -274,7 +363,7 @@ class Server {
     for (const connection of this.#connections.keys()) if (!connection.established) connection.close(1001, "away");
     let cancel = () => {};
     const late = new Promise<void>((resolve) => {
-      cancel = systemClock.schedule(resolve, timeout);
+      cancel = this.#clock.schedule(resolve, timeout);
     });
     await Promise.race([Promise.all(this.#connections.values()), late]);
     cancel();
@@ -284,6 +373,21 @@ class Server {
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(this.#connections.values());
   }
+}
+
+/** A bearer client in the replay store: b64u(TH("bearer", iss, sub)). */
+function bearerName(backend: CryptoBackend, { issuer, subject }: CheckedToken): Maybe<string> {
+  const [iss, sub] = [issuer, subject].map((text) => Buffer.from(text, "utf8")) as [Buffer, Buffer];
+  return chain(transcriptHash(backend, "bearer", iss, sub), (hash) => Buffer.from(hash).toString("base64url"));
+}
+
+/** Tables for everybody's messages are not made before the first idempotent one comes. */
+function replayStore(given: ReplayStore | undefined, limits: Limits, startedMs: number): () => ReplayStore {
+  let store = given;
+  return () => {
+    store ??= createMemoryReplayStore({ startedAt: Math.floor(startedMs / 1000), skew: limits.skewSeconds });
+    return store;
+  };
 }
 
 const context = (session: LiveServerSession | undefined, remoteAddress: string) =>

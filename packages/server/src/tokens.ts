@@ -1,4 +1,4 @@
-import { type JWKS, type Limits, SealwireError } from "@sealwire/core";
+import { type Limits, SealwireError } from "@sealwire/core";
 import type { VerifiedToken } from "@sealwire/core/internal";
 import {
   createLocalJWKSet,
@@ -9,8 +9,10 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from "jose";
+import { discoveredKeys } from "./discovery.ts";
 import type { TokenPolicy } from "./options.ts";
 import type { Principal } from "./principal.ts";
+import type { Revocable } from "./revocation.ts";
 import { remoteKeys } from "./token-keys.ts";
 
 export interface CheckedToken extends VerifiedToken {
@@ -50,7 +52,7 @@ export function tokenVerifier(
         algorithms: policy.algorithms ?? ["ES256", "Ed25519"],
         clockTolerance: policy.clockTolerance ?? defaults.limits.skewSeconds,
       },
-      keys: policy.keys instanceof URL ? remoteKeys(policy.keys, defaults.limits) : localKeys(policy.keys),
+      keys: keysOf(policy, defaults.limits),
     });
   }
   if (issuers.size === 0) throw new TypeError("tokens: at least one issuer is needed");
@@ -70,7 +72,10 @@ export function tokenVerifier(
   };
 }
 
-const localKeys = (keys: JWKS): JWTVerifyGetKey => createLocalJWKSet(keys as unknown as JSONWebKeySet);
+function keysOf({ issuer, keys }: TokenPolicy, limits: Limits): JWTVerifyGetKey {
+  if (keys === undefined) return discoveredKeys(issuer, limits);
+  return keys instanceof URL ? remoteKeys(keys, limits) : createLocalJWKSet(keys as unknown as JSONWebKeySet);
+}
 
 const refuse = (detail: string, cause?: unknown): never => {
   throw new SealwireError("E_TOKEN", { stage: "claims", detail, cause });
@@ -132,7 +137,20 @@ function checked(token: string, payload: JWTPayload, { clockTolerance }: Issuer[
     thumbprint: jkt,
     claims: payload,
   };
-  return { token, principal, subject: sub, scopes, expiresAt: exp as number, jkt };
+  const { issuer, clientId } = principal;
+  return { token, principal, issuer, subject: sub, clientId, scopes, expiresAt: exp as number, jkt };
+}
+
+/** What a revocation can name of a token. */
+export function revocableOf({ principal, expiresAt, jkt }: CheckedToken): Revocable {
+  const { issuer, subject, tokenId, claims } = principal;
+  const issuedAt = typeof claims.iat === "number" ? claims.iat : undefined;
+  return { issuer, subject, tokenId, thumbprint: jkt, issuedAt, expiresAt };
+}
+
+/** Same issuer, subject, client and class: what a refresh, and a token beside a resume, may not change. */
+export function sameHolder(a: CheckedToken, b: CheckedToken): boolean {
+  return a.issuer === b.issuer && a.subject === b.subject && a.clientId === b.clientId && a.jkt === b.jkt;
 }
 
 /** A confirmation that this protocol cannot prove must not pass for none. */

@@ -2,19 +2,34 @@ import type { IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import type { Limits, Subprotocol } from "@sealwire/core";
+import type { Limits, SealwireError, Subprotocol } from "@sealwire/core";
 import { select } from "@sealwire/core/internal";
 import type { ServerOptions } from "./options.ts";
 
+const NAMES = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  503: "Service Unavailable",
+};
+
+/** The answer to an upgrade that is refused, and what onError is told of it. */
+export interface Refusal {
+  readonly status: keyof typeof NAMES;
+  readonly text: string;
+  readonly error?: SealwireError;
+}
+
 /** Refuses an upgrade at HTTP level. A browser's script sees only that it failed, so this is kept to what is needed. */
-export function refuseUpgrade(socket: Duplex, status: 400 | 403 | 404 | 503, text: string): void {
-  const names = { 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" };
+export function refuseUpgrade(socket: Duplex, { status, text }: Refusal): void {
   const body = `${text}\n`;
   socket.on("error", () => {});
   // The peer's half stays open otherwise, for as long as it likes: no timeout of the HTTP server covers an upgrade.
   socket.once("finish", () => socket.destroy());
   socket.end(
-    `HTTP/1.1 ${status} ${names[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+    `HTTP/1.1 ${status} ${NAMES[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+      (status === 401 ? 'WWW-Authenticate: Bearer error="invalid_token"\r\n' : "") +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -8,7 +8,7 @@ const jkt = await jktOf(proof);
 const signer = await backend.importSigner(proof);
 const proofKey = { signer, id: { alg: signer.alg, thumbprint: await thumbprint(backend, signer.publicJwk) } };
 const bearer = (access: string) => ({ authorization: `Bearer ${access}` });
-const enabled = { tokenAtUpgrade: "authorization" } as const;
+const enabled = { tokenAtUpgrade: ["authorization"] } as const;
 
 describe("the way is enabled", () => {
   it("a bearer token goes with the upgrade and again in CA", async () => {

@@ -68,6 +68,8 @@ export interface CryptoBackend {
   readonly name: string;
   random(length: number): Uint8Array;
   sha256(data: Uint8Array): Maybe<Uint8Array>;
+  /** An HMAC-SHA-256 key of 32 bytes, which are the caller's to overwrite. */
+  importMac(raw: Uint8Array): Maybe<MacKey>;
   generateKeyAgreement(suite: SuiteId): Maybe<KeyAgreement>;
   /** The recipient key of encrypted envelopes; a JWK has `alg` "ECDH-ES". Caller mistakes are TypeErrors. */
   importKeyAgreement(key: PrivateJwk | CryptoKeyPair): Maybe<KeyAgreement>;

@@ -226,6 +226,7 @@ export const backend: CryptoBackend = {
   name: "node",
   random,
   sha256: (data) => plain(createHash("sha256").update(data).digest()),
+  importMac: macKey,
   generateKeyAgreement: (suite) => keyAgreement(suite),
   importKeyAgreement(key) {
     if (isKeyPair(key)) {

@@ -161,6 +161,7 @@ export const backend: CryptoBackend = {
   name: "webcrypto",
   random: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)),
   sha256: async (data) => new Uint8Array(await subtle().digest("SHA-256", source(data))),
+  importMac: async (raw) => macKey(await subtle().importKey("raw", source(raw), MAC, false, ["sign", "verify"])),
   generateKeyAgreement,
   importKeyAgreement,
   async importSigner(key) {

@@ -6,17 +6,18 @@ import { fail, type OutgoingClaims, type RawClaims } from "./claims.ts";
 
 /** Members that this protocol defines as integers: major type 0 in shortest form, never a float. */
 const INTEGERS = new Set(["seq", "iat", "exp", "rcv"]);
-const TEXTS = new Set(["iss", "aud", "bnd", "top", "bin", "pad"]);
+const TEXTS = new Set(["iss", "aud", "bnd", "jti", "top", "bin", "pad"]);
 
 export function encodeCborClaims(claims: OutgoingClaims): Uint8Array {
-  const { iss, aud, bnd, seq, iat, exp, top, ref, req, data } = claims;
-  const members = [iss, aud, bnd, seq, iat, exp, top, ref, req, data].filter((v) => v !== undefined);
+  const { iss, aud, bnd, seq, jti, iat, exp, top, ref, req, data } = claims;
+  const members = [iss, aud, bnd, seq, jti, iat, exp, top, ref, req, data].filter((v) => v !== undefined);
   const writer = new CborWriter().map(members.length);
   const text = (name: string, value: string | undefined) => value !== undefined && writer.text(name).text(value);
   text("iss", iss);
   text("aud", aud);
   text("bnd", bnd);
   writer.text("seq").uint(seq);
+  text("jti", jti);
   if (iat !== undefined) writer.text("iat").uint(iat);
   writer.text("exp").uint(exp);
   text("top", top);

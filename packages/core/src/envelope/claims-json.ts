@@ -11,9 +11,9 @@ const isOwnInteger = (path: readonly (string | number)[]): boolean =>
 
 /** The member order of the literal is the order of specs/envelope.md; JSON.stringify leaves out what is undefined. */
 export function encodeJsonClaims(claims: OutgoingClaims): Uint8Array {
-  const { iss, aud, bnd, seq, iat, exp, top, ref, req, data } = claims;
+  const { iss, aud, bnd, seq, jti, iat, exp, top, ref, req, data } = claims;
   const payload = data instanceof Uint8Array ? { bin: encodeBase64url(data) } : { dat: data };
-  return utf8.encode(JSON.stringify({ iss, aud, bnd, seq, iat, exp, top, ref, req, ...payload }));
+  return utf8.encode(JSON.stringify({ iss, aud, bnd, seq, jti, iat, exp, top, ref, req, ...payload }));
 }
 
 export function decodeJsonClaims(bytes: Uint8Array): RawClaims {

@@ -25,6 +25,8 @@ export interface ApplicationClaims {
   readonly iss: string | undefined;
   readonly aud: string | undefined;
   readonly bnd: string | undefined;
+  /** The message may come again in another session. */
+  readonly jti: string | undefined;
   readonly items: readonly Item[];
   readonly batch: boolean;
 }
@@ -35,6 +37,7 @@ export interface OutgoingClaims {
   readonly aud?: string;
   readonly bnd?: string;
   readonly seq: number;
+  readonly jti?: string;
   readonly iat?: number;
   readonly exp: number;
   readonly top: string;
@@ -52,6 +55,8 @@ const TOPIC = /^[A-Za-z0-9._:/-]{1,128}$/;
 
 export const isIdentifier = (v: unknown): v is string => typeof v === "string" && IDENTIFIER.test(v);
 export const isTopic = (v: unknown): v is string => typeof v === "string" && TOPIC.test(v);
+/** 16 bytes in base64url. */
+export const isMessageId = (v: unknown): v is string => typeof v === "string" && isBase64url(v, 22);
 export const isInteger = (v: unknown, min: number): v is number => Number.isSafeInteger(v) && (v as number) >= min;
 
 /** Checks presence, type and range of every claim for the level; unknown claims are ignored (RFC 7519 section 4). */
@@ -73,6 +78,11 @@ export function checkApplicationClaims(raw: RawClaims, level: Level): Applicatio
   if (iat === undefined ? signed : !isInteger(iat, 0)) fail("iat is not a NumericDate");
   if (iat !== undefined && exp < (iat as number)) fail("exp is before iat");
   const batch = raw.has("bat");
+  const jti = raw.get("jti");
+  if (jti !== undefined && (batch || raw.has("req") || raw.has("ref"))) fail("jti beside bat, req or ref");
+  if (jti !== undefined && !isMessageId(jti)) fail("jti is not a message id");
+  // A store that began empty tells by it what may have been delivered before.
+  if (jti !== undefined && iat === undefined) fail("jti without iat");
   return {
     seq,
     exp,
@@ -80,6 +90,7 @@ export function checkApplicationClaims(raw: RawClaims, level: Level): Applicatio
     iss: iss as string | undefined,
     aud: aud as string | undefined,
     bnd: bnd as string | undefined,
+    jti: jti as string | undefined,
     items: batch ? batchItems(raw) : [singleItem(raw)],
     batch,
   };

@@ -76,6 +76,10 @@ function signedHeader(codec: Codec, signer: SignerId | undefined): Header {
 export const serverHelloHeader = (signer: SignerId): Header =>
   header({ alg: signer.alg, kid: signer.thumbprint, typ: "sealwire-sh+jwt" });
 
+/** The hellos of a resume, both under the K of one chain. */
+export const resumeHeader = (kid: string, hello: "ch" | "sh"): Header =>
+  header({ alg: "HS256", kid, typ: `sealwire-${hello}+jwt` });
+
 export const clientAuthHeader = (kid: string, proof: boolean): Header =>
   header({ alg: "dir", enc: "A256GCM", ...(proof ? { cty: "JWT" as const } : {}), kid, typ: "sealwire-ca+jwt" });
 

@@ -20,10 +20,6 @@ export interface OpenedFrame {
 /** Called in step `sequence`, before anything is decrypted; throws for a number that is not acceptable. */
 export type SequenceCheck = (seq: number) => void;
 
-const headerError = (detail: string): never => {
-  throw new SealwireError("E_HEADER", { detail });
-};
-
 /** Steps header, sequence, crypto and inner of the receive pipeline, for one direction in one epoch. */
 export class MessageOpener {
   readonly #p: Protection;
@@ -39,41 +35,43 @@ export class MessageOpener {
     this.#headers = sessionHeaders(level, codec, keys.kid, peer?.id);
   }
 
-  open(frame: WireFrame, check: SequenceCheck): Maybe<OpenedFrame> {
-    const encrypted = this.#p.level === "aead" || this.#p.level === "nest";
+  /** False at sig on the text wire: its header is that of every epoch. */
+  get headerTellsEpoch(): boolean {
+    return this.#p.level !== "sig" || this.#p.wire !== "text";
+  }
+
+  /** Step header: what the receive table of this direction and epoch says of the frame; undefined if it holds nothing. */
+  admits(frame: WireFrame): "application" | "control" | undefined {
+    const { level, wire, epoch } = this.#p;
+    const encrypted = level === "aead" || level === "nest";
     // The full forms belong to the handshake on the binary wire: one object, one form.
-    if (frame.form < 3 && this.#p.wire === "binary") return headerError("a full form in a session");
+    if (frame.form === 0 || frame.form < 3 === (wire === "binary")) return undefined;
+    if (frame.form >= 3) {
+      const { form, h } = frame as Extract<WireFrame, { h: number }>;
+      if (h === 2 * epoch) return encrypted === (form === 3) ? "application" : undefined;
+      return h === 2 * epoch + 1 && form === 3 ? "control" : undefined;
+    }
+    const { form, protected: header } = frame as Extract<WireFrame, { protected: Uint8Array }>;
+    if (form === 2 && equal(header, this.#headers.control.json)) return "control";
+    return encrypted === (form === 2) && equal(header, this.#headers.application.json) ? "application" : undefined;
+  }
+
+  open(frame: WireFrame, check: SequenceCheck): Maybe<OpenedFrame> {
+    const kind = this.admits(frame);
+    if (kind === undefined || frame.form === 0)
+      throw new SealwireError("E_HEADER", { detail: "not in the receive table" });
+    const control = kind === "control";
     switch (frame.form) {
       case 1:
-        if (encrypted || !equal(frame.protected, this.#headers.application.json))
-          return headerError("not in the receive table");
+      case 4:
         return this.#verify(frame.payload, frame.signature);
       case 2: {
-        const control = equal(frame.protected, this.#headers.control.json);
-        if (!control && !(encrypted && equal(frame.protected, this.#headers.application.json))) {
-          return headerError("not in the receive table");
-        }
         const seq = seqOfNonce(this.#p.keys.iv, frame.iv);
         return this.#decrypt(control, seq, check, concat(frame.ciphertext, frame.tag), frame.tag.length);
       }
-      case 3: {
-        const control = this.#parity(frame.h);
-        if (!control && !encrypted) return headerError(`level ${this.#p.level} does not encrypt application messages`);
+      case 3:
         return this.#decrypt(control, frame.seq, check, frame.sealed, 16);
-      }
-      case 4:
-        if (this.#parity(frame.h) || encrypted) return headerError(`form 4 at level ${this.#p.level}`);
-        return this.#verify(frame.payload, frame.signature);
-      case 0:
-        return headerError("clear JSON in a session");
     }
-  }
-
-  /** True for control; the epoch in `h` has to be the current one. */
-  #parity(h: number): boolean {
-    const control = h % 2 === 1;
-    if (h !== 2 * this.#p.epoch + (control ? 1 : 0)) headerError("another epoch");
-    return control;
   }
 
   #decrypt(control: boolean, seq: number, check: SequenceCheck, sealed: Uint8Array, tag: number): Maybe<OpenedFrame> {

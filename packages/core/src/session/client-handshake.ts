@@ -4,11 +4,12 @@ import type { Payload } from "../envelope/sealer.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
 import type { KeySet } from "../keys/keyset.ts";
-import type { Limits, SuiteId } from "../registry.generated.ts";
+import type { Codec, Level, Limits, SuiteId } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { sealClientAuth } from "./client-auth.ts";
 import { encodeClientHello, ephemeralKey, type Offer } from "./client-hello.ts";
+import { clockOffset } from "./clock-offset.ts";
 import { type Established, establish } from "./established.ts";
 import { encodePayload, reportedError, type Time, wireOf } from "./payload.ts";
 import { type HandshakeKeys, KeySchedule, sessionId, transcriptHash } from "./schedule.ts";
@@ -104,7 +105,7 @@ export class ClientHandshake {
     const th = encodeBase64url(await transcriptHash(backend, "ch", state.m1));
     const suites = state.agreements.map((a) => a.suite);
     const epk = this.#checkServerHello(hello, th, suites);
-    const offset = this.#clockOffset(hello, time);
+    const offset = clockOffset(hello, time, limits);
     const th2 = await transcriptHash(backend, "th2", state.m1, server.text);
     const agreement = state.agreements.find((a) => a.suite === hello.st) as KeyAgreement;
     const schedule = new KeySchedule(await agreement.agree(epk), th2);
@@ -139,28 +140,13 @@ export class ClientHandshake {
     if (pol.pop === "required" && proof === undefined) {
       throw new SealwireError("E_NEGOTIATE", { detail: "the server requires a proof key: set the option proof" });
     }
-    if (pol.res !== 0) throw new SealwireError("E_NEGOTIATE", { detail: "resume is not part of this draft" });
+    if (pol.res !== 0 && pol.seq === "window") {
+      throw new SealwireError("E_NEGOTIATE", { detail: "a session in window order cannot be resumed" });
+    }
     if (pol.seq === "window" && order !== "window") {
       throw new SealwireError("E_NEGOTIATE", { detail: "the server wants window order: see the option order" });
     }
     return ephemeralKey(hello.epk, st as SuiteId);
-  }
-
-  /** Milliseconds to add to the local clock to get the server's, frozen for the connection. */
-  #clockOffset(hello: ServerHello, time: Time): number {
-    const offset = hello.iat * 1000 - time.unix;
-    const signed = hello.lvl === "sig" || hello.lvl === "nest";
-    // A server must not be able to date an honest client's signatures: they are evidence.
-    const { clockOffsetWarnSeconds, clockOffsetMaxSeconds } = this.#o.limits;
-    const bound = signed ? Math.min(clockOffsetWarnSeconds, clockOffsetMaxSeconds) : clockOffsetMaxSeconds;
-    if (Math.abs(offset) <= bound * 1000) return offset;
-    const seconds = Math.round(offset / 1000);
-    throw new SealwireError("E_FUTURE", {
-      stage: "claims",
-      fatal: true,
-      closeCode: 4406,
-      detail: `the server's clock differs by ${seconds} s`,
-    });
   }
 
   async #onServerReady(frame: WireFrame, state: ReadyState, time: Time): Promise<HandshakeStep> {
@@ -176,22 +162,38 @@ export class ClientHandshake {
     if (checkLife(ready, now, limits.skewSeconds, ready.exp - ready.iat) !== undefined) {
       throw new SealwireError("E_SESSION_EXPIRED", { stage: "claims", detail: "SR is not valid now" });
     }
+    const { hello } = server;
+    const facts = {
+      id: state.sid,
+      policy: hello.pol,
+      keys: {
+        backend,
+        role: "client",
+        level: hello.lvl as Level,
+        codec: hello.cod as Codec,
+        suite: hello.st as SuiteId,
+        serverId,
+        serverKey: server.key,
+        clientKey: proof,
+        exportableChain: false,
+      },
+      messageBytes: limits.messageBytes,
+      peerMessageBytes: hello.msg,
+      subject: ready.sub,
+      startedAt: hello.iat,
+      longestEnd: Number.POSITIVE_INFINITY,
+    } as const;
+    const { scp: scopes, exp: expiresAt } = ready;
     const established = await establish({
-      backend,
-      role: "client",
+      facts,
       protocol,
-      hello: server.hello,
       schedule,
       ctx: th3,
-      server: { id: serverId, key: server.key },
-      client: proof,
-      peerMessageBytes: server.hello.msg,
       limits,
       offset,
-      sid: state.sid,
-      subject: ready.sub,
-      scopes: ready.scp,
-      expiresAt: ready.exp,
+      time,
+      scopes,
+      expiresAt,
     });
     return { established };
   }

@@ -31,16 +31,25 @@ export interface ClientHello {
   readonly sig: readonly string[];
   readonly cod: readonly string[];
   readonly msg: number;
+  /** Of a resume: the highest sequence number that the client has committed, and the hash of an upgrade token. */
+  readonly rcv?: number;
+  readonly ath?: string;
 }
 
 export function encodeClientHello(h: ClientHello): Uint8Array {
-  const { v, rnd, aud, prt, st, kex, lvl, sig, cod, msg } = h;
-  return utf8.encode(JSON.stringify({ typ: "sealwire-ch", v, rnd, aud, prt, st, kex, lvl, sig, cod, lim: { msg } }));
+  const { v, rnd, aud, prt, st, kex, lvl, sig, cod, msg, rcv, ath } = h;
+  const rs = rcv === undefined ? undefined : { rcv };
+  const members = { typ: "sealwire-ch", v, rnd, aud, prt, st, kex, lvl, sig, cod, lim: { msg }, rs, ath };
+  return utf8.encode(JSON.stringify(members));
 }
 
 /** Syntax of CH. Unknown members are ignored, but hashed with the rest; unknown names in the offers are kept. */
-export function decodeClientHello(json: Uint8Array): ClientHello {
-  const o = decodeObject(json, fail, (path) => path[0] === "v" || isMessageLimit(path));
+export function decodeClientHello(json: Uint8Array, resume = false): ClientHello {
+  const o = decodeObject(
+    json,
+    fail,
+    (path) => path[0] === "v" || isMessageLimit(path) || (resume && isResumeNumber(path)),
+  );
   if (o.typ !== "sealwire-ch") fail("typ is not sealwire-ch");
   if (!isInteger(o.v, 0)) return fail("v is not an integer");
   if (typeof o.rnd !== "string" || !isBase64url(o.rnd, 43)) return fail("rnd is not 32 bytes");
@@ -60,7 +69,22 @@ export function decodeClientHello(json: Uint8Array): ClientHello {
     sig: names(o.sig, "sig", 16),
     cod: names(o.cod, "cod", 16),
     msg: messageLimit(o.lim),
+    ...(resume ? { rcv: resumeNumber(o.rs), ...resumeHash(o.ath) } : {}),
   };
+}
+
+/** Where `rs.rcv` stands. */
+export const isResumeNumber = (path: readonly (string | number)[]): boolean =>
+  path.length === 2 && path[0] === "rs" && path[1] === "rcv";
+
+export function resumeNumber(rs: unknown): number {
+  const rcv = (rs as { rcv?: unknown } | null | undefined)?.rcv;
+  return isInteger(rcv, 0) ? rcv : fail("rs.rcv is not an integer from 0");
+}
+
+function resumeHash(ath: unknown): { readonly ath?: string } {
+  if (ath === undefined) return {};
+  return typeof ath === "string" && isBase64url(ath, 43) ? { ath } : fail("ath is not a hash");
 }
 
 /** The key offered for `suite`. Every key of a known suite is checked; one of an unknown suite is never used. */

@@ -3,12 +3,14 @@ import type { Receiver } from "./connection.ts";
 import { hintedError } from "./payload.ts";
 import type { CloseInfo } from "./types.ts";
 
+export type ConnectionEnd = Omit<CloseInfo, "undetermined">;
+
 /** How it ended: by the close code of the socket, the error that was found, and who said bye. `session` exists after SR. */
 export function closeInfo(
   code: number,
   error: SealwireError | undefined,
   session: Pick<Receiver, "byeSent" | "byeReceived" | "window"> | undefined,
-): CloseInfo {
+): ConnectionEnd {
   const { byeSent = false, byeReceived = false, window } = session ?? {};
   const truncated = session !== undefined && !byeReceived;
   const report = { truncated, ...(window === undefined ? {} : { window }) };

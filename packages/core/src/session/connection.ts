@@ -1,14 +1,15 @@
 import type { Payload } from "../envelope/sealer.ts";
-import { SealwireError } from "../errors.ts";
+import { asError, SealwireError } from "../errors.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { HandshakeStep } from "./client-handshake.ts";
-import { closeInfo } from "./close-info.ts";
+import { type ConnectionEnd, closeInfo } from "./close-info.ts";
 import type { Established } from "./established.ts";
 import { clearError, coarseName, decodePayload, remoteError, sizeOf, type Time, wireOf } from "./payload.ts";
 import type { Clock, SessionSocket } from "./socket.ts";
-import type { CloseInfo, WindowReport } from "./types.ts";
+import { Timers } from "./timers.ts";
+import type { WindowReport } from "./types.ts";
 
 /** Either side's handshake machine; the side that speaks first has `start`. */
 export interface Handshake {
@@ -23,14 +24,14 @@ export interface Receiver {
   receive(frame: WireFrame): void | Promise<void>;
   /** True while the application has more to do than it may; nothing more is read then. */
   readonly full: boolean;
-  /** Seals `bye` with the coarse name of the error, if that is still possible. */
-  farewell(code: string): void | Promise<void>;
+  /** Seals `bye` with the coarse name of the error, if that is still possible and right. */
+  farewell(error: SealwireError, name: string): void | Promise<void>;
   readonly byeSent: boolean;
   readonly byeReceived: boolean;
   /** Undefined in strict order. */
   readonly window: WindowReport | undefined;
   /** Last call, once. */
-  ended(info: CloseInfo): void;
+  ended(info: ConnectionEnd): void;
 }
 
 export interface ConnectionOptions {
@@ -42,7 +43,7 @@ export interface ConnectionOptions {
   readonly rateLimited: boolean;
   readonly onEstablished: (established: Established, step: HandshakeStep) => Receiver;
   /** Called once, at the end of everything. */
-  readonly onClosed: (info: CloseInfo) => void;
+  readonly onClosed: (info: ConnectionEnd) => void;
 }
 
 /**
@@ -53,7 +54,7 @@ export class Connection {
   readonly #o: ConnectionOptions;
   readonly #wire: "text" | "binary";
   readonly #queue: Payload[] = [];
-  readonly #timers = new Set<() => void>();
+  readonly #timers: Timers;
   readonly #bytes: TokenBucket;
   #queuedBytes = 0;
   #busy = false;
@@ -73,6 +74,7 @@ export class Connection {
     this.#o = options;
     const { socket, clock, limits, handshake } = options;
     this.#wire = wireOf(socket.protocol);
+    this.#timers = new Timers(clock);
     this.#lastHeard = clock.elapsed();
     this.#bytes = new TokenBucket(limits.bytesPerSecond, limits.bytesPerSecond);
     this.#handshakeTimers = [this.#deadline(limits.handshakeSeconds)];
@@ -83,6 +85,10 @@ export class Connection {
       onClose: (code, reason) => this.#onSocketClosed(code, reason),
     });
     if (handshake.start !== undefined) this.#run(handshake.start().then((step) => this.#advance(step)));
+  }
+
+  get clock(): Clock {
+    return this.#o.clock;
   }
 
   get time(): Time {
@@ -109,16 +115,7 @@ export class Connection {
 
   /** Runs `fn` after `ms` unless the connection ends before; the result cancels it. */
   timer(fn: () => void, ms: number): () => void {
-    if (this.#done) return () => {};
-    const cancel = this.#o.clock.schedule(() => {
-      this.#timers.delete(cancel);
-      fn();
-    }, ms);
-    this.#timers.add(cancel);
-    return () => {
-      this.#timers.delete(cancel);
-      cancel();
-    };
+    return this.#timers.after(ms, fn);
   }
 
   send(payload: Payload): void {
@@ -154,7 +151,7 @@ export class Connection {
       close();
       return;
     }
-    const said = receiver.byeSent ? undefined : receiver.farewell(coarseName(error));
+    const said = receiver.byeSent ? undefined : receiver.farewell(error, coarseName(error));
     if (said instanceof Promise) said.then(close, close);
     else close();
   }
@@ -163,6 +160,14 @@ export class Connection {
   close(code = 1000, reason = "normal"): void {
     this.#closing = true;
     this.#closeSocket(code, reason);
+  }
+
+  /** The session has gone over to another connection: nothing more of this one is processed. */
+  supersede(): void {
+    this.#failed = true;
+    this.#error = new SealwireError("E_SUPERSEDED");
+    this.#queue.length = 0;
+    this.close(4409, "superseded");
   }
 
   /** Ends the connection without waiting for anybody. */
@@ -289,7 +294,6 @@ export class Connection {
     this.#done = true;
     this.#closing = true;
     this.#queue.length = 0;
-    for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     const { code } = this.#socketClosed as { code: number };
     const info = closeInfo(code, this.#error, this.#receiver);
@@ -301,8 +305,4 @@ export class Connection {
   endedByPeer(name: string): void {
     this.#error ??= remoteError(name, "said by the peer in a sealed bye");
   }
-}
-
-function asError(error: unknown): SealwireError {
-  return error instanceof SealwireError ? error : new SealwireError("E_INTERNAL", { cause: error });
 }

@@ -1,35 +1,57 @@
 import { type Item, isTopic, type Ref } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
-import { chain, type Maybe } from "../maybe.ts";
-import type { Limits } from "../registry.generated.ts";
+import { attempt, chain, type Maybe } from "../maybe.ts";
+import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
-import type { Connection } from "./connection.ts";
 import { type AnyHandler, isGranted, type SessionHooks } from "./hooks.ts";
 import { Inbox, MessageStream } from "./inbox.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Sender } from "./sender.ts";
 import type { Message } from "./types.ts";
 
-export interface DeliveryOptions {
-  readonly connection: Connection;
+export interface DeliveryHost {
   readonly limits: Limits;
   readonly hooks: SessionHooks;
   readonly sender: Sender;
   readonly requests: PendingRequests;
   /** Aborted when the session ends. */
   readonly ended: AbortSignal;
+  /** True once this side found an error: nothing more is delivered. */
+  readonly failed: boolean;
+  /** How often the principal has changed: what was granted before is asked for again. */
+  readonly grants: number;
+  /** Id of the session: what was asked in one is not answered in another. */
+  readonly session: string;
+  /** The application has room again. */
+  pump(): void;
+  /** Tells the peer that one message was not taken. */
+  refuse(ref: Ref, code: ErrorCode): Maybe<void>;
+}
+
+/** True for a message that was not delivered before. */
+type Once = () => Maybe<boolean>;
+
+/** An item on its way to the application, and by which of its peer's rights it was granted. */
+interface Arrival {
+  readonly item: Item;
+  readonly ref: Ref;
+  readonly message: Message;
+  readonly size: number;
+  readonly once: Once | undefined;
+  readonly grants: number;
+  readonly session: string;
 }
 
 /** The receiving half of a session: steps authorize and deliver, for one item after the other. */
 export class Delivery {
-  readonly #o: DeliveryOptions;
+  readonly #o: DeliveryHost;
   readonly #inbox: Inbox;
   readonly #handlers = new Map<string, AnyHandler>();
   readonly #streams = new Map<string | undefined, Set<MessageStream>>();
 
-  constructor(options: DeliveryOptions) {
-    this.#o = options;
-    this.#inbox = new Inbox(options.limits, () => options.connection.pump());
+  constructor(host: DeliveryHost) {
+    this.#o = host;
+    this.#inbox = new Inbox(host.limits, () => host.pump());
   }
 
   /** True while the application has more to do than it may. */
@@ -41,6 +63,7 @@ export class Delivery {
 
   handle(topic: string, fn: AnyHandler): () => void {
     if (!isTopic(topic)) throw new TypeError(`not a topic: ${JSON.stringify(topic)}`);
+    this.#o.hooks.topics?.assertDefined(topic);
     if (this.#handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
     this.#handlers.set(topic, fn);
     return () => {
@@ -50,11 +73,12 @@ export class Delivery {
 
   /** Messages of one topic, or of all, that no handler takes. */
   stream(topic: string | undefined): MessageStream {
-    const { limits, connection, ended } = this.#o;
+    const { limits, hooks, ended } = this.#o;
+    if (topic !== undefined) hooks.topics?.assertDefined(topic);
     const streams = this.#streams.get(topic) ?? new Set();
     const stream = new MessageStream(
       limits,
-      () => connection.pump(),
+      () => this.#o.pump(),
       (done) => streams.delete(done),
     );
     if (ended.aborted) stream.end();
@@ -62,49 +86,101 @@ export class Delivery {
     return stream;
   }
 
-  /** `ref` is the item's own name, `size` what it holds in memory. */
-  item(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {
-    const { connection, requests, hooks, sender } = this.#o;
-    if (connection.failed) return;
+  /** `ref` is the item's own name, `size` what it holds in memory; `once` is true for what was not delivered before. */
+  item(item: Item, ref: Ref, message: Message, size: number, once?: Once): Maybe<void> {
+    const { requests } = this.#o;
+    if (this.#o.failed) return;
     if (item.ref !== null) {
       requests.resolve(item.ref, item.topic, item.data);
       return;
     }
-    const { topic, data } = item;
-    const kind = item.request ? "request" : "message";
-    return chain(isGranted(hooks, { topic, direction: "in", kind, data }), (ok) =>
-      ok ? this.#deliver(item, ref, message, size) : sender.refuse(ref, "E_DENIED"),
+    const { session } = this.#o;
+    return this.#decide({ item, ref, message, size, once, grants: 0, session }, (arrival) => this.#check(arrival));
+  }
+
+  /** Step authorize, by the rights of this moment. */
+  #decide(arrival: Arrival, next: (arrival: Arrival) => Maybe<void>): Maybe<void> {
+    const { grants } = this.#o;
+    const { topic, data, request } = arrival.item;
+    const kind = request ? "request" : "message";
+    return chain(isGranted(this.#o.hooks, { topic, direction: "in", kind, data }), (ok) =>
+      ok ? next({ ...arrival, grants }) : this.#refuse(arrival, "E_DENIED"),
     );
   }
 
-  #deliver(item: Item, ref: Ref, message: Message, size: number): Maybe<void> {
-    const { connection, hooks, sender, ended } = this.#o;
-    if (connection.failed || ended.aborted) return;
+  #refuse({ ref, session }: Arrival, code: ErrorCode): Maybe<void> {
+    return session === this.#o.session ? this.#o.refuse(ref, code) : undefined;
+  }
+
+  #check(arrival: Arrival): Maybe<void> {
+    const { hooks } = this.#o;
+    const { item, message } = arrival;
+    const { topic, data, request } = item;
+    const checked = hooks.topics?.incoming(request ? "request" : "message", topic, data, message.seq);
+    return chain(checked, (result) => {
+      if (result === undefined) return this.#onlyOnce(arrival);
+      if ("value" in result) {
+        // It may be anything that a schema makes; whoever handles it has its type.
+        const data = result.value as Data;
+        return this.#onlyOnce({ ...arrival, item: { ...item, data }, message: { ...message, data } });
+      }
+      hooks.onError?.(result);
+      return request ? this.#refuse(arrival, result.code) : undefined;
+    });
+  }
+
+  /** A message that another session may have delivered already. */
+  #onlyOnce(arrival: Arrival): Maybe<void> {
+    const { once } = arrival;
+    if (once === undefined) return this.#deliver(arrival);
+    const refused = (cause: unknown): "refused" => {
+      this.#o.hooks.onError?.(new SealwireError("E_REPLAY_STORE", { cause }));
+      return "refused";
+    };
+    return chain(attempt(once, refused), (first) => {
+      if (first === "refused") return this.#refuse(arrival, "E_REPLAY_STORE");
+      return first ? this.#deliver(arrival) : undefined;
+    });
+  }
+
+  #deliver(arrival: Arrival): Maybe<void> {
+    const { hooks, ended, grants } = this.#o;
+    const { item, message, size } = arrival;
+    if (this.#o.failed || ended.aborted) return;
+    // The client's rights changed while it was decided.
+    if (grants !== arrival.grants) return this.#decide(arrival, (again) => this.#deliver(again));
     const handler = this.#handlers.get(item.topic) ?? hooks.handler?.(item.topic);
     if (handler !== undefined) {
-      this.#inbox.push(size, () => this.#handle(handler, item, ref, message));
+      this.#inbox.push(size, () => this.#handle(handler, arrival));
       return;
     }
-    if (item.request) return sender.refuse(ref, "E_NO_HANDLER");
+    if (item.request) return this.#refuse(arrival, "E_NO_HANDLER");
     for (const key of [item.topic, undefined]) {
       for (const stream of this.#streams.get(key) ?? []) stream.push(message, size);
     }
   }
 
-  async #handle(handler: AnyHandler, item: Item, ref: Ref, message: Message): Promise<void> {
-    const { connection, hooks, sender, ended } = this.#o;
-    // It waited for its turn while this side found a reason to end the session.
-    if (connection.failed) return;
+  async #handle(handler: AnyHandler, arrival: Arrival): Promise<void> {
+    // Its rights changed while it waited for its turn.
+    if (arrival.grants !== this.#o.grants) {
+      await this.#decide(arrival, (again) => this.#handle(handler, again));
+      return;
+    }
+    const { hooks, sender, ended } = this.#o;
+    // This side found a reason to end the session meanwhile.
+    if (this.#o.failed) return;
+    const { item, ref, message, session } = arrival;
     try {
       const reply = await handler(item.data, { message, signal: ended });
       if (!item.request || ended.aborted) return;
-      await sender.transmit({ ...sender.outgoing(item.topic, (reply ?? null) as Data, undefined), ref }, "message");
+      const outgoing = { ...sender.outgoing(item.topic, (reply ?? null) as Data, undefined), ref };
+      await sender.transmit(outgoing, "message", { session });
     } catch (cause) {
       const known = cause instanceof SealwireError;
       // The session ended while the handler was at work: there is nobody to reply to.
       if (known && cause.code === "E_CLOSED") return;
       hooks.onError?.(known ? cause : new SealwireError("E_HANDLER", { detail: item.topic, cause }));
-      if (item.request) void sender.refuse(ref, known && cause.code === "E_INVALID" ? "E_INVALID" : "E_HANDLER");
+      if (item.request) void this.#refuse(arrival, known && cause.code === "E_INVALID" ? "E_INVALID" : "E_HANDLER");
     }
   }
 

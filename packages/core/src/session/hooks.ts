@@ -1,6 +1,9 @@
 import { SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { Data } from "../wire/json.ts";
+import type { Chain } from "./chain.ts";
+import type { ConnectionEnd } from "./close-info.ts";
+import type { TopicChecks } from "./topics.ts";
 import type { Awaitable, HandlerContext } from "./types.ts";
 
 export type AnyHandler = (data: Data, context: HandlerContext) => Awaitable<unknown>;
@@ -21,16 +24,47 @@ export interface TraceRecord {
   readonly claims: Uint8Array;
 }
 
+/** What a token grants: until when (NumericDate), and which scopes. */
+export interface Grant {
+  readonly expiresAt: number;
+  readonly scopes: readonly string[];
+}
+
+/** A message that may come in several sessions. All times are NumericDates. */
+export interface OnceMessage {
+  readonly jti: string;
+  readonly iat: number;
+  readonly exp: number;
+  readonly now: number;
+}
+
 /** What the SDK around the session decides. */
 export interface SessionHooks {
   /** Deny by default lies with the server SDK: it always passes this. A client has no one to ask. */
   readonly authorize?: (request: AuthorizeRequest) => Awaitable<boolean>;
+  /** Schemas of the only topics there are. */
+  readonly topics?: TopicChecks | undefined;
   /** Handlers that serve every session of a server; a handler of the session itself goes first. */
   readonly handler?: (topic: string) => AnyHandler | undefined;
   /** Told of errors that have nowhere else to go: a handler's, a listener's, a policy's. Must not throw. */
   readonly onError?: (error: SealwireError) => void;
-  /** The peer's access token, for the evidence of its signed messages. */
-  readonly peerToken?: string;
+  /** The peer's access token of this moment, for the evidence of its signed messages. */
+  readonly peerToken?: () => string;
+  /** Server: checks a new token of the client, and takes over what it grants. Rejects for one that is not acceptable. */
+  readonly refresh?: (token: string) => Promise<Grant>;
+  /** Server: asks for a new token before the session ends. */
+  readonly remind?: boolean;
+  /** Server: delivers a message with a `jti` once; false if it was delivered before. Throws SealwireError E_REPLAY_STORE. */
+  readonly once?: (message: OnceMessage) => Awaitable<boolean>;
+  /**
+   * Client: the connection is gone; `resumable` while the session can be taken up on another one. True if a connection is
+   * being made, for this session or a new one; otherwise the session ends.
+   */
+  readonly lost?: (info: ConnectionEnd, resumable: boolean) => boolean;
+  /** Server: the chains by which this session can be found have changed. */
+  readonly onChains?: (chains: readonly Chain[]) => void;
+  /** Client: the server asks for a new token. */
+  readonly soon?: () => void;
   /** What it throws is ignored: looking on must not change what happens. */
   readonly trace?: (record: TraceRecord) => void;
   /** Pings the peer; one side does, and timers of hidden browser tabs are throttled. */

@@ -1,105 +1,209 @@
 import type { Ref } from "../envelope/claims.ts";
-import type { Control } from "../envelope/control.ts";
-import { SealwireError } from "../errors.ts";
-import { chain, type Maybe } from "../maybe.ts";
-import type { ErrorCode, Limits } from "../registry.generated.ts";
-import type { WireFrame } from "../wire/frame.ts";
+import { asError, SealwireError } from "../errors.ts";
+import { attempt, chain, type Maybe } from "../maybe.ts";
+import type { ErrorCode, Level, Limits } from "../registry.generated.ts";
+import { encodeBase64url } from "../wire/base64url.ts";
 import type { Data } from "../wire/json.ts";
+import type { Attachment } from "./attachment.ts";
 import { TokenBucket } from "./bucket.ts";
+import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import { Delivery } from "./delivery.ts";
 import type { Established } from "./established.ts";
-import { type AnyHandler, type SessionHooks, traceTo } from "./hooks.ts";
-import type { Received } from "./machine.ts";
+import { type AnyHandler, type Grant, type SessionHooks, traceTo } from "./hooks.ts";
+import { Life } from "./life.ts";
+import type { Outgoing, Received, ReceivedControl } from "./machine.ts";
+import { Refresh } from "./refresh.ts";
 import { PendingRequests } from "./requests.ts";
 import { Sender } from "./sender.ts";
+import { Term } from "./term.ts";
+import { Timers } from "./timers.ts";
 import type {
   CloseInfo,
   Denied,
+  EpochNumbers,
   Message,
   MessageOrder,
   RequestOptions,
   SendOptions,
+  Sent,
   Session,
+  SessionState,
+  Undetermined,
   WindowReport,
 } from "./types.ts";
 
-/** setTimeout fires at once beyond it. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
-/** A session over one connection. Everything it holds is released in `ended`. */
-export class LiveSession implements Session, Receiver {
-  readonly #e: Established;
-  readonly #connection: Connection;
+/** A session, over one connection after the other. Everything it holds is released in `#ended`. */
+export class LiveSession implements Session {
   readonly #limits: Limits;
   readonly #hooks: SessionHooks;
+  readonly #timers: Timers;
   readonly #abort = new AbortController();
+  readonly #life: Life;
   readonly #sender: Sender;
   readonly #delivery: Delivery;
   readonly #requests: PendingRequests;
+  readonly #refresh = new Refresh();
+  readonly #term: Term;
   readonly #items: TokenBucket;
-  /** Elapsed time at which the session is over. */
-  readonly #end: number;
   readonly #closed: Promise<CloseInfo>;
   #resolveClosed!: (info: CloseInfo) => void;
+  #scopes: readonly string[];
+  #expiresAt: number;
+  /** How often the rights of the peer have changed. */
+  #grants = 0;
+  /** What was committed last and is still being decided. */
+  #dispatching: Promise<void> | undefined;
+  /** The tokens that are being checked, one after the other. */
+  #checks: Promise<void> = Promise.resolve();
   /** Closes the socket, where this side said bye first. */
-  #onPeerBye: () => void = () => this.#connection.close();
+  #onPeerBye: (connection: Connection) => void = (connection) => connection.close();
 
   constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks) {
-    this.#e = established;
-    this.#connection = connection;
+    const { clock } = connection;
     this.#limits = limits;
     this.#hooks = hooks;
+    this.#timers = new Timers(clock);
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    [this.#scopes, this.#expiresAt] = [established.scopes, established.expiresAt];
     const ended = this.#abort.signal;
-    this.#sender = new Sender(established, connection, limits, hooks, ended);
-    this.#requests = new PendingRequests((fn, ms) => connection.timer(fn, ms));
-    const [sender, requests] = [this.#sender, this.#requests];
-    this.#delivery = new Delivery({ connection, limits, hooks, sender, requests, ended });
+    const session = this;
+    this.#sender = new Sender({
+      get attachment() {
+        return session.#life.attachment;
+      },
+      get ledger() {
+        return session.#life.ledger;
+      },
+      get codec() {
+        return session.#life.facts.keys.codec;
+      },
+      get session() {
+        return session.id;
+      },
+      get grants() {
+        return session.#grants;
+      },
+      get elapsed() {
+        return clock.elapsed();
+      },
+      get ttl() {
+        return Math.min(limits.messageTtl + session.#life.facts.policy.res, limits.messageTtlMax);
+      },
+      limits,
+      hooks,
+      timers: this.#timers,
+      ended,
+    });
+    this.#requests = new PendingRequests((fn, ms) => this.#timers.after(ms, fn));
+    this.#delivery = new Delivery({
+      get failed() {
+        return session.#life.attachment?.connection.failed ?? false;
+      },
+      get grants() {
+        return session.#grants;
+      },
+      get session() {
+        return session.id;
+      },
+      limits,
+      hooks,
+      sender: this.#sender,
+      requests: this.#requests,
+      ended,
+      pump: () => this.#life.attachment?.connection.pump(),
+      refuse: (ref, code) => this.#refuse(ref, code),
+    });
     this.#items = new TokenBucket(limits.itemsPerSecond, limits.itemsBurst);
-    const { elapsed, unix } = connection.time;
-    this.#end = elapsed + (established.expiresAt * 1000 - (unix + established.offset));
-    this.#watch();
+    this.#term = new Term({
+      timers: this.#timers,
+      elapsed: () => clock.elapsed(),
+      onEnd: () => this.fail(new SealwireError("E_SESSION_EXPIRED")),
+      ...(hooks.refresh === undefined
+        ? {}
+        : { onSoon: () => void this.#life.attachment?.control({ top: "auth-soon" }) }),
+      soonMs: limits.refreshSeconds * 1000,
+    });
+    this.#life = new Life(established, connection, limits, hooks, this.#timers, {
+      full: () => this.#delivery.full,
+      check: (message) => this.#refresh.check(message),
+      dispatch: (received, from) => this.#dispatch(received, from),
+      wake: () => this.#sender.wake(),
+      rights: () => ({ exp: this.#expiresAt, scp: this.#scopes }),
+      lost: () => this.#refresh.fail(new SealwireError("E_TRUNCATED", { detail: "the answer was lost" })),
+      abandoned: (error) => this.#abandoned(error),
+      ended: (info) => this.#ended(info),
+    });
+    this.#setTerm();
+    this.#life.watch();
   }
 
   get id(): string {
-    return this.#e.id;
+    return this.#life.facts.id;
   }
-  get level(): Established["level"] {
-    return this.#e.level;
+  get level(): Level {
+    return this.#life.facts.keys.level;
   }
   get protocol(): string {
-    return this.#e.protocol;
+    return this.#life.protocol;
   }
   get codec(): string {
-    return this.#e.codec;
+    return this.#life.facts.keys.codec;
   }
   get suite(): string {
-    return this.#e.suite;
+    return this.#life.facts.keys.suite;
   }
   get order(): MessageOrder {
-    return this.#e.order;
+    return this.#life.facts.policy.seq;
   }
   get subject(): string {
-    return this.#e.subject;
+    return this.#life.facts.subject;
   }
   get scopes(): readonly string[] {
-    return this.#e.scopes;
+    return this.#scopes;
   }
   get expiresAt(): Date {
-    return new Date(this.#e.expiresAt * 1000 - this.#e.offset);
+    return new Date(this.#expiresAt * 1000 - this.#life.offset);
+  }
+  get state(): SessionState {
+    return this.#life.state;
+  }
+  get epochs(): EpochNumbers {
+    return this.#life.machine.epochs;
   }
   get closed(): Promise<CloseInfo> {
     return this.#closed;
   }
 
-  async send(topic: string, data: Data, options: SendOptions = {}): Promise<void> {
-    const { signal } = options;
+  /** Many send without looking at what becomes of it, to sessions that may end: only their own mistakes stay loud. */
+  send(topic: string, data: Data, options: SendOptions = {}): Promise<Sent> {
+    let message: Outgoing;
+    try {
+      message = this.#sender.outgoing(topic, data, options.ttl);
+      if (options.idempotent) message = { ...message, jti: this.#messageId() };
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const sent = this.#transmit(message, options.signal);
+    sent.catch(() => {});
+    return sent;
+  }
+
+  async #transmit(message: Outgoing, signal: AbortSignal | undefined): Promise<Sent> {
     signal?.throwIfAborted();
-    await this.#sender.transmit(this.#sender.outgoing(topic, data, options.ttl), "message", { signal });
+    const seq = await this.#sender.transmit(message, "message", { signal });
+    const sent = { session: this.id, seq };
     await this.#sender.drained();
+    return sent;
+  }
+
+  #messageId(): string {
+    const { backend, role } = this.#life.facts.keys;
+    if (role === "server") throw new TypeError("only a client's messages can be idempotent");
+    if (this.order === "window") throw new TypeError("in window order there are no idempotent messages");
+    return encodeBase64url(backend.random(16));
   }
 
   async request(topic: string, data: Data, options: RequestOptions = {}): Promise<Data> {
@@ -112,7 +216,13 @@ export class LiveSession implements Session, Receiver {
       reply = this.#requests.expect(seq, topic, timeout, signal);
     };
     await this.#sender.transmit(message, "request", { onSeq, signal });
-    return await (reply as unknown as Promise<Data>);
+    return await this.#checked(topic, await (reply as unknown as Promise<Data>));
+  }
+
+  async #checked(topic: string, reply: Data): Promise<Data> {
+    const result = await this.#hooks.topics?.incoming("reply", topic, reply);
+    if (result instanceof SealwireError) throw result;
+    return result === undefined ? reply : (result.value as Data);
   }
 
   handle(topic: string, fn: AnyHandler): () => void {
@@ -128,96 +238,182 @@ export class LiveSession implements Session, Receiver {
   }
 
   onDenied(fn: (denied: Denied) => void): () => void {
-    return this.#sender.onDenied(fn);
+    return this.#sender.refusals.listeners.add(fn);
+  }
+
+  onStateChange(fn: (state: SessionState) => void): () => void {
+    return this.#life.states.add(fn);
+  }
+
+  onUndetermined(fn: (messages: readonly Undetermined[]) => void): () => void {
+    return this.#life.undetermined.add(fn);
+  }
+
+  rekey(): void {
+    void this.#life.attachment?.rekey();
   }
 
   close(): Promise<CloseInfo> {
-    return this.#depart({ top: "bye" }, () => this.#connection.close());
+    return this.#depart(undefined, (connection) => connection.close());
+  }
+
+  expand(frame: Uint8Array, direction: "in" | "out" = "in"): string {
+    return this.#life.expand(frame, direction);
+  }
+
+  // --- what the SDK around it does -----------------------------------------------------------------------------
+
+  /** What its connection calls. */
+  get receiver(): Receiver {
+    return this.#life.attachment as Attachment;
+  }
+
+  /** Goes on over another connection, which both ends have confirmed. */
+  resume(established: Established, connection: Connection): Receiver {
+    const { peer } = established.resume as NonNullable<Established["resume"]>;
+    const attachment = this.#life.resume(established, connection, peer);
+    if (established.facts.keys.role === "client") this.#grant({ ...established });
+    return attachment;
+  }
+
+  /** A client's new session in place of one that could not be resumed. Handlers and streams stay. */
+  replace(established: Established, connection: Connection): Receiver {
+    const attachment = this.#life.replace(established, connection);
+    this.#grant({ ...established });
+    return attachment;
+  }
+
+  /** What a client needs to resume: chains, the newest first. */
+  get life(): Pick<Life, "facts" | "ledger"> {
+    return this.#life;
   }
 
   /** Says bye because this side goes away (1001): the peer may connect again. */
   leave(): Promise<CloseInfo> {
-    return this.#depart({ top: "bye", code: "away" }, () => this.#connection.close(1001, "away"));
+    return this.#depart("away", (connection) => connection.close(1001, "away"));
   }
 
-  async #depart(bye: Control, close: () => void): Promise<CloseInfo> {
-    if (!this.#abort.signal.aborted && !this.byeSent) {
+  /** Asks the peer for a sign of life; without one within `ms` the connection counts as lost. */
+  probe(ms: number): void {
+    const { attachment } = this.#life;
+    if (attachment === undefined) return;
+    const { connection } = attachment;
+    void attachment.control({ top: "ping" });
+    connection.timer(() => {
+      if (connection.silence >= ms) connection.terminate();
+    }, ms);
+  }
+
+  /** Lets go of the connection, of which nothing more is processed, and keeps the session: it can be resumed. */
+  detach(code = 1001, reason = "away"): void {
+    const { attachment } = this.#life;
+    attachment?.machine.retire();
+    attachment?.connection.close(code, reason);
+  }
+
+  async #depart(code: string | undefined, close: (connection: Connection) => void): Promise<CloseInfo> {
+    const { attachment } = this.#life;
+    if (attachment === undefined) this.#life.end({ code: 1000, clean: false, truncated: true });
+    else if (!attachment.byeSent) {
       this.#onPeerBye = close;
-      await this.#sender.control(bye);
-      this.#connection.timer(close, this.#limits.byeSeconds * 1000);
+      const { connection } = attachment;
+      await attachment.control(code === undefined ? { top: "bye" } : { top: "bye", code });
+      connection.timer(() => close(connection), this.#limits.byeSeconds * 1000);
     }
     return await this.#closed;
   }
 
-  expand(frame: Uint8Array, direction: "in" | "out" = "in"): string {
-    return this.#e.expand(frame, direction);
+  /** Ends the session for a reason of this side. */
+  fail(error: SealwireError): void {
+    const { attachment } = this.#life;
+    if (attachment !== undefined) attachment.connection.fail(error);
+    else this.#life.end({ code: error.closeCode ?? 1011, error, clean: false, truncated: true });
   }
 
-  // --- what the connection calls -------------------------------------------------------------------------------
+  /** Client: sends a new access token. Resolves with what the server grants. @throws SealwireError E_TOKEN if it refuses */
+  async refresh(token: string): Promise<Grant> {
+    if (this.#abort.signal.aborted) throw new SealwireError("E_CLOSED");
+    const { attachment } = this.#life;
+    if (attachment === undefined) throw new SealwireError("E_CLOSED", { detail: "no connection to refresh on" });
+    const { granted, onSeq } = this.#refresh.ask();
+    // It is awaited below; the session can end before that.
+    granted.catch(() => {});
+    await attachment.control({ top: "auth", at: token }, onSeq);
+    return await granted;
+  }
 
-  get full(): boolean {
-    return this.#delivery.full;
+  /** NumericDate in the server's time. */
+  get ends(): number {
+    return this.#expiresAt;
   }
 
   get byeSent(): boolean {
-    return this.#e.machine.byeSent;
+    return this.#life.machine.byeSent;
   }
 
   get byeReceived(): boolean {
-    return this.#e.machine.byeReceived;
+    return this.#life.machine.byeReceived;
   }
 
+  /** Undefined in strict order. */
   get window(): WindowReport | undefined {
-    return this.#e.machine.window;
+    return this.#life.machine.window;
   }
 
-  receive(frame: WireFrame): Maybe<void> {
-    return chain(this.#e.machine.receive(frame, this.#connection.time), (received) => this.#dispatch(received));
-  }
-
-  farewell(code: string): Maybe<void> {
-    return this.#sender.control(code === "normal" ? { top: "bye" } : { top: "bye", code });
-  }
-
-  ended(info: CloseInfo): void {
-    const error = info.error ?? new SealwireError("E_CLOSED");
-    this.#abort.abort(error);
-    this.#requests.fail(error);
-    this.#delivery.end(info.truncated || this.#connection.failed);
-    this.#sender.end();
-    this.#resolveClosed(info);
+  /** Milliseconds until the session ends. */
+  get timeLeft(): number {
+    return this.#term.left;
   }
 
   // --- receiving -----------------------------------------------------------------------------------------------
 
-  #dispatch(received: Received): Maybe<void> {
-    // It was being opened when this side ended the session: nothing more is delivered.
-    if (this.#connection.failed) return;
+  /** In the order in which messages were committed, also where a connection took over while one was being decided. */
+  #dispatch(received: Received, from: Attachment): Maybe<void> {
+    const before = this.#dispatching;
+    const done = before === undefined ? this.#take(received, from) : before.then(() => this.#take(received, from));
+    if (!(done instanceof Promise)) return;
+    const settled = () => {
+      if (this.#dispatching === tail) this.#dispatching = undefined;
+    };
+    const tail: Promise<void> = done.then(settled, settled);
+    this.#dispatching = tail;
+    return done;
+  }
+
+  #take(received: Received, from: Attachment): Maybe<void> {
     if (received.kind === "dropped") {
       if (received.error !== undefined) this.#hooks.onError?.(received.error);
       return;
     }
-    if (this.#connection.time.elapsed >= this.#end) throw new SealwireError("E_SESSION_EXPIRED");
-    if (received.kind === "control") return this.#onControl(received.message, received.seq);
+    if (this.#term.over) throw new SealwireError("E_SESSION_EXPIRED");
+    if (received.kind === "control") return this.#onControl(received, from);
     const { seq, claims, late, raw } = received;
+    const { connection, machine } = from;
     traceTo(this.#hooks, { direction: "in", kind: "application", seq, claims: raw });
     // Messages that are refused for their time cost as much as others, so they are charged too.
     if (this.#hooks.rateLimited) {
-      this.#connection.throttle(this.#items.spend(claims.items.length, this.#connection.time.elapsed));
+      connection.throttle(this.#items.spend(claims.items.length, connection.time.elapsed));
     }
-    if (late !== undefined) return this.#sender.refuse(seq, late);
+    if (late !== undefined) return this.#refuse(seq, late);
     const base = this.#message(received);
+    const { jti, iat = 0, exp } = claims;
+    const { once } = this.#hooks;
+    const first =
+      jti === undefined || once === undefined
+        ? undefined
+        : () => once({ jti, iat, exp, now: machine.now(connection.time) });
     return claims.items.reduce<Maybe<void>>((done, item, index) => {
       const ref: Ref = claims.batch ? [seq, index] : seq;
       const message = { ...base, ...(claims.batch ? { index } : {}), topic: item.topic, data: item.data };
-      return chain(done, () => this.#delivery.item(item, ref, message, raw.length));
+      return chain(done, () => this.#delivery.item(item, ref, message, raw.length, first));
     }, undefined);
   }
 
   #message({ seq, claims, jws }: Received & { kind: "message" }): Omit<Message, "topic" | "data"> {
-    const local = (seconds: number) => new Date(seconds * 1000 - this.#e.offset);
-    const jwk = this.#e.peerJwk;
-    const token = this.#hooks.peerToken;
+    const local = (seconds: number) => new Date(seconds * 1000 - this.#life.offset);
+    const jwk =
+      this.#life.facts.keys[this.#life.facts.keys.role === "client" ? "serverKey" : "clientKey"]?.verifier?.publicJwk;
+    const token = this.#hooks.peerToken?.();
     return {
       seq,
       expiresAt: local(claims.exp),
@@ -228,16 +424,28 @@ export class LiveSession implements Session, Receiver {
     };
   }
 
-  #onControl(message: Control, seq: number): Maybe<void> {
+  #refuse(ref: Ref, code: ErrorCode): Maybe<void> {
+    return this.#life.refuse({ ref, code });
+  }
+
+  #onControl({ message, seq }: ReceivedControl, from: Attachment): Maybe<void> {
     switch (message.top) {
       case "ping":
-        return this.#sender.control({ top: "pong", ref: seq });
-      case "pong":
-        return;
+        return from.control({ top: "pong", ref: seq });
       case "err":
         return this.#onErr(message.ref, message.code);
       case "bye":
-        return this.#onBye(message.code);
+        return this.#onBye(message.code, from);
+      case "auth":
+        return this.#onAuth(message.at, seq, from);
+      case "auth-ok":
+        return this.#refresh.answered(() => this.#grant({ expiresAt: message.exp, scopes: message.scp }));
+      case "auth-no":
+        return this.#refresh.answered(undefined);
+      case "auth-soon":
+        return this.#hooks.soon?.();
+      default:
+        return;
     }
   }
 
@@ -245,43 +453,78 @@ export class LiveSession implements Session, Receiver {
     const seq = typeof ref === "number" ? ref : ref[0];
     const error = new SealwireError(code, { ref: seq, remote: true, fatal: false });
     const topic = this.#requests.reject(ref, error);
-    if (topic === undefined) this.#sender.denied(seq, code);
+    if (topic === undefined) this.#sender.refusals.tell(seq, code);
   }
 
   /** The one who said bye first closes the socket; the other answers and waits for that. */
-  #onBye(code: string | undefined): Maybe<void> {
-    if (code !== undefined && code !== "normal") this.#connection.endedByPeer(code);
-    if (this.byeSent) {
-      this.#onPeerBye();
+  #onBye(code: string | undefined, from: Attachment): Maybe<void> {
+    const { connection, byeSent } = from;
+    if (code !== undefined && code !== "normal") connection.endedByPeer(code);
+    if (byeSent) {
+      this.#onPeerBye(connection);
       return;
     }
-    return chain(this.#sender.control({ top: "bye" }), () => {
-      this.#connection.timer(() => this.#connection.close(), this.#limits.byeSeconds * 1000);
+    return chain(from.control({ top: "bye" }), () => {
+      connection.timer(() => connection.close(), this.#limits.byeSeconds * 1000);
     });
   }
 
-  // --- time ----------------------------------------------------------------------------------------------------
+  /** Server: a new token. What comes meanwhile is decided by the old one, which is still good. */
+  #onAuth(token: string, seq: number, from: Attachment): void {
+    const { refresh } = this.#hooks;
+    // Kept until it is its turn.
+    const kept = token.length > this.#limits.tokenBytes ? undefined : token;
+    const check = async (): Promise<void> => {
+      if (this.#abort.signal.aborted) return;
+      const granted = await attempt<Grant | undefined, undefined>(
+        async () => (kept === undefined ? undefined : await refresh?.(kept)),
+        (error) => {
+          this.#hooks.onError?.(asError(error));
+          return undefined;
+        },
+      );
+      if (this.#abort.signal.aborted) return;
+      const rights = granted && this.#grant(granted);
+      // On another connection nobody waits for the answer: `resumed` has told it, or it is asked for again.
+      if (this.#life.attachment !== from) return;
+      if (rights === undefined) void from.control({ top: "auth-no", ref: seq });
+      else void from.control({ top: "auth-ok", ref: seq, exp: rights.expiresAt, scp: rights.scopes });
+    };
+    this.#checks = this.#checks.then(check);
+  }
 
-  /** Expiry of the session and liveness of the peer. */
-  #watch(): void {
-    const { heartbeatSeconds, idleSeconds } = this.#limits;
-    const expire = () => {
-      const left = this.#end - this.#connection.time.elapsed;
-      if (left <= 0) this.#connection.fail(new SealwireError("E_SESSION_EXPIRED"));
-      else this.#connection.timer(expire, Math.min(left, LONGEST_TIMER));
-    };
-    // Not at once: until the constructor is done the connection does not know this session.
-    this.#connection.timer(expire, 0);
-    const listen = () => {
-      const left = idleSeconds * 1000 - this.#connection.silence;
-      if (left <= 0) this.#connection.fail(new SealwireError("E_IDLE", { stage: "local" }));
-      else this.#connection.timer(listen, left);
-    };
-    listen();
-    const beat = () => {
-      void this.#sender.control({ top: "ping" });
-      this.#connection.timer(beat, heartbeatSeconds * 1000);
-    };
-    if (this.#hooks.heartbeat) this.#connection.timer(beat, heartbeatSeconds * 1000);
+  /** Takes over what a token grants, bounded by the longest life of the session. */
+  #grant({ scopes, expiresAt }: Grant): Grant {
+    this.#scopes = scopes;
+    this.#expiresAt = Math.min(expiresAt, this.#life.facts.longestEnd);
+    this.#grants++;
+    this.#setTerm();
+    return { scopes, expiresAt: this.#expiresAt };
+  }
+
+  #setTerm(): void {
+    this.#term.set(this.#expiresAt * 1000 - this.#life.serverTime, this.#expiresAt < this.#life.facts.longestEnd);
+  }
+
+  // --- the end -------------------------------------------------------------------------------------------------
+
+  #abandoned(error: SealwireError): void {
+    this.#requests.fail(error);
+    this.#refresh.fail(error);
+  }
+
+  /** Nobody makes or awaits a connection any more. */
+  end(info: ConnectionEnd): void {
+    this.#life.end(info);
+  }
+
+  #ended(info: CloseInfo): void {
+    const error = info.error ?? new SealwireError("E_CLOSED");
+    this.#abort.abort(error);
+    this.#abandoned(error);
+    this.#delivery.end(info.truncated || (error.fatal && !error.remote && info.error !== undefined));
+    this.#sender.end();
+    this.#timers.clear();
+    this.#resolveClosed(info);
   }
 }

@@ -1,40 +1,40 @@
-import type { ApplicationClaims, Ref } from "../envelope/claims.ts";
-import { checkApplicationClaims, fail } from "../envelope/claims.ts";
-import { decodeClaims, encodeClaims } from "../envelope/codec.ts";
-import { type Control, decodeControl, encodeControl, type ReceivedControl } from "../envelope/control.ts";
-import type { MessageOpener, OpenedFrame } from "../envelope/opener.ts";
-import { type MessageSealer, maxSealedSize, type Payload } from "../envelope/sealer.ts";
+import { type ApplicationClaims, checkApplicationClaims, fail, type Ref } from "../envelope/claims.ts";
+import { decodeClaims, encodeClaims, rebind } from "../envelope/codec.ts";
+import { type Control, decodeControl, encodeControl } from "../envelope/control.ts";
+import { maxSealedSize, type Payload } from "../envelope/sealer.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
-import type { Codec, ErrorCode, Level, Limits } from "../registry.generated.ts";
-import { SeqSet } from "../replay/seq-set.ts";
+import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { StrictCounter } from "../replay/strict.ts";
 import { ReplayWindow } from "../replay/window.ts";
-import type { Wire, WireFrame } from "../wire/frame.ts";
+import type { WireFrame } from "../wire/frame.ts";
 import type { Data } from "../wire/json.ts";
-import { TokenBucket } from "./bucket.ts";
+import { Budget } from "./budget.ts";
+import type { Epoch, EpochOptions, ExpandEntry } from "./epoch.ts";
+import { Epochs, type OpenedIn } from "./epochs.ts";
+import { KeyUse } from "./key-use.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Time } from "./payload.ts";
+import { Rekeying } from "./rekey.ts";
+import type { Kept } from "./retention.ts";
 import type { WindowReport } from "./types.ts";
 
 export interface MachineOptions {
-  readonly wire: Wire;
-  readonly level: Level;
-  readonly codec: Codec;
-  readonly sealer: MessageSealer;
-  readonly opener: MessageOpener;
-  /** Levels sig and nest: who signs as whom for whom, and the key ids that bind a signature to this connection. */
-  readonly binding:
-    | { readonly self: string; readonly peer: string; readonly sendKid: string; readonly receiveKid: string }
-    | undefined;
+  readonly keys: EpochOptions;
+  readonly epoch: Epoch;
   readonly limits: Limits;
+  readonly ledger: Ledger;
   /** The numbers of the other direction: strict order, or a window. */
   readonly received: StrictCounter | ReplayWindow;
-  /** Where the counters of a session stand that is taken up in the middle: own `seq` used last, `rcv` of the peer. */
-  readonly start?: { readonly sent: number; readonly rcv: number };
   readonly peerMessageBytes: number;
-  /** Milliseconds from the local clock to the server's. */
-  readonly offset: number;
+  /** `iat` of SH. An idempotent message that is first sent in this session is issued later, and so tells that. */
+  readonly startedAt: number;
+  /** Milliseconds since 1970 by the server's clock. */
+  readonly serverTime: (time: Time) => number;
+  readonly elapsed: number;
+  /** The numbers before the first ones under these keys. Default: none. */
+  readonly before?: { readonly sent: number; readonly received: number };
 }
 
 export interface Outgoing {
@@ -44,10 +44,11 @@ export interface Outgoing {
   readonly request?: true;
   /** Seconds. */
   readonly ttl: number;
+  /** Names a message that may be sent again in another session, where it keeps `iat` and `exp`. */
+  readonly jti?: string;
+  readonly iat?: number;
+  readonly exp?: number;
 }
-
-/** More than the claims of any bye. */
-const BYE_BYTES = 128;
 
 /** A message whose sequence number is fixed. `seal` is called once, in the order of the numbers. */
 export interface Prepared {
@@ -58,9 +59,9 @@ export interface Prepared {
 }
 
 export type Received =
-  /** Window order: a failure that ends nothing yet, or without `error` a message that the peer's bye overtook. */
+  /** With `error` a failure that ends nothing yet (window order); without it a message that is not to be delivered. */
   | { readonly kind: "dropped"; readonly error?: SealwireError }
-  | { readonly kind: "control"; readonly seq: number; readonly rcv: number; readonly message: Control }
+  | ReceivedControl
   | {
       readonly kind: "message";
       readonly seq: number;
@@ -71,32 +72,72 @@ export type Received =
       readonly late: ErrorCode | undefined;
     };
 
+export interface ReceivedControl {
+  readonly kind: "control";
+  readonly seq: number;
+  readonly message: Control;
+  readonly raw: Uint8Array;
+}
+
+/** What the machine tells the session besides what its methods return. */
+export interface MachineEvents {
+  /** A control message is about to be committed. Throws SealwireError E_STATE where it cannot come now. */
+  onControl(message: Control): void;
+  /** A message of a rekey is numbered and has to be sealed next. */
+  onPrepared(prepared: Prepared): void;
+  /** Keys were derived; or, `confirmed`, the peer has shown that it has them. */
+  onEpoch(epoch: Epoch, confirmed: boolean): void;
+  /** The peer has committed everything of ours up to `rcv`; `room`: more can be kept than before. */
+  onAcknowledged(rcv: number, room: boolean): void;
+}
+
 /**
- * An established session as a state machine: sequence numbers, keys and states; no socket, no clock, no timer.
+ * An established session on one connection as a state machine: sequence numbers, keys and states; no socket, no clock,
+ * no timer. What outlives the connection stands in the ledger.
  * Up to step `claims` nothing changes; `commit` and what follows work on an authentic message.
  */
 export class SessionMachine {
   readonly #o: MachineOptions;
   readonly #received: StrictCounter | ReplayWindow;
-  readonly #control: TokenBucket;
-  readonly #pings = new Set<number>();
-  /** Messages of ours that the peer refused. */
-  readonly #refused = new SeqSet();
-  #sent: number;
-  #sentBytes = 0;
-  #receivedBytes = 0;
-  #peerRcv: number;
+  readonly #ledger: Ledger;
+  readonly #budget: Budget;
+  readonly #epochs: Epochs;
+  readonly #sending: KeyUse;
+  readonly #receiving: KeyUse;
+  /** Highest number that was committed before: what comes again up to it is not delivered. */
+  readonly #delivered: number;
+  readonly rekeying: Rekeying;
+  events: MachineEvents | undefined;
   #byeSent = false;
   /** Number of the peer's bye. */
   #byeSeq: number | undefined;
   #dropped = 0;
+  #retired = false;
+  #elapsed: number;
 
   constructor(options: MachineOptions) {
+    const { received, ledger, keys, epoch, limits, elapsed, before } = options;
     this.#o = options;
-    this.#received = options.received;
-    this.#sent = options.start?.sent ?? 0;
-    this.#peerRcv = options.start?.rcv ?? 0;
-    this.#control = new TokenBucket(options.limits.controlPerSecond, options.limits.controlBurst);
+    this.#received = received;
+    this.#ledger = ledger;
+    this.#delivered = ledger.committed;
+    this.#elapsed = elapsed;
+    this.#budget = new Budget(ledger);
+    this.#sending = new KeyUse(limits, before?.sent ?? 0, elapsed);
+    this.#receiving = new KeyUse(limits, before?.received ?? 0, elapsed);
+    this.#epochs = new Epochs(epoch, received instanceof ReplayWindow ? received.size : undefined);
+    this.rekeying = new Rekeying({
+      keys,
+      epochs: this.#epochs,
+      closing: () => this.#byeSent,
+      emit: (message) => {
+        const prepared = this.prepareControl(message, this.#elapsed);
+        this.events?.onPrepared(prepared);
+        return prepared;
+      },
+      onDerived: (derived) => this.events?.onEpoch(derived, false),
+      onSealing: () => this.#sending.renew(ledger.sent, this.#elapsed),
+    });
   }
 
   get byeSent(): boolean {
@@ -107,69 +148,169 @@ export class SessionMachine {
     return this.#byeSeq !== undefined;
   }
 
+  get epochs(): { readonly send: number; readonly receive: number } {
+    return { send: this.#epochs.send.n, receive: this.#epochs.receive.n };
+  }
+
+  /** What the short forms of an epoch leave out; undefined for one that is long past. */
+  table(n: number, direction: "in" | "out"): ExpandEntry | undefined {
+    return this.#epochs.table(n)?.[direction];
+  }
+
   /** Undefined in strict order. */
   get window(): WindowReport | undefined {
     if (!(this.#received instanceof ReplayWindow)) return undefined;
     return { dropped: this.#dropped, missing: this.#received.missing };
   }
 
+  /** Milliseconds in the server's time. */
+  serverTime(time: Time): number {
+    return this.#o.serverTime(time);
+  }
+
   /** Seconds in the server's time. */
   now(time: Time): number {
-    return Math.floor((time.unix + this.#o.offset) / 1000);
+    return Math.floor(this.#o.serverTime(time) / 1000);
+  }
+
+  /** Another connection has taken the session over: what is being opened here changes nothing any more. */
+  retire(): void {
+    this.#retired = true;
+    this.events = undefined;
   }
 
   /** Every refusal (limits, closed session) happens before a sequence number is used. */
   prepare(message: Outgoing, time: Time): Prepared {
-    if (this.#byeSent) throw new SealwireError("E_CLOSED");
-    const { level, codec, wire, binding, limits } = this.#o;
-    const seq = this.#sent + 1;
+    this.#assertOpen();
+    const { keys, peerMessageBytes } = this.#o;
+    const { binding, sealer } = this.#epochs.send;
+    const seq = this.#ledger.sent + 1;
     const now = this.now(time);
-    const claims = encodeClaims(codec, {
-      ...(binding === undefined ? {} : { iss: binding.self, aud: binding.peer, bnd: binding.sendKid, iat: now }),
+    const exp = message.exp ?? now + message.ttl;
+    const claims = encodeClaims(keys.codec, {
+      ...(binding === undefined ? {} : { iss: binding.self, aud: binding.peer, bnd: binding.sendKid }),
       seq,
-      exp: now + message.ttl,
+      ...(message.jti === undefined ? {} : { jti: message.jti }),
+      ...this.#issued(message, now),
+      exp,
       top: message.topic,
       ...(message.ref === undefined ? {} : { ref: message.ref }),
       ...(message.request === undefined ? {} : { req: true as const }),
       data: message.data,
     });
-    const size = maxSealedSize(wire, level, claims.length);
-    if (size > this.#o.peerMessageBytes) {
+    const size = this.#sealedSize(claims);
+    if (size > peerMessageBytes) {
       throw new SealwireError("E_TOO_BIG", {
         fatal: false,
-        detail: `up to ${size} bytes sealed, the peer takes ${this.#o.peerMessageBytes} (limit messageBytes)`,
+        detail: `up to ${size} bytes sealed, the peer takes ${peerMessageBytes} (limit messageBytes)`,
       });
     }
-    this.#use(claims.length, limits);
-    return { seq, claims, control: false, seal: () => this.#o.sealer.application(seq, claims) };
+    this.#use(claims.length, time.elapsed, false);
+    const { topic, jti } = message;
+    const [reply, request] = [message.ref !== undefined, message.request === true];
+    this.#ledger.keep({ seq, topic, jti, exp, claims, reply, request });
+    return { seq, claims, control: false, seal: () => sealer.application(seq, claims) };
   }
 
-  prepareControl(message: Control): Prepared {
-    if (this.#byeSent) throw new SealwireError("E_CLOSED");
-    const seq = this.#sent + 1;
-    const claims = encodeControl(seq, this.#received.last, message);
-    this.#use(claims.length, this.#o.limits, message.top === "bye");
-    if (message.top === "ping") this.#pings.add(seq);
+  #issued({ jti, iat }: Outgoing, now: number): { readonly iat?: number } {
+    if (jti !== undefined) return { iat: iat ?? Math.max(now, this.#o.startedAt + 1) };
+    return this.#epochs.send.binding === undefined ? {} : { iat: now };
+  }
+
+  prepareControl(message: Control, elapsed: number): Prepared {
+    this.#assertOpen();
+    const { sealer } = this.#epochs.send;
+    const seq = this.#ledger.sent + 1;
+    const claims = encodeControl(seq, this.#ledger.committed, message);
+    this.#use(claims.length, elapsed, message.top === "bye");
+    if (message.top === "ping") this.#budget.pinged(seq);
     if (message.top === "bye") this.#byeSent = true;
-    return { seq, claims, control: true, seal: () => this.#o.sealer.control(seq, claims) };
+    return { seq, claims, control: true, seal: () => sealer.control(seq, claims) };
   }
 
-  /** The last number, and room for its claims, are kept for the bye, so that a session can end in order. */
-  #use(bytes: number, { keyMessages, keyBytes }: Limits, bye = false): void {
-    const [messages, room] = bye ? [keyMessages, keyBytes] : [keyMessages - 1, keyBytes - BYE_BYTES];
-    if (this.#sent + 1 > messages || this.#sentBytes + bytes > room) throw new SealwireError("E_KEY_LIMIT");
-    this.#sent++;
-    this.#sentBytes += bytes;
+  /** The wire of this connection, on which messages are larger, may make one too large for the peer. */
+  takes({ claims }: Kept): boolean {
+    return claims === undefined || this.#sealedSize(claims) <= this.#o.peerMessageBytes;
   }
 
-  /** Steps header to time. Throws SealwireError, or returns a promise that rejects with one. */
-  receive(frame: WireFrame, time: Time): Maybe<Received> {
-    const open = () =>
-      chain(
-        this.#o.opener.open(frame, (seq) => this.#received.check(seq)),
-        (opened) => (opened.control ? this.#onControl(opened, time) : this.#onMessage(opened, time)),
+  #sealedSize(claims: Uint8Array): number {
+    const { wire, level } = this.#o.keys;
+    return maxSealedSize(wire, level, claims.length);
+  }
+
+  /** A message of a lost connection once more: its number is used already. Undefined is `void`. */
+  prepareAgain(seq: number, kept: Kept | undefined, elapsed: number): Prepared {
+    const { sealer, binding } = this.#epochs.send;
+    const { codec } = this.#o.keys;
+    const old = kept?.claims;
+    const claims =
+      old === undefined
+        ? encodeControl(seq, 0, { top: "void" })
+        : binding === undefined
+          ? old
+          : rebind(codec, old, binding.sendKid);
+    this.#sending.seal(seq, claims.length, elapsed, false);
+    const control = old === undefined;
+    return {
+      seq,
+      claims,
+      control,
+      seal: () => (control ? sealer.control(seq, claims) : sealer.application(seq, claims)),
+    };
+  }
+
+  #assertOpen(): void {
+    if (this.#byeSent || this.#retired) throw new SealwireError("E_CLOSED");
+  }
+
+  #use(bytes: number, elapsed: number, bye: boolean): void {
+    this.#elapsed = elapsed;
+    this.#sending.seal(this.#ledger.sent + 1, bytes, elapsed, bye);
+    this.#ledger.sent++;
+  }
+
+  get #slack(): number {
+    return this.#o.keys.role === "client" ? 0.1 : 0;
+  }
+
+  /** Milliseconds for which the keys may still be used. */
+  keysLeft(elapsed: number): number {
+    return Math.min(this.#sending.end, this.#receiving.end) - elapsed;
+  }
+
+  /** The keys are old enough to be renewed, or have been used enough. */
+  rekeyDue(elapsed: number): boolean {
+    const slack = this.#slack;
+    return (
+      this.#sending.due(this.#ledger.sent, elapsed, slack) || this.#receiving.due(this.#received.last, elapsed, slack)
+    );
+  }
+
+  /** Milliseconds until the keys of a direction are old enough to be renewed; 0 or less if they are. */
+  rekeyIn(elapsed: number): number {
+    return Math.min(this.#sending.dueAt(this.#slack), this.#receiving.dueAt(this.#slack)) - elapsed;
+  }
+
+  /**
+   * Steps header to time; `then` gets the result at once, so that what is committed is handled, whichever connection
+   * takes over. Throws SealwireError, or returns a promise that rejects with one.
+   */
+  receive(frame: WireFrame, time: Time, then: (received: Received) => Maybe<void>): Maybe<void> {
+    this.#elapsed = time.elapsed;
+    const open = () => this.#epochs.open(frame, (seq) => this.#received.check(seq));
+    const accept = (opened: OpenedIn): Received => {
+      if (this.#retired) return { kind: "dropped" };
+      return opened.control ? this.#onControl(opened, time) : this.#onMessage(opened, time);
+    };
+    if (this.#received instanceof ReplayWindow)
+      return chain(
+        attempt(
+          () => chain(open(), accept),
+          (error) => this.#drop(error),
+        ),
+        then,
       );
-    return this.#received instanceof ReplayWindow ? attempt(open, (error) => this.#drop(error)) : open();
+    return chain(open(), (opened) => then(accept(opened)));
   }
 
   /** A path without order repeats, delays and damages; what the peer itself did wrong stays fatal. */
@@ -182,39 +323,57 @@ export class SessionMachine {
     return { kind: "dropped", error: new SealwireError(code, { stage, fatal: false, detail, cause: error }) };
   }
 
-  #onControl(opened: OpenedFrame, time: Time): Received {
-    const { seq, rcv, message }: ReceivedControl = decodeControl(opened.claims);
+  #onControl(opened: OpenedIn, time: Time): Received {
+    const { seq, rcv, message } = decodeControl(opened.claims);
+    this.#checkRole(message);
+    if (message.top === "rekey" || message.top === "rekeyed") this.rekeying.peerKey(message);
     this.#checkSeq(opened, seq);
-    this.#checkRcv(rcv);
-    if (message.top === "err" || message.top === "pong") this.#checkRef(message.ref);
+    if (message.top === "resumed") throw new SealwireError("E_SEQ", { stage: "claims", detail: "resumed" });
+    if (rcv !== undefined) this.#checkRcv(rcv);
+    if ("ref" in message) this.#checkRef(message.ref);
     if (this.#isLate(seq)) return { kind: "dropped" };
     if (message.top === "bye" && seq < this.#received.last)
       throw new SealwireError("E_STATE", { detail: "bye has not the highest number" });
-    this.#commit(seq, opened);
-    this.#peerRcv = Math.max(this.#peerRcv, rcv);
-    this.#charge(message, time);
+    this.#epochs.assertFirst(opened.epoch, message);
+    this.events?.onControl(message);
+    this.#commit(seq, opened, opened.epoch);
+    if (rcv !== undefined) this.acknowledge(rcv);
+    this.#budget.charge(message, time.elapsed);
     if (message.top === "bye") this.#byeSeq = seq;
-    return { kind: "control", seq, rcv, message };
+    if (message.top === "void" || seq <= this.#delivered) return { kind: "dropped" };
+    return { kind: "control", seq, message, raw: opened.claims };
   }
 
-  #onMessage(opened: OpenedFrame, time: Time): Received {
-    const { codec, level, binding, limits } = this.#o;
-    const claims = checkApplicationClaims(decodeClaims(codec, opened.claims), level);
+  #onMessage(opened: OpenedIn, time: Time): Received {
+    const { keys, limits } = this.#o;
+    const claims = checkApplicationClaims(decodeClaims(keys.codec, opened.claims), keys.level);
+    const epoch = this.#epochs.boundTo(opened, claims.bnd);
+    const { binding } = epoch;
     if (binding !== undefined) {
       if (claims.iss !== binding.peer)
         throw new SealwireError("E_KEY", { stage: "claims", detail: "iss is not the owner of the key" });
       if (claims.aud !== binding.self) throw new SealwireError("E_BINDING", { detail: "aud" });
       if (claims.bnd !== binding.receiveKid) throw new SealwireError("E_BINDING", { detail: "bnd" });
+      if (this.#epochs.ordered && this.#epochs.confirms(epoch))
+        throw new SealwireError("E_BINDING", { detail: "application message before ack" });
     }
     this.#checkSeq(opened, claims.seq);
     for (const item of claims.items) if (item.ref !== null) this.#checkRef(item.ref);
     if (this.#isLate(claims.seq)) return { kind: "dropped" };
-    this.#commit(claims.seq, opened);
+    this.#commit(claims.seq, opened, epoch);
+    if (claims.seq <= this.#delivered) return { kind: "dropped" };
     const late = checkLife(claims, this.now(time), limits.skewSeconds, limits.messageTtlMax);
     return { kind: "message", seq: claims.seq, claims, raw: opened.claims, jws: opened.jws, late };
   }
 
-  #checkSeq(opened: OpenedFrame, seq: number): void {
+  #checkRole({ top }: Control): void {
+    const own = this.#o.keys.role;
+    if (top === "auth" && own === "client") fail("auth from a server");
+    if ((top === "auth-ok" || top === "auth-no" || top === "auth-soon") && own === "server")
+      fail(`${top} from a client`);
+  }
+
+  #checkSeq(opened: OpenedIn, seq: number): void {
     if (opened.seq === undefined) this.#received.check(seq, { stage: "claims" });
     else if (opened.seq !== seq)
       throw new SealwireError("E_SEQ", { stage: "claims", detail: "seq differs from the IV" });
@@ -222,15 +381,15 @@ export class SessionMachine {
 
   /** In window order an earlier one may come later. */
   #checkRcv(rcv: number): void {
-    const back = rcv < this.#peerRcv && !(this.#received instanceof ReplayWindow);
-    if (back || rcv > this.#sent) {
+    const back = rcv < this.#ledger.acknowledged && !(this.#received instanceof ReplayWindow);
+    if (back || rcv > this.#ledger.sent) {
       const detail = "rcv is not between the last one and what was sent";
       throw new SealwireError("E_SEQ", { stage: "claims", detail });
     }
   }
 
   #checkRef(ref: Ref): void {
-    if ((typeof ref === "number" ? ref : ref[0]) > this.#sent) fail("ref names a message that was not sent");
+    if ((typeof ref === "number" ? ref : ref[0]) > this.#ledger.sent) fail("ref names a message that was not sent");
   }
 
   /** Sent before the peer's bye and overtaken by it: what is missing at the bye stays missing. */
@@ -240,20 +399,24 @@ export class SessionMachine {
     return true;
   }
 
-  #commit(seq: number, opened: OpenedFrame): void {
-    const bytes = this.#receivedBytes + opened.claims.length;
-    const { keyMessages, keyBytes } = this.#o.limits;
-    if (seq > keyMessages || bytes > keyBytes) throw new SealwireError("E_KEY_LIMIT");
+  #commit(seq: number, opened: OpenedIn, epoch: Epoch): void {
+    this.#epochs.assertOpen(epoch, seq);
+    const confirms = this.#epochs.confirms(epoch);
+    if (confirms) this.#receiving.renew(seq - 1, this.#elapsed);
+    this.#receiving.open(seq, opened.claims.length, this.#elapsed);
     this.#received.commit(seq);
-    this.#receivedBytes = bytes;
+    this.#ledger.committed = Math.max(this.#ledger.committed, this.#received.last);
+    this.#epochs.committed(epoch, seq);
+    if (!confirms) return;
+    this.events?.onEpoch(epoch, true);
+    this.rekeying.onConfirmed(epoch);
   }
 
-  /** Control has a budget of its own. The first answer to a ping and the first err to a message of ours are free. */
-  #charge(message: Control, time: Time): void {
-    if (message.top === "pong" && this.#pings.delete(message.ref)) return;
-    if (message.top === "err" && typeof message.ref === "number" && this.#refused.add(message.ref)) return;
-    if (!this.#control.take(1, time.elapsed))
-      throw new SealwireError("E_QUOTA", { stage: "rate", detail: "controlPerSecond" });
+  /** The peer has committed everything of ours up to `rcv`. */
+  acknowledge(rcv: number): void {
+    this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, rcv);
+    const room = this.#ledger.retention.acknowledge(rcv);
+    this.events?.onAcknowledged(rcv, room);
   }
 }
 

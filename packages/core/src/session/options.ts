@@ -4,7 +4,7 @@ import { DEFAULT_LIMITS, FIXED_LIMITS, type Limits } from "../registry.generated
 const LONGEST_TIMER_SECONDS = 2_147_483;
 
 /** What nobody needs, and what would take memory at every handshake or switch the limit off. */
-const LARGEST: Readonly<Record<string, number>> = { replayWindow: 2 ** 20, replayDrops: 1024 };
+const LARGEST: Readonly<Record<string, number>> = { replayWindow: 2 ** 20, replayDrops: 1024, ticketSeconds: 30 };
 
 /** The default limits with what the application changes. @throws TypeError for a name or value that is no limit */
 export function limitsOf(changes: Partial<Limits> = {}): Limits {

@@ -1,4 +1,4 @@
-import type { AeadKey, CryptoBackend, SharedSecret } from "../crypto/backend.ts";
+import type { AeadKey, CryptoBackend, MacKey, SharedSecret } from "../crypto/backend.ts";
 import type { TrafficKeys } from "../envelope/sealer.ts";
 import { all, chain, type Maybe } from "../maybe.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
@@ -31,7 +31,7 @@ export class KeySchedule {
   readonly #secret: SharedSecret;
   readonly #salt: Uint8Array;
 
-  /** In a full handshake the salt is TH2: every key depends on both hellos, byte for byte. */
+  /** In a full handshake the salt is TH2: every key depends on both hellos, byte for byte. Else it is that of a chain. */
   constructor(secret: SharedSecret, salt: Uint8Array) {
     this.#secret = secret;
     this.#salt = salt;
@@ -58,6 +58,16 @@ export class KeySchedule {
     );
   }
 
+  /** The secret from which rekey and resume go on; never used on a message. */
+  chain(ctx: Uint8Array): Maybe<MacKey> {
+    return this.#secret.mac(this.#salt, info("chain", ctx));
+  }
+
+  /** The same as bytes, for a store that several servers share. */
+  chainBytes(ctx: Uint8Array): Maybe<Uint8Array> {
+    return this.#bytes("chain", ctx, 32);
+  }
+
   /** Public channel-binding value, for step-up challenges of the application. */
   channelBinding(ctx: Uint8Array): Maybe<Uint8Array> {
     return this.#bytes("cb", ctx, 32);
@@ -72,4 +82,5 @@ export class KeySchedule {
   }
 }
 
-const info = (label: string, ctx: Uint8Array): Uint8Array => concat(utf8.encode(PREFIX + label), ZERO, ctx);
+/** "sealwire1 " || label || 0x00 || ctx: the info of a derivation, and what a chain signs. */
+export const info = (label: string, ctx: Uint8Array): Uint8Array => concat(utf8.encode(PREFIX + label), ZERO, ctx);

@@ -1,77 +1,95 @@
-import { isTopic, type Ref } from "../envelope/claims.ts";
+import { isTopic } from "../envelope/claims.ts";
+import { encodeClaims } from "../envelope/codec.ts";
 import type { Control } from "../envelope/control.ts";
 import { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
-import type { ErrorCode, Limits } from "../registry.generated.ts";
+import { chain, type Maybe } from "../maybe.ts";
+import type { Codec, Limits } from "../registry.generated.ts";
 import { assertData } from "../wire/data.ts";
 import type { Data } from "../wire/json.ts";
-import type { Connection } from "./connection.ts";
-import type { Established } from "./established.ts";
-import { isGranted, type SessionHooks, traceTo } from "./hooks.ts";
+import type { Attachment } from "./attachment.ts";
+import { isGranted, type SessionHooks } from "./hooks.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Outgoing, Prepared } from "./machine.ts";
-import { Outbox } from "./outbox.ts";
-import type { Denied } from "./types.ts";
+import { Refusals } from "./refusals.ts";
+import type { Timers } from "./timers.ts";
+
+/** What the sending half needs of its session. */
+export interface SenderHost {
+  readonly session: string;
+  /** How often the peer's rights have changed: what was granted before is asked for again. */
+  readonly grants: number;
+  /** Undefined while the session has no connection. */
+  readonly attachment: Attachment | undefined;
+  readonly ledger: Ledger;
+  readonly codec: Codec;
+  readonly limits: Limits;
+  readonly hooks: SessionHooks;
+  readonly timers: Timers;
+  readonly elapsed: number;
+  /** Default life of a message, in seconds. */
+  readonly ttl: number;
+  /** Aborted when the session ends. */
+  readonly ended: AbortSignal;
+}
 
 export interface TransmitOptions {
   readonly signal?: AbortSignal | undefined;
+  /** A reply: the session that asked. It is not sent in another. */
+  readonly session?: string;
   /** Told the number before the message can be answered. */
   readonly onSeq?: (seq: number) => void;
 }
 
-/** Topics of one-way messages that `onDenied` can still name. */
-const REMEMBERED = 1024;
-
 /** The sending half of a session: checks, authorizes, numbers and seals, in the order of the calls. */
 export class Sender {
-  readonly #e: Established;
-  readonly #connection: Connection;
-  readonly #limits: Limits;
-  readonly #hooks: SessionHooks;
-  readonly #ended: AbortSignal;
-  readonly #outbox: Outbox;
-  readonly #deniedListeners = new Set<(denied: Denied) => void>();
-  readonly #recent = new Map<number, string>();
+  readonly #host: SenderHost;
+  readonly refusals: Refusals;
   #sends: Promise<void> | undefined;
+  /** Messages that wait for authorization, room, keys or a connection. */
+  #waiting = 0;
+  #waitingBytes = 0;
+  #wakes: (() => void)[] = [];
 
-  /** `ended` is aborted when the session ends. */
-  constructor(e: Established, connection: Connection, limits: Limits, hooks: SessionHooks, ended: AbortSignal) {
-    this.#e = e;
-    this.#connection = connection;
-    this.#limits = limits;
-    this.#hooks = hooks;
-    this.#ended = ended;
-    this.#outbox = new Outbox(connection, limits.sendBufferBytes, ({ control, seq, claims }) =>
-      traceTo(hooks, { direction: "out", kind: control ? "control" : "application", seq, claims }),
-    );
+  constructor(host: SenderHost) {
+    this.#host = host;
+    this.refusals = new Refusals(host.hooks.onError);
   }
 
   /** @throws TypeError for what can never be sent */
   outgoing(topic: string, data: Data, ttl: number | undefined): Outgoing {
+    const { codec, limits } = this.#host;
     if (!isTopic(topic)) {
       throw new TypeError(`not a topic (letters, digits and ._:/- up to 128): ${JSON.stringify(topic)}`);
     }
-    assertData(data, this.#e.codec);
-    const seconds = ttl ?? this.#limits.messageTtl;
-    if (!Number.isInteger(seconds) || seconds < 1 || seconds > this.#limits.messageTtlMax) {
-      throw new TypeError(`ttl is a number of seconds from 1 to ${this.#limits.messageTtlMax}`);
+    assertData(data, codec);
+    const seconds = ttl ?? this.#host.ttl;
+    if (!Number.isInteger(seconds) || seconds < 1 || seconds > limits.messageTtlMax) {
+      throw new TypeError(`ttl is a number of seconds from 1 to ${limits.messageTtlMax}`);
     }
     return { topic, data, ttl: seconds };
   }
 
-  /** Authorizes, numbers, seals. Messages keep the order of the calls also where authorization takes its time. */
+  /** Authorizes, numbers, seals. Messages keep the order of the calls also where they have to wait. */
   transmit(message: Outgoing, kind: "message" | "request", options: TransmitOptions = {}): Maybe<number> {
     const { topic, data } = message;
-    // A reply is authorized by its request.
-    const granted = message.ref !== undefined || isGranted(this.#hooks, { topic, direction: "out", kind, data });
-    if (this.#sends === undefined && !(granted instanceof Promise)) return this.#push(message, kind, granted, options);
+    const { hooks, ended, elapsed, grants } = this.#host;
+    const reply = message.ref !== undefined;
+    const checked = hooks.topics?.outgoing(reply ? "reply" : kind, topic, data);
     // The caller goes on meanwhile: what was checked is what is sent.
-    const kept = { ...message, data: structuredClone(data) };
-    const result = (this.#sends ?? Promise.resolve())
-      .then(() => unlessAborted(this.#ended, granted))
-      .then((ok) => this.#push(kept, kind, ok, options));
+    const due = checked instanceof Promise ? copyOf(message) : message;
+    const granted = chain(checked, () => this.#isGranted(due, kind));
+    if (this.#sends === undefined && !(granted instanceof Promise) && (!granted || this.#ready))
+      return this.#push(message, kind, granted, options);
+    if (ended.aborted) throw new SealwireError("E_CLOSED");
+    // A rejection is looked at when its turn comes.
+    if (granted instanceof Promise) granted.catch(() => {});
+    const kept = due === message ? copyOf(message) : due;
+    const bytes = this.#enqueue(kept);
+    const decided = { granted, grants };
+    const result = (this.#sends ?? Promise.resolve()).then(() => this.#inTurn(kept, kind, decided, elapsed, options));
     const tail = result.then(
-      () => {},
-      () => {},
+      () => this.#dequeue(bytes),
+      () => this.#dequeue(bytes),
     );
     this.#sends = tail;
     void tail.then(() => {
@@ -80,74 +98,121 @@ export class Sender {
     return result;
   }
 
+  /** A reply is authorized by its request. */
+  #isGranted({ topic, data, ref }: Outgoing, kind: "message" | "request"): Maybe<boolean> {
+    return ref !== undefined || isGranted(this.#host.hooks, { topic, direction: "out", kind, data });
+  }
+
+  get #ready(): boolean {
+    const { attachment, ledger } = this.#host;
+    return attachment !== undefined && !attachment.held && !ledger.retention.full;
+  }
+
+  /** @throws SealwireError E_QUEUE_FULL */
+  #enqueue(message: Outgoing): number {
+    const { codec, limits } = this.#host;
+    const bytes = encodeClaims(codec, { seq: 1, exp: 0, top: message.topic, data: message.data }).length;
+    if (this.#waiting >= limits.queuedMessages || this.#waitingBytes + bytes > limits.queuedBytes)
+      throw new SealwireError("E_QUEUE_FULL", { detail: message.topic });
+    this.#waiting++;
+    this.#waitingBytes += bytes;
+    return bytes;
+  }
+
+  #dequeue(bytes: number): void {
+    this.#waiting--;
+    this.#waitingBytes -= bytes;
+  }
+
+  /**
+   * Waits for authorization, connection, keys and room; what is left of the life of the message counts from the call. It
+   * is numbered at once when all of them are there.
+   */
+  async #inTurn(
+    message: Outgoing,
+    kind: "message" | "request",
+    { granted, grants }: { readonly granted: Maybe<boolean>; readonly grants: number },
+    since: number,
+    options: TransmitOptions,
+  ): Promise<number> {
+    const { ended } = this.#host;
+    const ok = await unlessAborted(ended, granted);
+    const left = () => message.ttl * 1000 - (this.#host.elapsed - since);
+    while (ok && !this.#ready && left() > 0) {
+      await this.#wakeUp(left(), options.signal);
+      options.signal?.throwIfAborted();
+    }
+    if (ok && left() <= 0)
+      throw new SealwireError("E_EXPIRED", { stage: "local", detail: `${message.topic} was not sent` });
+    const now = this.#host.grants;
+    // The peer's rights changed meanwhile.
+    if (ok && now !== grants)
+      return this.#inTurn(message, kind, { granted: this.#isGranted(message, kind), grants: now }, since, options);
+    return this.#push({ ...message, ttl: Math.ceil(left() / 1000) }, kind, ok, options);
+  }
+
+  /** Until something may have become possible, `ms` have passed or `signal` says stop. Rejects when the session ends. */
+  async #wakeUp(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const { ended, timers } = this.#host;
+    let wake = () => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    this.#wakes.push(wake);
+    const stop = timers.after(ms, wake);
+    signal?.addEventListener("abort", wake, { once: true });
+    try {
+      await unlessAborted(ended, woken);
+    } finally {
+      stop();
+      signal?.removeEventListener("abort", wake);
+      this.#wakes = this.#wakes.filter((other) => other !== wake);
+    }
+  }
+
+  /** Something may have become possible. */
+  wake(): void {
+    for (const wake of this.#wakes.splice(0)) wake();
+  }
+
   #push(message: Outgoing, kind: "message" | "request", granted: boolean, options: TransmitOptions): number {
     options.signal?.throwIfAborted();
     if (!granted) throw new SealwireError("E_DENIED", { detail: `sending ${message.topic}` });
-    if (this.#ended.aborted) throw new SealwireError("E_CLOSED");
-    const prepared = this.#prepare(message);
+    const { attachment, ended, session } = this.#host;
+    const other = options.session !== undefined && options.session !== session;
+    if (ended.aborted || attachment === undefined || other) throw new SealwireError("E_CLOSED");
+    const prepared = this.#prepare(attachment, message);
     options.onSeq?.(prepared.seq);
-    if (kind === "message" && this.#deniedListeners.size > 0) this.#remember(prepared.seq, message.topic);
-    void this.#outbox.push(prepared);
+    if (kind === "message") this.refusals.remember(prepared.seq, message.topic);
+    void attachment.push(prepared);
     return prepared.seq;
   }
 
-  #prepare(message: Outgoing): Prepared {
+  #prepare({ machine, connection }: Attachment, message: Outgoing): Prepared {
     try {
-      return this.#e.machine.prepare(message, this.#connection.time);
+      return machine.prepare(message, connection.time);
     } catch (error) {
-      if (error instanceof SealwireError && error.code === "E_KEY_LIMIT") this.#connection.fail(error);
+      if (error instanceof SealwireError && error.code === "E_KEY_LIMIT") connection.fail(error);
       throw error;
     }
   }
 
-  control(message: Control): Maybe<void> {
-    if (this.#ended.aborted || this.#e.machine.byeSent) return;
-    let prepared: Prepared;
-    try {
-      prepared = this.#e.machine.prepareControl(message);
-    } catch (error) {
-      // E_KEY_LIMIT; a timer or a handler that answers has no one to tell.
-      this.#connection.fail(error as SealwireError);
-      return;
-    }
-    return this.#outbox.push(prepared);
+  control(message: Control, onSeq?: (seq: number) => void): Maybe<void> {
+    return this.#host.ended.aborted ? undefined : this.#host.attachment?.control(message, onSeq);
   }
 
-  /** Tells the peer that one message was not taken. Nothing is ever refused in answer to control. */
-  refuse(ref: Ref, code: ErrorCode): Maybe<void> {
-    return this.control({ top: "err", code, ref });
-  }
-
-  drained(): Promise<void> {
-    return this.#outbox.drained(this.#hooks.highWaterMark ?? this.#limits.highWaterMark);
-  }
-
-  onDenied(fn: (denied: Denied) => void): () => void {
-    this.#deniedListeners.add(fn);
-    return () => this.#deniedListeners.delete(fn);
-  }
-
-  #remember(seq: number, topic: string): void {
-    this.#recent.set(seq, topic);
-    if (this.#recent.size > REMEMBERED) this.#recent.delete(this.#recent.keys().next().value as number);
-  }
-
-  /** The peer refused the one-way message `seq`. */
-  denied(seq: number, code: ErrorCode): void {
-    for (const fn of this.#deniedListeners) {
-      try {
-        fn({ topic: this.#recent.get(seq) ?? "", seq, code });
-      } catch (cause) {
-        this.#hooks.onError?.(new SealwireError("E_HANDLER", { detail: "listener of onDenied", cause }));
-      }
-    }
+  async drained(): Promise<void> {
+    const { hooks, limits, attachment } = this.#host;
+    await attachment?.outbox.drained(hooks.highWaterMark ?? limits.highWaterMark);
   }
 
   end(): void {
-    this.#deniedListeners.clear();
-    this.#recent.clear();
+    this.refusals.clear();
+    this.wake();
   }
 }
+
+const copyOf = (message: Outgoing): Outgoing => ({ ...message, data: structuredClone(message.data) });
 
 /** `value`, or a rejection with the signal's reason if that comes first: a policy that never answers holds nothing up. */
 function unlessAborted<T>(signal: AbortSignal, value: Maybe<T>): Maybe<T> {

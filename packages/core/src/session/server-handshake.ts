@@ -2,7 +2,8 @@ import type { CryptoBackend, Verifier } from "../crypto/backend.ts";
 import type { SignerId } from "../envelope/headers.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
-import type { Limits, Subprotocol } from "../registry.generated.ts";
+import type { Maybe } from "../maybe.ts";
+import type { Codec, Level, Limits, Subprotocol, SuiteId } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { clientAuthHeaders, hasProof, type OpenedClientAuth, readClientAuth, tokenHash } from "./client-auth.ts";
@@ -14,15 +15,18 @@ import { encodePayload, type Time, wireOf } from "./payload.ts";
 import { type HandshakeKeys, KeySchedule, sessionId, transcriptHash } from "./schedule.ts";
 import { type ServerHello, type SessionPolicy, signServerHello } from "./server-hello.ts";
 import { sealServerReady } from "./server-ready.ts";
+import { type ResumeCandidate, ServerResume } from "./server-resume.ts";
 import type { MessageOrder } from "./types.ts";
 
 /** What the token check found. Everything here comes from a token whose signature holds. */
 export interface VerifiedToken {
+  readonly issuer: string;
   readonly subject: string;
+  readonly clientId: string | undefined;
   readonly scopes: readonly string[];
   /** NumericDate. */
   readonly expiresAt: number;
-  /** `cnf.jkt`: thumbprint of the key that the token is bound to. */
+  /** `cnf.jkt`, or what was recorded with a ticket: thumbprint of the key that has to be proven. */
   readonly jkt: string | undefined;
 }
 
@@ -36,15 +40,27 @@ export interface ServerHandshakeOptions<T extends VerifiedToken = VerifiedToken>
   /** What the 101 response selected. */
   readonly protocol: string;
   readonly proof: SessionPolicy["pop"];
+  /** Seconds for which a session outlives its connection. Default: 0, it cannot be resumed. Strict order only. */
+  readonly resume?: number;
+  /** The session that holds a chain with this K. Default: none does. */
+  readonly findSession?: (kid: string) => Maybe<ResumeCandidate<T> | undefined>;
+  /** The chains of sessions are kept as bytes, for a store that servers share. */
+  readonly exportableChain?: boolean;
   /** Default: "strict". */
   readonly order?: MessageOrder;
   readonly limits: Limits;
-  /** Token of the upgrade request, where that way is enabled and one came. */
+  /** Token or ticket of the upgrade request, where that way is enabled and one came. */
   readonly upgradeToken: string | undefined;
-  /** Throws SealwireError E_TOKEN (or one of its kind) for a token that is not acceptable. */
+  /** Throws SealwireError E_TOKEN (or one of its kind) for a token that is not acceptable. Gets the upgrade token too. */
   readonly verifyToken: (token: string) => Promise<T>;
   /** Connection-level authorization; false is E_FORBIDDEN. */
   readonly admit: (token: T) => boolean | Promise<boolean>;
+}
+
+/** With `established`: the token of a new session, or the session that was resumed. */
+export interface ServerStep<T> extends HandshakeStep {
+  readonly token?: T;
+  readonly candidate?: ResumeCandidate<T>;
 }
 
 interface AuthState {
@@ -61,6 +77,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
   readonly #o: ServerHandshakeOptions<T>;
   readonly #wire: "text" | "binary";
   #auth: AuthState | undefined;
+  #resume: ServerResume<T> | undefined;
   #arrived = 0;
   #early = 0;
 
@@ -81,23 +98,37 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     if (this.#early > earlyDataBytes) throw new SealwireError("E_STATE", { detail: "earlyDataBytes" });
   }
 
-  async receive(frame: WireFrame, time: Time): Promise<HandshakeStep & { token?: T }> {
-    return this.#auth === undefined
-      ? await this.#onClientHello(frame, time)
-      : await this.#onClientAuth(frame, this.#auth, time);
+  async receive(frame: WireFrame, time: Time): Promise<ServerStep<T>> {
+    if (this.#auth !== undefined) return await this.#onClientAuth(frame, this.#auth, time);
+    // A JWS in place of CH: the resume of a session.
+    if (this.#resume === undefined && frame.form === 1) this.#resume = this.#startResume();
+    return await (this.#resume?.receive(frame, time) ?? this.#onClientHello(frame, time));
+  }
+
+  #startResume(): ServerResume<T> {
+    const { backend, protocol, limits, upgradeToken, verifyToken, findSession } = this.#o;
+    const checkHello = (hello: ClientHello) => this.#checkHello(hello);
+    const find = findSession ?? (() => undefined);
+    return new ServerResume({ backend, protocol, limits, upgradeToken, verifyToken, find, checkHello });
+  }
+
+  /** Version, subprotocol and server, in this order. */
+  #checkHello(hello: ClientHello): void {
+    const { id, protocol, protocols } = this.#o;
+    if (hello.v !== 1) throw new SealwireError("E_NEGOTIATE", { detail: "version of CH is not 1" });
+    // Something that strips or transcodes the subprotocol offer is seen here, since m1 is signed for.
+    if (select(hello.prt, protocols) !== protocol) throw new SealwireError("E_DOWNGRADE");
+    if (hello.aud !== id) throw new SealwireError("E_NEGOTIATE", { detail: "the client wants another server" });
   }
 
   async #onClientHello(frame: WireFrame, time: Time): Promise<HandshakeStep> {
-    const { backend, id, limits, protocol, protocols, proof, order = "strict" } = this.#o;
+    const { backend, id, limits, protocol, proof, order = "strict", resume = 0 } = this.#o;
     if (frame.form !== 0) throw new SealwireError("E_HEADER", { detail: "CH is not clear JSON" });
     const m1 = frame.json;
     // On the text wire a character may be several bytes.
     if (m1.length > limits.clientHelloBytes) throw new SealwireError("E_TOO_BIG", { detail: "clientHelloBytes" });
     const hello = decodeClientHello(m1);
-    if (hello.v !== 1) throw new SealwireError("E_NEGOTIATE", { detail: "version of CH is not 1" });
-    // Something that strips or transcodes the subprotocol offer is seen here, since m1 is signed for.
-    if (select(hello.prt, protocols) !== protocol) throw new SealwireError("E_DOWNGRADE");
-    if (hello.aud !== id) throw new SealwireError("E_NEGOTIATE", { detail: "the client wants another server" });
+    this.#checkHello(hello);
     const { suite, level, codec, signer } = this.#choose(hello);
     const peerKey = agreementKey(hello, suite);
     const agreement = await backend.generateKeyAgreement(suite);
@@ -112,7 +143,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
       epk: agreement.publicJwk,
       lvl: level,
       cod: codec,
-      pol: { pop: signed ? "required" : proof, res: 0, seq: order },
+      pol: { pop: signed ? "required" : proof, res: order === "strict" ? resume : 0, seq: order },
       msg: limits.messageBytes,
     };
     const schedule = await agreement.agree(peerKey);
@@ -140,7 +171,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     return { suite, level, codec, signer };
   }
 
-  async #onClientAuth(frame: WireFrame, state: AuthState, time: Time): Promise<HandshakeStep & { token: T }> {
+  async #onClientAuth(frame: WireFrame, state: AuthState, time: Time): Promise<ServerStep<T>> {
     const { backend } = this.#o;
     const plaintext = await openHandshakeObject(state.keys, frame, clientAuthHeaders(state.keys.kid));
     const { ca, token } = await this.#authenticate(plaintext, hasProof(state.keys, frame), state, time).catch(
@@ -160,21 +191,36 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
       scp: token.scopes,
       cb: encodeBase64url(await schedule.channelBinding(th3)),
     });
+    const facts = {
+      id: await sessionId(backend, state.th2),
+      policy: hello.pol,
+      keys: {
+        backend,
+        role: "server",
+        level: hello.lvl as Level,
+        codec: hello.cod as Codec,
+        suite: hello.st as SuiteId,
+        serverId: id,
+        serverKey: state.signer,
+        clientKey: ca.proof && { verifier: ca.proof.verifier, id: peerId(ca.proof) },
+        exportableChain: this.#o.exportableChain ?? false,
+      },
+      messageBytes: limits.messageBytes,
+      peerMessageBytes: state.peerMessageBytes,
+      subject: token.subject,
+      startedAt: hello.iat,
+      longestEnd: iat + limits.sessionSeconds,
+    } as const;
+    const { scopes } = token;
     const established = await establish({
-      backend,
-      role: "server",
+      facts,
       protocol,
-      hello,
       schedule,
       ctx: th3,
-      server: { id, key: state.signer },
-      client: ca.proof && { verifier: ca.proof.verifier, id: peerId(ca.proof) },
-      peerMessageBytes: state.peerMessageBytes,
       limits,
       offset: 0,
-      sid: await sessionId(backend, state.th2),
-      subject: token.subject,
-      scopes: token.scopes,
+      time,
+      scopes,
       expiresAt: exp,
     });
     return { send: encodePayload(this.#wire, ready), established, token };

@@ -1,4 +1,4 @@
-import type { Signer, Verifier } from "../crypto/backend.ts";
+import type { MacKey, Signer, Verifier } from "../crypto/backend.ts";
 import { fail, isIdentifier, isInteger } from "../envelope/claims.ts";
 import { decodeObject } from "../envelope/claims-json.ts";
 import { type SignerId, serverHelloHeader } from "../envelope/headers.ts";
@@ -8,20 +8,21 @@ import type { KeySet } from "../keys/keyset.ts";
 import { isBase64url } from "../wire/base64url.ts";
 import { utf8 } from "../wire/bytes.ts";
 import { compactJws, signingInput, type WireFrame } from "../wire/frame.ts";
-import { isMessageLimit, messageLimit } from "./client-hello.ts";
+import { isMessageLimit, isResumeNumber, messageLimit, resumeNumber } from "./client-hello.ts";
 import type { MessageOrder } from "./types.ts";
 
 export interface SessionPolicy {
   /** Required: every session proves possession of its token's key. Levels sig and nest need it. */
   readonly pop: "required" | "optional";
-  /** Seconds for which a lost connection can be resumed; 0 in this draft. */
+  /** Seconds for which a session can be resumed after its connection is gone; 0 for not at all. */
   readonly res: number;
   readonly seq: MessageOrder;
 }
 
 /** ServerHello: the server's choice, under its signature. */
 export interface ServerHello {
-  readonly iss: string;
+  /** Absent in a resume, where no identity key signs. */
+  readonly iss: string | undefined;
   readonly iat: number;
   readonly th: string;
   readonly rnd: string;
@@ -33,6 +34,8 @@ export interface ServerHello {
   readonly cod: string;
   readonly pol: SessionPolicy;
   readonly msg: number;
+  /** Of a resume: the highest sequence number that the server has committed. */
+  readonly rcv?: number;
 }
 
 /** A hello as it goes over the wire, and its text form, which is what the transcript hashes on both wires. */
@@ -41,11 +44,23 @@ export interface SignedHello {
   readonly text: Uint8Array;
 }
 
+export function encodeServerHello(h: ServerHello): Uint8Array {
+  const { iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, msg, rcv } = h;
+  const rs = rcv === undefined ? undefined : { rcv };
+  return utf8.encode(JSON.stringify({ iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, lim: { msg }, rs }));
+}
+
 export async function signServerHello(h: ServerHello, signer: Signer, id: SignerId): Promise<SignedHello> {
-  const { iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, msg } = h;
-  const payload = utf8.encode(JSON.stringify({ iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, lim: { msg } }));
-  const header = serverHelloHeader(id).json;
-  const signature = await signer.sign(signingInput(header, payload));
+  return await signHello(serverHelloHeader(id).json, encodeServerHello(h), signer);
+}
+
+/** `key` signs: a private key, or the MAC key of a resume. */
+export async function signHello(
+  header: Uint8Array,
+  payload: Uint8Array,
+  key: Pick<Signer, "sign"> | Pick<MacKey, "sign">,
+): Promise<SignedHello> {
+  const signature = await key.sign(signingInput(header, payload));
   const frame = { form: 1, protected: header, payload, signature } as const;
   return { frame, text: utf8.encode(compactJws(frame)) };
 }
@@ -79,7 +94,7 @@ export async function verifyServerHello(
     throw new SealwireError("E_SIG_SERVER");
   }
   return {
-    hello: decodeServerHello(frame.payload),
+    hello: decodeServerHello(frame.payload, false),
     text: utf8.encode(compactJws(frame)),
     key: { id: { alg, thumbprint }, verifier },
   };
@@ -88,18 +103,18 @@ export async function verifyServerHello(
 const isOwnInteger = (path: readonly (string | number)[]): boolean =>
   path[0] === "iat" || isMessageLimit(path) || (path[0] === "pol" && path[1] === "res");
 
-function decodeServerHello(json: Uint8Array): ServerHello {
-  const o = decodeObject(json, fail, isOwnInteger);
-  if (!isIdentifier(o.iss)) return fail("iss is not an identifier");
+export function decodeServerHello(json: Uint8Array, resume: boolean): ServerHello {
+  const o = decodeObject(json, fail, (path) => isOwnInteger(path) || (resume && isResumeNumber(path)));
+  if (!resume && !isIdentifier(o.iss)) return fail("iss is not an identifier");
   if (!isInteger(o.iat, 0)) return fail("iat is not a NumericDate");
   if (typeof o.th !== "string" || !isBase64url(o.th, 43)) return fail("th is not a hash");
   if (typeof o.rnd !== "string" || !isBase64url(o.rnd, 43)) return fail("rnd is not 32 bytes");
-  const { iss, iat, th, rnd, prt, st, lvl, cod } = o;
+  const { iat, th, rnd, prt, st, lvl, cod } = o;
   for (const name of [prt, st, lvl, cod])
     if (typeof name !== "string") return fail("prt, st, lvl or cod is not a name");
   const [p, s, l, c] = [prt, st, lvl, cod] as string[];
   return {
-    iss,
+    iss: resume ? undefined : (o.iss as string),
     iat,
     th,
     rnd,
@@ -110,6 +125,7 @@ function decodeServerHello(json: Uint8Array): ServerHello {
     cod: c as string,
     pol: policy(o.pol),
     msg: messageLimit(o.lim),
+    ...(resume ? { rcv: resumeNumber(o.rs) } : {}),
   };
 }
 

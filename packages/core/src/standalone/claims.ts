@@ -1,7 +1,7 @@
-import { fail, isIdentifier, isInteger, isTopic } from "../envelope/claims.ts";
+import { fail, isIdentifier, isInteger, isMessageId, isTopic } from "../envelope/claims.ts";
 import { decodeJsonClaims } from "../envelope/claims-json.ts";
 import { notFatal } from "../errors.ts";
-import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
+import { encodeBase64url } from "../wire/base64url.ts";
 import { utf8 } from "../wire/bytes.ts";
 import type { Data } from "../wire/json.ts";
 
@@ -19,9 +19,6 @@ export interface StandaloneClaims {
 
 /** They belong to a connection; an envelope with one of them was meant for another place. */
 const OF_SESSIONS = ["bnd", "seq", "req", "bat", "rcv"];
-
-/** 16 bytes in base64url: a `jti`, or a `ref` to one. */
-export const isMessageId = (value: unknown): value is string => typeof value === "string" && isBase64url(value, 22);
 
 /** The member order of the literal is the order of the specification. */
 export function encodeStandaloneClaims({ iss, aud, jti, iat, exp, top, ref, data }: StandaloneClaims): Uint8Array {

@@ -1,7 +1,7 @@
 import { backend as defaultBackend } from "#backend";
 import type { CryptoBackend, KeyAgreement, PrivateJwk, PublicJwk, Signer } from "../crypto/backend.ts";
 import { assertRecipientJwk, suiteOf } from "../crypto/jwk.ts";
-import { isIdentifier, isTopic } from "../envelope/claims.ts";
+import { isIdentifier, isMessageId, isTopic } from "../envelope/claims.ts";
 import { encryptedEnvelopeHeader, envelopeHeader } from "../envelope/headers.ts";
 import type { Payload } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
@@ -12,7 +12,7 @@ import { ascii } from "../wire/bytes.ts";
 import { assertData } from "../wire/data.ts";
 import { compactJws, encodeFrame, encodeText, type JwsFrame, signingInput, type Wire } from "../wire/frame.ts";
 import type { Data } from "../wire/json.ts";
-import { encodeStandaloneClaims, isMessageId } from "./claims.ts";
+import { encodeStandaloneClaims } from "./claims.ts";
 
 const ID_BYTES = 16;
 const IV_BYTES = 12;

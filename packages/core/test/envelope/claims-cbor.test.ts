@@ -237,7 +237,7 @@ describe("names and limits, as in JSON", () => {
     ["constructor in dat [claims:proto]", claims({ dat: { constructor: 1 } }), { constructor: 1 }],
     ["depth 32 [limit:claims]", claims({ dat: nested(31) }), nested(31)],
     ["256 members in dat [limit:claims]", claims({ dat: members(256) }), members(256)],
-    ["unknown claims [claims:unknown]", entries(["sub", "m"], ["jti", 7], ["x", { a: [1.5] }]), 1],
+    ["unknown claims [claims:unknown]", entries(["sub", "m"], ["psk", 7], ["x", { a: [1.5] }]), 1],
     ["no data: null [claims:no-data]", claims({ dat: undefined }), null],
   ]);
 

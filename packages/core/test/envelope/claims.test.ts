@@ -203,6 +203,6 @@ describe("bat [batch:shape]", () => {
 describe("unknown claims [claims:unknown]", () => {
   accepts([
     ["are ignored", claims({ sub: "mallory", other: { a: [1, null] }, typ: "x" })],
-    ["also where a later draft gives them a meaning", claims({ jti: 7 })],
+    ["also where a later draft gives them a meaning", claims({ psk: 7 })],
   ]);
 });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { aeadKey, macKey, backend as node } from "../../src/crypto/node.ts";
-import { MessageOpener } from "../../src/envelope/opener.ts";
-import { MessageSealer, type Payload } from "../../src/envelope/sealer.ts";
+import type { Payload } from "../../src/envelope/sealer.ts";
 import { DEFAULT_LIMITS } from "../../src/registry.generated.ts";
 import { StrictCounter } from "../../src/replay/strict.ts";
+import { buildEpoch, type EpochOptions } from "../../src/session/epoch.ts";
+import { Ledger } from "../../src/session/ledger.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
 import { decodePayload } from "../../src/session/payload.ts";
 import { settle, until } from "../support/clock.ts";
@@ -18,32 +19,38 @@ async function machine(options: PairOptions): Promise<{ puppet: Puppet; receive:
   const pair = await openPair({ codec: "json", ...options });
   const puppet = new Puppet(pair, "client");
   const own = new Puppet(pair, "server");
-  const protection = (p: Puppet) => ({
-    wire: pair.wire,
-    level: pair.level,
-    codec: pair.codec,
-    epoch: 0,
-    keys: { kid: p.kid, iv: p.key("iv"), aead: aeadKey(p.key("key")), mac: macKey(p.key("mac")) },
+  const keysOf = (p: Puppet) => ({
+    kid: p.kid,
+    iv: p.key("iv"),
+    aead: aeadKey(p.key("key")),
+    mac: macKey(p.key("mac")),
   });
   const client = await proofKey(node, pair.clientKey!);
   const server = await proofKey(node, pair.serverKey);
+  const { wire, level, codec } = pair;
+  const keys: EpochOptions = {
+    backend: node,
+    role: "server",
+    wire,
+    level,
+    codec,
+    suite: "x25519",
+    serverId: SERVER_ID,
+    serverKey: server,
+    clientKey: { id: client.id, verifier: await node.importVerifier(client.signer.publicJwk) },
+    exportableChain: false,
+  };
+  const chain = { kid: "", key: macKey(new Uint8Array(32)), bytes: undefined };
   const session = new SessionMachine({
-    wire: pair.wire,
-    level: pair.level,
-    codec: pair.codec,
-    sealer: new MessageSealer(protection(own), server),
-    opener: new MessageOpener(protection(puppet), {
-      id: client.id,
-      verifier: await node.importVerifier(client.signer.publicJwk),
-    }),
-    binding:
-      pair.level === "sig" || pair.level === "nest"
-        ? { self: SERVER_ID, peer: pair.clientId!, sendKid: own.kid, receiveKid: puppet.kid }
-        : undefined,
+    keys,
+    epoch: buildEpoch(keys, 0, keysOf(own), keysOf(puppet), chain),
     limits: DEFAULT_LIMITS,
+    ledger: new Ledger(DEFAULT_LIMITS, false, { sent: 0, acknowledged: 0, committed: 0 }),
     received: new StrictCounter(),
     peerMessageBytes: DEFAULT_LIMITS.messageBytes,
-    offset: 0,
+    startedAt: 0,
+    serverTime: ({ unix }) => unix,
+    elapsed: 0,
   });
   const time = { unix: pair.clock.unix(), elapsed: 0 };
   return { puppet, receive: (payload) => session.receive(decodePayload(pair.wire, payload), time) };
@@ -65,6 +72,7 @@ describe("a message that fails before commit changes nothing [seq:commit]", () =
         ["E_CLAIMS", (p) => p.message(p.claims({ ref: 5 }))],
         ["E_CLAIMS", (p) => p.control({ top: "ping", rcv: -1 })],
         ["E_CLAIMS", (p) => p.control({ top: "rekey" })],
+        ["E_CLAIMS", (p) => p.control({ top: "renew" })],
         ["E_SEQ", (p) => p.control({ top: "ping", rcv: 9 })],
         ["E_SEQ", (p) => p.control({ top: "ping", seq: 77 })],
       ];

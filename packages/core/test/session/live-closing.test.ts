@@ -4,7 +4,7 @@ import { settle, until } from "../support/clock.ts";
 import { controlsOf, end, gate, live, mute, other, ROLES, released, seqsOf, upTo, WIRES } from "../support/live.ts";
 import { Puppet } from "../support/puppet.ts";
 
-const NORMAL = { code: 1000, clean: true, truncated: false };
+const NORMAL = { code: 1000, clean: true, truncated: false, undetermined: [] };
 
 describe("close in order", () => {
   for (const protocol of WIRES) {

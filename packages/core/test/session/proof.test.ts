@@ -19,7 +19,15 @@ const { alg: _, ...OTHER_JWK } = OTHER.publicJwk;
 /** A token check that finds this. */
 function token(found: Partial<VerifiedToken> = {}) {
   const verifyToken = async (): Promise<VerifiedToken> => {
-    return { subject: "alice", scopes: [], expiresAt: 1_893_456_000 + 3600, jkt: undefined, ...found };
+    return {
+      issuer: "i",
+      clientId: undefined,
+      subject: "alice",
+      scopes: [],
+      expiresAt: 1_893_456_000 + 3600,
+      jkt: undefined,
+      ...found,
+    };
   };
   return { verifyToken };
 }
@@ -174,7 +182,7 @@ describe("the order of the checks [ca:order]", () => {
         server: {
           verifyToken: async () => {
             steps.push("token");
-            return { subject: "a", scopes: [], expiresAt: 2e9, jkt: jkt.value };
+            return { issuer: "i", clientId: undefined, subject: "a", scopes: [], expiresAt: 2e9, jkt: jkt.value };
           },
           ...options.server,
         },

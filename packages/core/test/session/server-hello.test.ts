@@ -96,7 +96,11 @@ describe("the claims of SH", () => {
   describe("pol [sh:pol]", () => {
     refuses(
       [
-        ["res 60", claim(pol({ res: 60 }))],
+        [
+          "res 60 with seq window [resume:strict]",
+          claim(pol({ res: 60, seq: "window" })),
+          { client: { order: "window" } },
+        ],
         ["seq window", claim(pol({ seq: "window" }))],
         ["pop required, without a proof key", claim(pol({ pop: "required" })), { proof: "none" }],
       ],

@@ -111,6 +111,8 @@ describe("the claims of SR", () => {
 
 describe("the end of the session [sr:end]", () => {
   const token = (seconds: number) => async () => ({
+    issuer: "i",
+    clientId: undefined,
     subject: "alice",
     scopes: ["a", "b"],
     expiresAt: NOW + seconds,

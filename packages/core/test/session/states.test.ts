@@ -50,7 +50,7 @@ describe.each(PROTOCOLS)("%s [hs:states]", (protocol) => {
 
   // A CH out of place is not told from err-json by its form alone; both are bare JSON.
   const BEFORE: readonly [string, "client" | "server", number, Partial<Record<Event, object>>][] = [
-    ["server wait-CH", "server", 0, { "err-json": CLAIMS }],
+    ["server wait-CH", "server", 0, { "err-json": CLAIMS, SH: { code: "E_TYP" } }],
     ["server wait-CA", "server", 1, {}],
     ["client wait-SH", "client", 0, {}],
     ["client wait-SR", "client", 1, {}],
@@ -129,7 +129,7 @@ describe.each(PROTOCOLS)("%s [hs:states]", (protocol) => {
       expect(pair[side].info).toBeUndefined();
       puppet.deliver(await puppet.control({ top: "bye", rcv: 1 }, { seq: 3 }));
       await until(() => pair[side].info !== undefined, "the end");
-      expect(pair[side].info).toEqual({ code: 1000, clean: true, truncated: false });
+      expect(pair[side].info).toEqual({ code: 1000, clean: true, truncated: false, undetermined: [] });
       expect((await puppet.controls()).map((c) => c.top)).toEqual(["bye"]);
     });
 

@@ -169,7 +169,7 @@ describe("early data", () => {
         verifyToken: async () => {
           await checked;
           if (!ok) throw new Error("no");
-          return { subject: "a", scopes: [], expiresAt: 2e9, jkt: undefined };
+          return { issuer: "i", clientId: undefined, subject: "a", scopes: [], expiresAt: 2e9, jkt: undefined };
         },
       },
       serverHooks: {

@@ -17,6 +17,7 @@ import { Connection } from "../../src/session/connection.ts";
 import type { SessionHooks } from "../../src/session/hooks.ts";
 import { LiveSession } from "../../src/session/live.ts";
 import { ServerHandshake, type ServerHandshakeOptions } from "../../src/session/server-handshake.ts";
+import type { Clock } from "../../src/session/socket.ts";
 import type { CloseInfo } from "../../src/session/types.ts";
 import { until, VirtualClock } from "./clock.ts";
 import { Link } from "./link.ts";
@@ -72,6 +73,11 @@ export interface Secrets {
 
 export interface Pair extends Secrets {
   readonly link: Link;
+  /** With which both ends were made: another connection is made with the same. */
+  readonly handshakes: { readonly client: ClientHandshakeOptions; readonly server: ServerHandshakeOptions };
+  readonly hooks: { readonly client: SessionHooks; readonly server: SessionHooks };
+  readonly limits: Limits;
+  readonly clocks: { readonly client: Clock; readonly server: Clock };
   readonly clock: VirtualClock;
   readonly client: Side;
   readonly server: Side;
@@ -117,7 +123,7 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
   const clientSide: Partial<Side> = {};
   const serverSide: Partial<Side> = {};
 
-  const serverMachine = new ServerHandshake({
+  const forServer: ServerHandshakeOptions = {
     backend: serverBackend,
     id: SERVER_ID,
     signers: [signer],
@@ -133,15 +139,17 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
     limits,
     upgradeToken: undefined,
     verifyToken: async () => ({
+      issuer: "https://issuer.example",
       subject: "alice",
+      clientId: undefined,
       scopes: ["chat"],
       expiresAt: clock.unix() / 1000 + 3600,
       jkt: client?.id.thumbprint,
     }),
     admit: () => true,
     ...options.server,
-  });
-  const clientMachine = new ClientHandshake({
+  };
+  const forClient: ClientHandshakeOptions = {
     backend: recording(backend, keys),
     serverId: SERVER_ID,
     serverKeys: await createKeySet(backend, { keys: [{ ...identity.publicJwk }] }, { source: "configured" }),
@@ -153,11 +161,20 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
     tokenSentAtUpgrade: false,
     proof: client,
     ...options.client,
+  };
+  const serverMachine = new ServerHandshake(forServer);
+  const clientMachine = new ClientHandshake(forClient);
+  const hooksOf = (role: "client" | "server"): SessionHooks => ({
+    heartbeat: role === "server",
+    rateLimited: role === "server",
+    ...(role === "client" ? options.clientHooks : options.serverHooks),
   });
+  const hooks = { client: hooksOf("client"), server: hooksOf("server") };
+  const clocks = { client: clock.behind(options.behind ?? 0), server: clock };
   const open = (side: Partial<Side>, role: "client" | "server"): Side => {
     const connection: Connection = new Connection({
       socket: link[role],
-      clock: role === "client" ? clock.behind(options.behind ?? 0) : clock,
+      clock: clocks[role],
       limits,
       handshake:
         role === "client"
@@ -165,15 +182,12 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
           : serverMachine,
       rateLimited: role === "server",
       onEstablished: (established) => {
-        side.session = new LiveSession(established, connection, limits, {
-          heartbeat: role === "server",
-          rateLimited: role === "server",
-          ...(role === "client" ? options.clientHooks : options.serverHooks),
-        });
-        return side.session;
+        side.session = new LiveSession(established, connection, limits, hooks[role]);
+        return side.session.receiver;
       },
       onClosed: (info) => {
-        side.info = info;
+        if (side.session === undefined) side.info = { ...info, undetermined: [] };
+        else void side.session.closed.then((ended) => Object.assign(side, { info: ended }));
       },
     });
     return Object.assign(side, { connection }) as Side;
@@ -181,6 +195,10 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
   const pair: Pair = {
     ...secrets,
     link,
+    handshakes: { client: forClient, server: forServer },
+    hooks,
+    limits,
+    clocks,
     clock,
     wire: protocol === "sealwire.v1.cbor" ? "binary" : "text",
     level,

@@ -79,6 +79,8 @@ export async function rawSocket(world: Pick<World, "url">, options: RawOptions =
 }
 
 export interface HandshakeOptions extends RawOptions {
+  /** What CH says; default: `protocol`. */
+  readonly offeredProtocols?: readonly string[];
   readonly protocol?: Subprotocol;
   readonly token?: string;
   readonly tokenSentAtUpgrade?: boolean;
@@ -96,7 +98,7 @@ export async function clientMachine(options: HandshakeOptions = {}): Promise<Cli
     backend,
     serverId: SERVER_ID,
     serverKeys: await createKeySet(backend, serverJwks, { source: "configured" }),
-    offeredProtocols: [protocol],
+    offeredProtocols: options.offeredProtocols ?? [protocol],
     protocol,
     offer: { suites: ["x25519"], levels: ["aead"], codecs: ["cbor"], signatures: ["ES256"] },
     limits: { ...DEFAULT_LIMITS, ...options.limits },

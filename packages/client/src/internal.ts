@@ -1,0 +1,3 @@
+// What the simulated network of this repository drives. Not part of the public API: it changes without notice.
+export { connectOn } from "./connect.ts";
+export type { Platform } from "./platform.ts";

@@ -1,0 +1,40 @@
+import type { Limits } from "../registry.generated.ts";
+
+/** When receipts are due (specs/lifecycle.md, section 6). Every control message carries one. */
+export class Acknowledger {
+  readonly #limits: Limits;
+  readonly #after: (ms: number, fn: () => void) => () => void;
+  readonly #send: () => void;
+  #messages = 0;
+  #bytes = 0;
+  #cancel: (() => void) | undefined;
+
+  constructor(limits: Limits, after: (ms: number, fn: () => void) => () => void, send: () => void) {
+    this.#limits = limits;
+    this.#after = after;
+    this.#send = send;
+  }
+
+  /** An application message was committed. */
+  committed(bytes: number): void {
+    const { ackMessages, ackBytes, ackSeconds } = this.#limits;
+    this.#messages++;
+    this.#bytes += bytes;
+    if (this.#messages >= ackMessages || this.#bytes >= ackBytes) this.#due();
+    else this.#cancel ??= this.#after(ackSeconds * 1000, () => this.#due());
+  }
+
+  /** Counted anew at once: while keys are derived the receipt itself has to wait, and one is enough. */
+  #due(): void {
+    this.sent();
+    this.#send();
+  }
+
+  /** A control message told the peer what was committed. */
+  sent(): void {
+    this.#messages = 0;
+    this.#bytes = 0;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+}

@@ -1,0 +1,260 @@
+import type { Control } from "../envelope/control.ts";
+import { asError, SealwireError } from "../errors.ts";
+import { attempt, chain, type Maybe } from "../maybe.ts";
+import type { Limits } from "../registry.generated.ts";
+import type { WireFrame } from "../wire/frame.ts";
+import { Acknowledger } from "./acknowledger.ts";
+import type { ConnectionEnd } from "./close-info.ts";
+import type { Connection, Receiver } from "./connection.ts";
+import type { Established } from "./established.ts";
+import { type SessionHooks, traceTo } from "./hooks.ts";
+import type { Prepared, Received, SessionMachine } from "./machine.ts";
+import { Outbox } from "./outbox.ts";
+import type { WindowReport } from "./types.ts";
+
+/** What the session does with what comes from its connection. */
+export interface Attached {
+  full(): boolean;
+  /** Throws SealwireError E_STATE for a control message that cannot come now. */
+  check(message: Control): void;
+  dispatch(received: Received, from: Attachment): Maybe<void>;
+  /** Messages that waited for room, or for keys, can go. */
+  wake(): void;
+  acknowledged(rcv: number): void;
+  connectionEnded(info: ConnectionEnd, from: Attachment): void;
+}
+
+/** setTimeout fires at once beyond it. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** A session's hold on one connection: keys, receipts, liveness. Released with the connection; the session can go on. */
+export class Attachment implements Receiver {
+  readonly connection: Connection;
+  readonly machine: SessionMachine;
+  readonly established: Established;
+  readonly outbox: Outbox;
+  readonly #limits: Limits;
+  readonly #hooks: SessionHooks;
+  readonly #session: Attached;
+  readonly #receipts: Acknowledger | undefined;
+  /** While keys are derived nothing may be numbered: it would have to be sealed with them. */
+  #held: Promise<void> | undefined;
+  #rekeyTimer: () => void = () => {};
+  #ageTimer: () => void = () => {};
+
+  constructor(e: Established, connection: Connection, limits: Limits, hooks: SessionHooks, session: Attached) {
+    this.established = e;
+    this.connection = connection;
+    this.machine = e.machine;
+    this.#limits = limits;
+    this.#hooks = hooks;
+    this.#session = session;
+    this.outbox = new Outbox(connection, limits.sendBufferBytes, ({ control, seq, claims }) =>
+      traceTo(hooks, { direction: "out", kind: control ? "control" : "application", seq, claims }),
+    );
+    if (e.ledger.resumable) {
+      const timer = (ms: number, fn: () => void) => connection.timer(fn, ms);
+      this.#receipts = new Acknowledger(limits, timer, () => void this.control({ top: "ack" }));
+    }
+    e.machine.events = {
+      onControl: (message) => {
+        e.machine.rekeying.check(message);
+        session.check(message);
+      },
+      onPrepared: (prepared) => void this.#push(prepared),
+      onEpoch: (epoch, confirmed) => {
+        const { ledger } = e;
+        ledger.chains = confirmed ? [epoch.chain] : [epoch.chain, ...ledger.chains];
+        if (!confirmed) this.#awaitAck();
+        else this.#rekeyTimer();
+        this.#watchAge();
+      },
+      onAcknowledged: (rcv, room) => {
+        session.acknowledged(rcv);
+        if (room) session.wake();
+      },
+    };
+  }
+
+  /** Starts what runs by time. Not in the constructor: the connection does not know this session yet. */
+  watch(): void {
+    const { heartbeatSeconds, idleSeconds } = this.#limits;
+    const listen = () => {
+      const left = idleSeconds * 1000 - this.connection.silence;
+      if (left <= 0) this.connection.fail(new SealwireError("E_IDLE", { stage: "local" }));
+      else this.connection.timer(listen, left);
+    };
+    listen();
+    const beat = () => {
+      // What ends the session at the same moment comes first.
+      this.connection.timer(() => void this.control({ top: "ping" }), 0);
+      this.connection.timer(beat, heartbeatSeconds * 1000);
+    };
+    if (this.#hooks.heartbeat) this.connection.timer(beat, heartbeatSeconds * 1000);
+    this.#watchAge();
+  }
+
+  // --- sending -------------------------------------------------------------------------------------------------
+
+  push(prepared: Prepared): Maybe<void> {
+    const done = this.#push(prepared);
+    this.#renewIfDue();
+    return done;
+  }
+
+  #push(prepared: Prepared): Maybe<void> {
+    if (prepared.control) this.#receipts?.sent();
+    return this.outbox.push(prepared);
+  }
+
+  get held(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** Runs `work`, which numbers messages itself; everything else waits until it is done. */
+  hold(work: () => Maybe<unknown>): Maybe<void> {
+    if (this.#held !== undefined) return this.#held.then(() => this.hold(work));
+    let release = () => {};
+    this.#held = new Promise((resolve) => {
+      release = resolve;
+    });
+    const done = () => {
+      this.#held = undefined;
+      release();
+      this.#session.wake();
+      this.#renewIfDue();
+    };
+    const failed = (error: unknown): never => {
+      done();
+      throw error;
+    };
+    return chain(attempt(work, failed), done);
+  }
+
+  /** Numbers and seals a control message, if that is still possible. The number is told before it is sealed. */
+  control(message: Control, onSeq?: (seq: number) => void): Maybe<void> {
+    if (this.#held !== undefined) return this.#held.then(() => this.control(message, onSeq));
+    if (this.machine.byeSent) return;
+    let prepared: Prepared;
+    try {
+      prepared = this.machine.prepareControl(message, this.connection.time.elapsed);
+    } catch (error) {
+      // E_KEY_LIMIT; a timer or a handler that answers has no one to tell.
+      this.connection.fail(error as SealwireError);
+      return;
+    }
+    onSeq?.(prepared.seq);
+    // From here on nobody takes this session up again.
+    if (message.top === "bye") this.established.ledger.chains = [];
+    return this.push(prepared);
+  }
+
+  // --- keys ----------------------------------------------------------------------------------------------------
+
+  /** Proposes new keys, unless a rekey is under way. */
+  rekey(): Maybe<void> {
+    if (this.#held !== undefined) return this.#held.then(() => this.rekey());
+    if (this.machine.byeSent) return;
+    const { rekeying } = this.machine;
+    const propose = () =>
+      chain(rekeying.propose(), (begun) => {
+        if (begun) this.#deadline(() => rekeying.proposing);
+      });
+    return attempt(propose, (error) => this.connection.fail(asError(error)));
+  }
+
+  #onRekey(received: Received & { kind: "control" }): Maybe<void> {
+    const { message, raw, seq } = received;
+    const { rekeying } = this.machine;
+    if (message.top === "rekey") return this.hold(() => rekeying.onRekey(message, rekeying.peerKey(message), raw, seq));
+    if (message.top !== "rekeyed") return;
+    return chain(rekeying.onRekeyed(rekeying.peerKey(message), raw), () => {});
+  }
+
+  /** In strict order a peer that does not show its new keys in time has lost them. */
+  #awaitAck(): void {
+    this.#rekeyTimer();
+    if (this.machine.window === undefined) this.#deadline(() => this.machine.rekeying.underWay);
+  }
+
+  #deadline(missed: () => boolean): void {
+    this.#rekeyTimer();
+    this.#rekeyTimer = this.connection.timer(() => {
+      if (missed()) this.connection.fail(new SealwireError("E_TIMEOUT_HS", { stage: "local", detail: "rekey" }));
+    }, this.#limits.rekeyWaitSeconds * 1000);
+  }
+
+  #renewIfDue(): void {
+    const { machine, connection } = this;
+    if (this.held || machine.byeSent || machine.rekeying.underWay) return;
+    if (machine.rekeyDue(connection.time.elapsed)) void this.rekey();
+  }
+
+  /** Renews the keys in time, and ends the session where that comes to nothing. New keys, and the end of `hold`, look again. */
+  #watchAge(): void {
+    this.#ageTimer();
+    const { machine, connection } = this;
+    const { elapsed } = connection.time;
+    const [left, due] = [machine.keysLeft(elapsed), machine.rekeyIn(elapsed)];
+    if (left <= 0) {
+      connection.fail(new SealwireError("E_KEY_LIMIT"));
+      return;
+    }
+    this.#ageTimer = connection.timer(() => this.#watchAge(), Math.min(left, due > 0 ? due : left, LONGEST_TIMER));
+    if (due <= 0) this.#renewIfDue();
+  }
+
+  // --- what the connection calls -------------------------------------------------------------------------------
+
+  get full(): boolean {
+    return this.#session.full();
+  }
+
+  get byeSent(): boolean {
+    return this.machine.byeSent;
+  }
+
+  get byeReceived(): boolean {
+    return this.machine.byeReceived;
+  }
+
+  get window(): WindowReport | undefined {
+    return this.machine.window;
+  }
+
+  receive(frame: WireFrame): Maybe<void> {
+    return this.machine.receive(frame, this.connection.time, (received) => this.#onReceived(received));
+  }
+
+  #onReceived(received: Received): Maybe<void> {
+    // It was being opened when this side ended the connection: nothing more is delivered.
+    if (this.connection.failed) return;
+    const handled = this.#handle(received);
+    return chain(handled, () => {
+      if (received.kind === "message") this.#receipts?.committed(received.raw.length);
+      this.#renewIfDue();
+    });
+  }
+
+  #handle(received: Received): Maybe<void> {
+    if (received.kind === "control" && (received.message.top === "rekey" || received.message.top === "rekeyed"))
+      return this.#onRekey(received);
+    return this.#session.dispatch(received, this);
+  }
+
+  /** Says bye with the name of the error. Where the session is to go on elsewhere, there is nothing to say. */
+  farewell(error: SealwireError, name: string): Maybe<void> {
+    if (isSilence(error) && this.established.ledger.resumable) return;
+    return this.control(name === "normal" ? { top: "bye" } : { top: "bye", code: name });
+  }
+
+  ended(info: ConnectionEnd): void {
+    this.machine.retire();
+    this.#session.connectionEnded(info, this);
+  }
+}
+
+/** The peer has fallen silent, which a lost connection explains: idle time is over, or a rekey has no answer. */
+export function isSilence(error: SealwireError | undefined): boolean {
+  return error !== undefined && !error.remote && (error.code === "E_IDLE" || error.code === "E_TIMEOUT_HS");
+}

@@ -1,0 +1,142 @@
+import type { Control } from "../envelope/control.ts";
+import type { OpenedFrame } from "../envelope/opener.ts";
+import { SealwireError } from "../errors.ts";
+import { chain, type Maybe } from "../maybe.ts";
+import type { WireFrame } from "../wire/frame.ts";
+import type { Epoch } from "./epoch.ts";
+
+/** A message that opened, and the epoch under whose keys it did. */
+export interface OpenedIn extends OpenedFrame {
+  readonly epoch: Epoch;
+  /** All epochs whose header it has: several only at sig on the text wire, where `bnd` tells which it is. */
+  readonly alike: readonly Epoch[];
+}
+
+const REMEMBERED = 3;
+
+const headerError = (detail: string): never => {
+  throw new SealwireError("E_HEADER", { stage: "header", detail });
+};
+
+/**
+ * Which keys seal and which open, while they change (specs/lifecycle.md, section 3). Strict order: one epoch after the
+ * other, told apart by the peer's `ack`. Window order: by the lowest number that came under the newer one.
+ */
+export class Epochs {
+  readonly #window: number | undefined;
+  #send: Epoch;
+  /** Opens; undefined for a proposer in strict order between `rekeyed` and `ack`, when nothing old can come any more. */
+  #current: Epoch | undefined;
+  /** Derived, and nothing of the peer has come under it. */
+  #next: Epoch | undefined;
+  /** Window order: the epoch before #current, and the lowest number under #current. */
+  #previous: Epoch | undefined;
+  #boundary = 0;
+  /** Headers and IVs, which are not secret, of the last epochs: frames of them are still looked at. */
+  readonly #tables: Pick<Epoch, "n" | "table">[] = [];
+
+  /** `window`: its size; undefined is strict order. */
+  constructor(first: Epoch, window: number | undefined) {
+    this.#send = first;
+    this.#current = first;
+    this.#window = window;
+    this.#remember(first);
+  }
+
+  /** What the short forms of epoch `n` leave out, for an epoch of the last few. */
+  table(n: number): Epoch["table"] | undefined {
+    return this.#tables.find((table) => table.n === n)?.table;
+  }
+
+  #remember({ n, table }: Epoch): void {
+    this.#tables.push({ n, table });
+    if (this.#tables.length > REMEMBERED) this.#tables.shift();
+  }
+
+  get send(): Epoch {
+    return this.#send;
+  }
+
+  /** The epoch that the peer seals in, as far as this end knows. */
+  get receive(): Epoch {
+    return (this.#current ?? this.#next) as Epoch;
+  }
+
+  /** One direction has changed its keys and the other has not, or the peer has not shown that it did. */
+  get changing(): boolean {
+    return this.#next !== undefined || this.#send !== this.#current;
+  }
+
+  /** Seals in `epoch` from now on. */
+  sendIn(epoch: Epoch): void {
+    this.#send = epoch;
+  }
+
+  get ordered(): boolean {
+    return this.#window === undefined;
+  }
+
+  /** `epoch` was derived: the peer goes over to it some time. */
+  expect(epoch: Epoch): void {
+    this.#next = epoch;
+    this.#previous = undefined;
+    this.#remember(epoch);
+  }
+
+  /** Strict order: the peer has answered, and everything after its answer is under `epoch`. */
+  enter(epoch: Epoch): void {
+    this.expect(epoch);
+    this.#current = undefined;
+  }
+
+  /** Steps header to inner. */
+  open(frame: WireFrame, check: (seq: number) => void): Maybe<OpenedIn> {
+    const alike = [this.#current, this.#next, this.#previous].filter(
+      (e): e is Epoch => e !== undefined && e.opener.admits(frame) !== undefined,
+    );
+    const epoch = alike[0] ?? headerError("not in the receive table");
+    const { opener } = epoch;
+    if (this.ordered && epoch === this.#next && opener.headerTellsEpoch && opener.admits(frame) === "application")
+      headerError("application message before ack");
+    const checked = (seq: number) => {
+      this.assertOpen(epoch, seq);
+      check(seq);
+    };
+    return chain(opener.open(frame, checked), (opened) => ({ ...opened, epoch, alike }));
+  }
+
+  /** Where the header does not tell the epoch, in window order the signed key id does. */
+  boundTo({ epoch, alike }: OpenedIn, kid: string | undefined): Epoch {
+    if (this.#window === undefined) return epoch;
+    return alike.find((e) => e.binding?.receiveKid === kid) ?? epoch;
+  }
+
+  /** Window order: the peer has left this epoch before number `seq`. */
+  assertOpen(epoch: Epoch, seq: number): void {
+    if (epoch === this.#previous && seq >= this.#boundary) headerError("another epoch");
+  }
+
+  /** A message under `epoch` shows for the first time that the peer has its keys. */
+  confirms(epoch: Epoch): boolean {
+    return epoch === this.#next;
+  }
+
+  /** Strict order: the peer shows new keys with `ack`. */
+  assertFirst(epoch: Epoch, control: Control): void {
+    if (epoch === this.#next && this.#window === undefined && control.top !== "ack")
+      throw new SealwireError("E_STATE", { detail: "the first message of an epoch is ack" });
+  }
+
+  /** A message was committed. */
+  committed(epoch: Epoch, seq: number): void {
+    if (epoch === this.#next) {
+      if (this.#window !== undefined) this.#previous = this.#current;
+      this.#boundary = seq;
+      this.#current = epoch;
+      this.#next = undefined;
+    } else if (this.#window !== undefined && epoch === this.#current && this.#previous !== undefined) {
+      this.#boundary = Math.min(this.#boundary, seq);
+      if (seq >= this.#boundary + this.#window) this.#previous = undefined;
+    }
+  }
+}

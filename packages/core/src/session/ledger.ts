@@ -1,0 +1,71 @@
+import type { Limits } from "../registry.generated.ts";
+import { ReplayWindow } from "../replay/window.ts";
+import { TokenBucket } from "./bucket.ts";
+import type { Chain } from "./chain.ts";
+import { type Kept, Retention } from "./retention.ts";
+
+/** Messages of ours whose first `err` is still free: as far back as anybody refuses in earnest. */
+const REFUSABLE = 16_384;
+
+/** What a session counts on, whatever connection it is on. */
+export class Ledger {
+  readonly resumable: boolean;
+  readonly retention: Retention;
+  /** Budget of the peer's control messages. */
+  readonly control: TokenBucket;
+  /** Number used last. */
+  sent: number;
+  /** Highest number of ours that the peer said it has committed. */
+  acknowledged: number;
+  /** Highest number of the peer that was committed on any connection. */
+  committed: number;
+  /** Acks and voids that cost the peer nothing: one for each message of ours, and those of a resume. */
+  freeAcks = 0;
+  freeVoids = 0;
+  #chains: readonly Chain[] = [];
+  /** Told of every message that is kept. */
+  onKept: ((kept: Kept) => void) | undefined;
+  /** Told whenever the chains change. */
+  onChains: ((chains: readonly Chain[]) => void) | undefined;
+  /** Told when another connection takes these numbers over: from then on nothing of the one before is processed. */
+  onTakenOver: (() => void) | undefined;
+  #refused: ReplayWindow | undefined;
+
+  constructor(limits: Limits, resumable: boolean, start: { sent: number; acknowledged: number; committed: number }) {
+    this.resumable = resumable;
+    this.retention = new Retention(limits, resumable);
+    this.control = new TokenBucket(limits.controlPerSecond, limits.controlBurst);
+    this.sent = start.sent;
+    this.acknowledged = start.acknowledged;
+    this.committed = start.committed;
+  }
+
+  /** From which this session can be resumed, the newest first (specs/lifecycle.md, section 7, chains). */
+  get chains(): readonly Chain[] {
+    return this.#chains;
+  }
+
+  /** A session that cannot be resumed has none. */
+  set chains(chains: readonly Chain[]) {
+    if (!this.resumable) return;
+    this.#chains = chains;
+    this.onChains?.(chains);
+  }
+
+  keep(kept: Kept): void {
+    this.retention.add(kept);
+    this.freeAcks++;
+    this.onKept?.(kept);
+  }
+
+  /** True for the first refusal of a message of ours. */
+  refuse(seq: number): boolean {
+    this.#refused ??= new ReplayWindow(REFUSABLE);
+    try {
+      this.#refused.commit(seq);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

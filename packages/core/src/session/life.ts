@@ -1,0 +1,304 @@
+import { dataOf } from "../envelope/codec.ts";
+import type { Control } from "../envelope/control.ts";
+import { asError, SealwireError } from "../errors.ts";
+import { attempt, type Maybe } from "../maybe.ts";
+import type { ErrorCode, Limits } from "../registry.generated.ts";
+import { type Refusal, Refusals } from "./answers.ts";
+import { Attachment, isSilence } from "./attachment.ts";
+import type { ConnectionEnd } from "./close-info.ts";
+import type { Connection } from "./connection.ts";
+import type { Established, SessionFacts } from "./established.ts";
+import type { SessionHooks } from "./hooks.ts";
+import type { Ledger } from "./ledger.ts";
+import { Listeners } from "./listeners.ts";
+import type { Received, SessionMachine } from "./machine.ts";
+import { sendAgain } from "./resend.ts";
+import { prepareResumed, type Rights } from "./resumption.ts";
+import type { Kept } from "./retention.ts";
+import type { Clock } from "./socket.ts";
+import type { Timers } from "./timers.ts";
+import type { CloseInfo, SessionState, Undetermined } from "./types.ts";
+
+/** What the session does about the turns of its life. */
+export interface LifeEvents {
+  /** True while the application has more to do than it may. */
+  full(): boolean;
+  /** Throws SealwireError E_STATE for a control message that cannot come now. */
+  check(message: Control): void;
+  dispatch(received: Received, from: Attachment): Maybe<void>;
+  /** Messages that waited can go. */
+  wake(): void;
+  /** As they are now, for the server's `resumed`. */
+  rights(): Rights;
+  /** The connection is gone, and what waits for a control message waits in vain. */
+  lost(): void;
+  /** The session is over, or given up for a new one: nobody will answer what was asked. */
+  abandoned(error: SealwireError): void;
+  ended(info: CloseInfo): void;
+}
+
+/** A session from one connection to the next, or to the next session; and what is known of its messages at each turn. */
+export class Life {
+  facts: SessionFacts;
+  ledger: Ledger;
+  attachment: Attachment | undefined;
+  /** Milliseconds from the local clock to the server's. */
+  offset: number;
+  expand: Established["expand"];
+  protocol: string;
+  state: SessionState = "open";
+  readonly refusals: Refusals;
+  readonly states: Listeners<SessionState>;
+  readonly undetermined: Listeners<readonly Undetermined[]>;
+  readonly #limits: Limits;
+  readonly #hooks: SessionHooks;
+  readonly #timers: Timers;
+  readonly #events: LifeEvents;
+  readonly #clock: Clock;
+  /** Of the last connection: it knows the server's time, and who said bye. */
+  machine: SessionMachine;
+  #cancelWait = () => {};
+  /** Idempotent messages of a session that was given up. */
+  readonly #outliving: Kept[] = [];
+  #expiry: { readonly at: number; readonly cancel: () => void } | undefined;
+
+  constructor(
+    e: Established,
+    connection: Connection,
+    limits: Limits,
+    hooks: SessionHooks,
+    timers: Timers,
+    events: LifeEvents,
+  ) {
+    this.#limits = limits;
+    this.#hooks = hooks;
+    this.#timers = timers;
+    this.#events = events;
+    this.refusals = new Refusals(limits.retainedMessages);
+    this.states = new Listeners("onStateChange", hooks.onError);
+    this.undetermined = new Listeners("onUndetermined", hooks.onError);
+    [this.facts, this.ledger] = [e.facts, e.ledger];
+    [this.offset, this.expand, this.protocol] = [e.offset, e.expand, e.protocol];
+    this.#clock = connection.clock;
+    this.machine = e.machine;
+    this.attachment = this.#attach(e, connection);
+    this.#watchLedger();
+  }
+
+  #attach(e: Established, connection: Connection): Attachment {
+    [this.offset, this.expand, this.protocol] = [e.offset, e.expand, e.protocol];
+    this.machine = e.machine;
+    const attachment = new Attachment(e, connection, this.#limits, this.#hooks, {
+      full: () => this.#events.full(),
+      check: (message) => this.#events.check(message),
+      dispatch: (received, from) => this.#events.dispatch(received, from),
+      wake: () => this.#events.wake(),
+      acknowledged: (rcv) => this.refusals.acknowledge(rcv),
+      connectionEnded: (info, from) => this.#connectionEnded(info, from),
+    });
+    return attachment;
+  }
+
+  /** Starts the first connection's timers: after that of the session's end, which comes first where both are due. */
+  watch(): void {
+    this.attachment?.watch();
+  }
+
+  #watchLedger(): void {
+    const { onChains } = this.#hooks;
+    this.ledger.onChains = onChains;
+    this.ledger.onKept = ({ exp }) => this.#sweepAt(exp);
+    this.ledger.onTakenOver = () => this.#leave();
+    onChains?.(this.ledger.chains);
+  }
+
+  #setState(state: SessionState): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.states.tell(state);
+  }
+
+  /** Refuses a message of the peer, now or on the next connection. */
+  refuse(refusal: Refusal): Maybe<void> {
+    if (this.state === "closed") return;
+    const onSeq = this.ledger.resumable ? this.refusals.add(refusal) : undefined;
+    return this.attachment?.control({ top: "err", ...refusal }, onSeq);
+  }
+
+  // --- another connection --------------------------------------------------------------------------------------
+
+  /** The same session on a new connection: what the peer has not committed goes first, then what is new. */
+  resume(e: Established, connection: Connection, after: number): Attachment {
+    this.#assertAlive();
+    this.#cancelWait();
+    const attachment = this.#attach(e, connection);
+    this.attachment = attachment;
+    attachment.watch();
+    this.#sweep();
+    const { ledger, facts } = this;
+    this.refusals.acknowledge(ledger.acknowledged);
+    // Later, since the connection does not know this session yet: what fails ends it.
+    const work = async (): Promise<void> => {
+      await undefined;
+      if (facts.keys.role === "server")
+        void attachment.outbox.push(prepareResumed(e.epoch, ledger.committed, this.#events.rights()));
+      const withdraw = (kept: Kept, reason: ErrorCode) => this.#withdraw(kept, reason);
+      await sendAgain({ attachment, ledger, codec: facts.keys.codec, hooks: this.#hooks, after, withdraw });
+    };
+    void attempt(
+      () => attachment.hold(work),
+      (error) => connection.fail(asError(error)),
+    );
+    this.#goOn();
+    return attachment;
+  }
+
+  #withdraw(kept: Kept, reason: ErrorCode): void {
+    this.ledger.retention.drop(kept.seq);
+    this.#lose(kept, new SealwireError(reason, { fatal: false, detail: `not sent again: ${kept.topic}` }));
+  }
+
+  #lose(kept: Kept, error: SealwireError): void {
+    this.#hooks.onError?.(error);
+    this.undetermined.tell([this.#named(kept)]);
+  }
+
+  /** The session may have ended while the peers confirmed the new connection to each other. */
+  #assertAlive(): void {
+    if (this.state === "closed")
+      throw new SealwireError("E_RESUME", { stage: "session", detail: "the session is over" });
+  }
+
+  /** Another connection takes over, and may be lost before it is attached: until then the session has none. */
+  #leave(): void {
+    const { attachment } = this;
+    if (attachment === undefined) return;
+    this.attachment = undefined;
+    this.#events.lost();
+    attachment.machine.retire();
+    attachment.connection.supersede();
+    this.#setState("reconnecting");
+    this.#awaitResume({ code: 4409, error: new SealwireError("E_TRUNCATED"), clean: false, truncated: true });
+  }
+
+  #awaitResume(info: ConnectionEnd): void {
+    this.#cancelWait();
+    this.#cancelWait = this.#timers.after(this.facts.policy.res * 1000, () => {
+      this.ledger.chains = [];
+      if (this.#hooks.lost === undefined) this.end({ ...info, error: notResumed() });
+      else this.#giveUp();
+    });
+  }
+
+  /** A new session in place of one that cannot be resumed. Only what was marked for it is sent again. */
+  replace(e: Established, connection: Connection): Attachment {
+    this.#assertAlive();
+    this.#giveUp();
+    const now = this.#now();
+    const outliving = this.#outliving.splice(0).filter(({ exp }) => exp > now);
+    const codec = this.facts.keys.codec;
+    this.#cancelWait();
+    [this.facts, this.ledger] = [e.facts, e.ledger];
+    const attachment = this.#attach(e, connection);
+    this.attachment = attachment;
+    attachment.watch();
+    this.#watchLedger();
+    for (const kept of outliving) {
+      const { topic, claims, jti, exp } = kept;
+      const { data, iat } = dataOf(codec, claims as Uint8Array);
+      const again = { topic, data, ttl: 0, jti: jti as string, iat: iat as number, exp };
+      attempt(
+        () => void attachment.push(e.machine.prepare(again, connection.time)),
+        // The new session has another codec, or takes less.
+        (error) => this.#lose(kept, asError(error)),
+      );
+    }
+    this.#goOn();
+    return attachment;
+  }
+
+  #goOn(): void {
+    for (const refusal of this.refusals.take()) void this.refuse(refusal);
+    this.#setState("open");
+    this.#events.wake();
+  }
+
+  // --- the end of a connection, and of the session -------------------------------------------------------------
+
+  #connectionEnded(info: ConnectionEnd, from: Attachment): void {
+    if (from !== this.attachment) return;
+    this.attachment = undefined;
+    this.#events.lost();
+    const { code } = info.error ?? {};
+    const lost = !from.byeSent && !from.byeReceived && (code === "E_TRUNCATED" || isSilence(info.error));
+    const resumable = lost && this.ledger.resumable;
+    if (!resumable) this.ledger.chains = [];
+    const kept = this.#hooks.lost?.(info, resumable) ?? resumable;
+    if (!kept) {
+      this.end(info);
+      return;
+    }
+    this.#setState("reconnecting");
+    if (!resumable) this.#giveUp();
+    else this.#awaitResume(info);
+  }
+
+  /** This session will not be taken up again. What is marked for it is sent in the next one all the same. */
+  #giveUp(): void {
+    const { retention } = this.ledger;
+    const lost = retention.all();
+    retention.clear();
+    this.#outliving.push(...lost.filter(({ jti, claims }) => jti !== undefined && claims !== undefined));
+    if (lost.length > 0) this.undetermined.tell(lost.map((kept) => this.#named(kept)));
+    this.refusals.take();
+    this.#events.abandoned(notResumed());
+  }
+
+  end(info: ConnectionEnd): void {
+    if (this.state === "closed") return;
+    const undetermined = this.ledger.retention.all().map((kept) => this.#named(kept));
+    this.ledger.retention.clear();
+    this.ledger.chains = [];
+    this.refusals.take();
+    this.#setState("closed");
+    this.#events.ended({ ...info, undetermined });
+    this.states.clear();
+    this.undetermined.clear();
+  }
+
+  // --- messages whose life ends unacknowledged -----------------------------------------------------------------
+
+  #named({ seq, topic, jti }: Kept): Undetermined {
+    return { session: this.facts.id, seq, topic, ...(jti === undefined ? {} : { messageId: jti }) };
+  }
+
+  /** Milliseconds in the server's time, as the last connection told it. */
+  get serverTime(): number {
+    return this.machine.serverTime({ unix: this.#clock.unix(), elapsed: this.#clock.elapsed() });
+  }
+
+  #now(): number {
+    return Math.floor(this.serverTime / 1000);
+  }
+
+  /** Reports what has expired, and looks again when the next message does. */
+  #sweep(): void {
+    const expired = this.ledger.retention.expire(this.#now());
+    this.#expiry = undefined;
+    const next = this.ledger.retention.nextExpiry;
+    if (next !== undefined) this.#sweepAt(next);
+    if (expired.length === 0) return;
+    this.undetermined.tell(expired.map((kept) => this.#named(kept)));
+    this.#events.wake();
+  }
+
+  #sweepAt(exp: number): void {
+    if (!this.ledger.resumable || (this.#expiry !== undefined && this.#expiry.at <= exp)) return;
+    this.#expiry?.cancel();
+    const ms = Math.max(0, exp - this.#now()) * 1000;
+    this.#expiry = { at: exp, cancel: this.#timers.after(ms, () => this.#sweep()) };
+  }
+}
+
+const notResumed = (): SealwireError =>
+  new SealwireError("E_TRUNCATED", { stage: "local", detail: "the session was not resumed" });

@@ -1,0 +1,91 @@
+import { fail } from "../envelope/claims.ts";
+import { type Control, decodeControl, encodeControl } from "../envelope/control.ts";
+import { SealwireError } from "../errors.ts";
+import type { Limits } from "../registry.generated.ts";
+import { StrictCounter } from "../replay/strict.ts";
+import type { WireFrame } from "../wire/frame.ts";
+import type { Epoch, EpochOptions } from "./epoch.ts";
+import { type Established, expander, type SessionFacts, serverTimeOf } from "./established.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Prepared, SessionMachine } from "./machine.ts";
+import type { Time } from "./payload.ts";
+
+/** What both ends do in a resume once the keys are derived (specs/lifecycle.md, section 7, confirmation). */
+
+/** `resumed`: the first message under the new keys, with number 0. */
+export function prepareResumed(epoch: Epoch, rcv: number, grant: Partial<Rights> = {}): Prepared {
+  const claims = encodeControl(0, rcv, { top: "resumed", ...grant });
+  return { seq: 0, claims, control: true, seal: () => epoch.sealer.control(0, claims) };
+}
+
+/** What the server grants, as `auth-ok` and `resumed` tell it. */
+export interface Rights {
+  readonly exp: number;
+  readonly scp: readonly string[];
+}
+
+export interface Resumed {
+  readonly rcv: number;
+  readonly message: Control & { readonly top: "resumed" };
+}
+
+/** The peer's `resumed`: control under epoch 0, with number 0, and nothing else. */
+export async function openResumed(epoch: Epoch, frame: WireFrame): Promise<Resumed> {
+  if (epoch.opener.admits(frame) !== "control") throw new SealwireError("E_HEADER", { detail: "resumed is awaited" });
+  const opened = await epoch.opener.open(frame, (seq) => {
+    if (seq !== 0) throw new SealwireError("E_SEQ", { stage: "sequence", detail: "resumed has number 0" });
+  });
+  const { seq, rcv, message } = decodeControl(opened.claims);
+  if (message.top !== "resumed" || rcv === undefined) return fail("resumed is awaited");
+  if (seq !== 0) throw new SealwireError("E_SEQ", { stage: "claims", detail: "seq differs from the IV" });
+  return { rcv, message };
+}
+
+export interface ResumeOptions {
+  readonly facts: SessionFacts;
+  readonly ledger: Ledger;
+  readonly limits: Limits;
+  readonly protocol: string;
+  readonly keys: EpochOptions;
+  readonly epoch: Epoch;
+  readonly offset: number;
+  readonly time: Time;
+  /** What each end said in its hello that it has committed. */
+  readonly own: number;
+  readonly peer: number;
+  readonly scopes: readonly string[];
+  readonly expiresAt: number;
+}
+
+/** The session on its new connection: numbers go on, from what each end announced. */
+export function resumeEstablished(o: ResumeOptions): Established {
+  const { facts, ledger, limits, protocol, keys, epoch, offset, time, own, peer, scopes, expiresAt } = o;
+  // What the old connection commits from here on would be neither announced nor known as delivered.
+  ledger.onTakenOver?.();
+  ledger.chains = [epoch.chain];
+  ledger.freeVoids = 2 * limits.retainedMessages;
+  const machine = new SessionMachine({
+    keys,
+    epoch,
+    limits,
+    ledger,
+    received: new StrictCounter(own),
+    peerMessageBytes: facts.peerMessageBytes,
+    startedAt: facts.startedAt,
+    serverTime: serverTimeOf(keys.role, offset, time),
+    elapsed: time.elapsed,
+    before: { sent: peer, received: own },
+  });
+  return {
+    facts,
+    ledger,
+    machine,
+    protocol,
+    epoch,
+    scopes,
+    expiresAt,
+    offset,
+    expand: expander(machine),
+    resume: { own, peer },
+  };
+}

@@ -1,0 +1,162 @@
+import type { CryptoBackend } from "../crypto/backend.ts";
+import { resumeHeader } from "../envelope/headers.ts";
+import { parseHeader } from "../envelope/parsed-header.ts";
+import { SealwireError } from "../errors.ts";
+import type { Maybe } from "../maybe.ts";
+import type { Limits } from "../registry.generated.ts";
+import { encodeBase64url } from "../wire/base64url.ts";
+import { utf8 } from "../wire/bytes.ts";
+import { compactJws, signingInput, type WireFrame } from "../wire/frame.ts";
+import { type Chain, chainSalt, helloKeys } from "./chain.ts";
+import { tokenHash } from "./client-auth.ts";
+import type { HandshakeStep } from "./client-handshake.ts";
+import { agreementKey, type ClientHello, decodeClientHello } from "./client-hello.ts";
+import { deriveEpoch, type Epoch } from "./epoch.ts";
+import type { SessionFacts } from "./established.ts";
+import type { Ledger } from "./ledger.ts";
+import { encodePayload, type Time, wireOf } from "./payload.ts";
+import { openResumed, resumeEstablished } from "./resumption.ts";
+import { KeySchedule, transcriptHash } from "./schedule.ts";
+import { encodeServerHello, signHello } from "./server-hello.ts";
+
+/** A session that a resume CH names by its K. */
+export interface ResumeCandidate<T> {
+  readonly facts: SessionFacts;
+  readonly ledger: Ledger;
+  readonly chain: Chain;
+  /** False once it has ended. */
+  readonly alive: boolean;
+  readonly scopes: readonly string[];
+  readonly expiresAt: number;
+  /** Whether a token that came with the upgrade is of the same issuer, subject, client and class. */
+  admits(token: T): boolean;
+}
+
+export interface ServerResumeOptions<T> {
+  readonly backend: CryptoBackend;
+  readonly protocol: string;
+  readonly limits: Limits;
+  /** Checks that a CH of either kind has to pass: version, subprotocol, server. */
+  readonly checkHello: (hello: ClientHello) => void;
+  readonly find: (kid: string) => Maybe<ResumeCandidate<T> | undefined>;
+  readonly upgradeToken: string | undefined;
+  readonly verifyToken: (token: string) => Promise<T>;
+}
+
+interface Answered<T> {
+  readonly candidate: ResumeCandidate<T>;
+  readonly epoch: Epoch;
+  readonly own: number;
+  readonly peer: number;
+}
+
+const refuse = (detail: string, stage: "header" | "session" = "session", cause?: unknown): never => {
+  throw new SealwireError("E_RESUME", { stage, detail, cause });
+};
+
+/** The server's side of a resume (specs/lifecycle.md, section 7). The session goes on as it is until `resumed` verifies. */
+export class ServerResume<T> {
+  readonly #o: ServerResumeOptions<T>;
+  #answered: Answered<T> | undefined;
+
+  constructor(options: ServerResumeOptions<T>) {
+    this.#o = options;
+  }
+
+  async receive(frame: WireFrame, time: Time): Promise<HandshakeStep & { candidate?: ResumeCandidate<T> }> {
+    return this.#answered === undefined
+      ? await this.#onHello(frame as WireFrame & { form: 1 }, time)
+      : await this.#onResumed(frame, this.#answered, time);
+  }
+
+  async #onHello(frame: WireFrame & { readonly form: 1 }, time: Time): Promise<HandshakeStep> {
+    const { backend, protocol, find, checkHello } = this.#o;
+    const header = parseHeader(frame.protected, "sealwire-ch+jwt", { jwk: false });
+    const candidate = typeof header.kid === "string" ? await find(header.kid) : undefined;
+    if (candidate === undefined) return refuse("no session with this chain", "header");
+    if (header.alg !== "HS256") throw new SealwireError("E_ALG");
+    header.assertContentType();
+    const { chain, facts, ledger } = candidate;
+    const keys = await helloKeys(backend, chain);
+    if (!(await keys.c.verify(signingInput(frame.protected, frame.payload), frame.signature)))
+      throw new SealwireError("E_CRYPTO");
+    const hello = decodeClientHello(frame.payload, true);
+    checkHello(hello);
+    const peer = await this.#checkSame(hello, candidate);
+    const peerKey = agreementKey(hello, facts.keys.suite);
+    const key = await backend.generateKeyAgreement(facts.keys.suite);
+    const own = ledger.committed;
+    const m1 = utf8.encode(compactJws(frame));
+    const payload = encodeServerHello({
+      iss: undefined,
+      iat: Math.floor(time.unix / 1000),
+      th: encodeBase64url(await transcriptHash(backend, "ch", m1)),
+      rnd: encodeBase64url(backend.random(32)),
+      prt: protocol,
+      st: facts.keys.suite,
+      epk: key.publicJwk,
+      lvl: facts.keys.level,
+      cod: facts.keys.codec,
+      pol: facts.policy,
+      msg: facts.messageBytes,
+      rcv: own,
+    });
+    const sh = await signHello(resumeHeader(chain.kid, "sh").json, payload, keys.s);
+    const th2 = await transcriptHash(backend, "th2", m1, sh.text);
+    const salt = await chainSalt(chain, "resume", th2);
+    const schedule = new KeySchedule(await key.agree(peerKey), salt);
+    const epoch = await deriveEpoch({ ...facts.keys, wire: wireOf(protocol) }, 0, schedule, th2);
+    this.#answered = { candidate, epoch, own, peer };
+    return { send: encodePayload(wireOf(protocol), sh.frame) };
+  }
+
+  /** What makes it another session, or another client. Answers with the client's `rcv`. */
+  async #checkSame(hello: ClientHello, candidate: ResumeCandidate<T>): Promise<number> {
+    const { facts, ledger } = candidate;
+    const { st, msg, rcv = 0, ath } = hello;
+    if (st.length !== 1 || st[0] !== facts.keys.suite) return refuse("st is not the session's suite");
+    if (msg !== facts.peerMessageBytes) return refuse("lim is not that of the session");
+    if (rcv > ledger.sent || rcv < ledger.acknowledged) return refuse("rcv of the client cannot be");
+    await this.#checkToken(ath, candidate);
+    return rcv;
+  }
+
+  async #checkToken(ath: string | undefined, candidate: ResumeCandidate<T>): Promise<void> {
+    const { upgradeToken, backend, verifyToken } = this.#o;
+    if (upgradeToken === undefined) return ath === undefined ? undefined : refuse("ath without an upgrade token");
+    if (ath !== (await tokenHash(backend, upgradeToken))) return refuse("ath is not the hash of the upgrade token");
+    const token = await verifyToken(upgradeToken).catch((cause) =>
+      refuse("the upgrade token is not acceptable", "session", cause),
+    );
+    if (!candidate.admits(token)) refuse("the upgrade token is of another client");
+  }
+
+  async #onResumed(frame: WireFrame, answered: Answered<T>, time: Time) {
+    const { candidate, epoch, own, peer } = answered;
+    const { limits, protocol } = this.#o;
+    const { rcv, message } = await openResumed(epoch, frame);
+    if (message.exp !== undefined)
+      throw new SealwireError("E_CLAIMS", { stage: "claims", detail: "exp from a client" });
+    if (rcv !== peer) throw new SealwireError("E_SEQ", { stage: "claims", detail: "rcv is not that of CH" });
+    const { facts, ledger, chain, scopes, expiresAt } = candidate;
+    // Compare and set: nothing between these two lines waits for anything.
+    if (!candidate.alive || !ledger.chains.includes(chain)) return refuse("the session has gone on without this chain");
+    const keys = { ...facts.keys, wire: wireOf(protocol) };
+    const established = resumeEstablished({
+      facts,
+      ledger,
+      limits,
+      protocol,
+      keys,
+      epoch,
+      offset: 0,
+      time,
+      own,
+      peer,
+      scopes,
+      expiresAt,
+    });
+    established.machine.acknowledge(rcv);
+    return { established, candidate };
+  }
+}

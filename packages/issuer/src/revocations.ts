@@ -1,0 +1,96 @@
+/** What no longer holds. The option `revocations` of a Sealwire server takes a sequence of these. */
+export type Revocation =
+  /** One access token, by `jti`. */
+  | { readonly tokenId: string; readonly issuer?: string }
+  /** A user's tokens with an `iat` before `issuedBefore` (NumericDate). Default: now. */
+  | { readonly issuer?: string; readonly subject: string; readonly issuedBefore?: number }
+  /** One session, by its id. */
+  | { readonly session: string }
+  /** Every token that is bound to this key, by RFC 7638 thumbprint. */
+  | { readonly thumbprint: string };
+
+/** Revocations that are kept for those who subscribe later, and that one subscriber may lag behind. */
+export const FEED_CAPACITY = 10_000;
+
+/** Passes revocations on to every subscriber, and to later ones as long as a token could still be used. */
+export class RevocationFeed {
+  readonly #now: () => number;
+  readonly #subscribers = new Set<Subscription>();
+  #inForce: { readonly revocation: Revocation; readonly until: number }[] = [];
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** `until`: NumericDate after which no token is left that it could concern. */
+  publish(revocation: Revocation, until: number): void {
+    this.#sweep();
+    this.#inForce.push({ revocation, until });
+    if (this.#inForce.length > FEED_CAPACITY) this.#inForce.shift();
+    for (const subscriber of this.#subscribers) subscriber.push(revocation);
+  }
+
+  subscribe(): AsyncIterator<Revocation, undefined> {
+    this.#sweep();
+    const subscription = new Subscription(() => this.#subscribers.delete(subscription));
+    this.#subscribers.add(subscription);
+    for (const { revocation } of this.#inForce) subscription.push(revocation);
+    return subscription;
+  }
+
+  get subscribers(): number {
+    return this.#subscribers.size;
+  }
+
+  #sweep(): void {
+    const now = this.#now();
+    this.#inForce = this.#inForce.filter(({ until }) => until * 1000 > now);
+  }
+}
+
+type Result = IteratorResult<Revocation, undefined>;
+
+/** No generator: `return` of one waits for a pending `next`, which comes with the next revocation or never. */
+class Subscription implements AsyncIterator<Revocation, undefined> {
+  readonly #unsubscribe: () => void;
+  #queue: Revocation[] = [];
+  #waiting: { resolve: (result: Result) => void; reject: (error: Error) => void }[] = [];
+  #ended = false;
+  #lost: Error | undefined;
+
+  constructor(unsubscribe: () => void) {
+    this.#unsubscribe = unsubscribe;
+  }
+
+  push(revocation: Revocation): void {
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) waiting.resolve({ done: false, value: revocation });
+    else if (this.#queue.length < FEED_CAPACITY) this.#queue.push(revocation);
+    else {
+      this.#lost = new Error(`revocations: the subscriber is more than ${FEED_CAPACITY} behind and has lost some`);
+      this.#end();
+    }
+  }
+
+  next(): Promise<Result> {
+    const value = this.#queue.shift();
+    if (value !== undefined) return Promise.resolve({ done: false, value });
+    const lost = this.#lost;
+    this.#lost = undefined;
+    if (lost !== undefined) return Promise.reject(lost);
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  return(): Promise<Result> {
+    this.#queue = [];
+    this.#end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#unsubscribe();
+    for (const { resolve } of this.#waiting.splice(0)) resolve({ done: true, value: undefined });
+  }
+}

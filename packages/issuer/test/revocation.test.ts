@@ -1,0 +1,186 @@
+import type { Revocation } from "@sealwire/issuer";
+import { decodeJwt } from "jose";
+import { describe, expect, it } from "vitest";
+import { FEED_CAPACITY, RevocationFeed } from "../src/revocations.ts";
+import { ISSUER, type Issuer, SECRET, START, startIssuer, tokensOf } from "./support.ts";
+
+const idOf = (accessToken: string): string => decodeJwt(accessToken).jti as string;
+
+/** What a subscriber gets that comes now: revocations in force. */
+async function inForce({ issuer }: Pick<Issuer, "issuer">): Promise<Revocation[]> {
+  const mark = `end ${crypto.randomUUID()}`;
+  await issuer.revokeSubject(mark);
+  const all: Revocation[] = [];
+  for await (const revocation of issuer.revocations()) {
+    if (!("subject" in revocation && revocation.subject.startsWith("end "))) all.push(revocation);
+    else if (revocation.subject === mark) break;
+  }
+  return all;
+}
+
+describe("the revocation endpoint", () => {
+  it("a refresh token: its sign-in ends, and its access tokens are published", async () => {
+    const w = await startIssuer();
+    const first = tokensOf(await w.signIn());
+    const second = tokensOf(await w.refresh(first.refreshToken));
+    const elsewhere = tokensOf(await w.signIn());
+    expect(await w.revoke(second.refreshToken)).toMatchObject({ status: 200 });
+    expect((await w.refresh(second.refreshToken)).body.error).toBe("invalid_grant");
+    expect((await w.refresh(elsewhere.refreshToken)).status).toBe(200);
+    expect(await inForce(w)).toEqual(
+      [first, second].map(({ accessToken }) => ({ issuer: ISSUER, tokenId: idOf(accessToken) })),
+    );
+  });
+
+  it("an older refresh token of the sign-in ends it too, and a second time is no error", async () => {
+    const w = await startIssuer();
+    const first = tokensOf(await w.signIn());
+    const second = tokensOf(await w.refresh(first.refreshToken));
+    for (let i = 0; i < 2; i++) expect((await w.revoke(first.refreshToken)).status).toBe(200);
+    expect((await w.refresh(second.refreshToken)).body.error).toBe("invalid_grant");
+    expect(await inForce(w)).toHaveLength(2);
+  });
+
+  it("an access token: that one, whatever the hint says", async () => {
+    const w = await startIssuer();
+    const { accessToken, refreshToken } = tokensOf(await w.signIn());
+    expect((await w.revoke(accessToken, { token_type_hint: "refresh_token" })).status).toBe(200);
+    expect(await inForce(w)).toEqual([{ issuer: ISSUER, tokenId: idOf(accessToken) }]);
+    expect((await w.refresh(refreshToken)).status).toBe(200);
+  });
+
+  it.each<[string, (w: Issuer) => Promise<string> | string]>([
+    ["no token at all", () => "anything"],
+    ["a refresh token that nobody gave out", () => `${"a".repeat(43)}.${"b".repeat(43)}`],
+    ["an access token of another issuer", async () => tokensOf(await (await startIssuer()).signIn()).accessToken],
+    [
+      "an access token that has expired",
+      async (w) => (await w.issuer.signIn("alice", { clientId: "app", issuedAt: START - 601 })).access_token,
+    ],
+  ])("%s: 200, and nothing is published", async (_, make) => {
+    const w = await startIssuer();
+    expect((await w.revoke(await make(w))).status).toBe(200);
+    expect(await inForce(w)).toEqual([]);
+  });
+
+  it("tokens of another client are refused", async () => {
+    const w = await startIssuer();
+    const { accessToken, refreshToken } = tokensOf(await w.signIn());
+    for (const token of [accessToken, refreshToken]) {
+      expect(await w.revoke(token, { client_id: "other" })).toMatchObject({
+        status: 400,
+        body: { error: "invalid_grant" },
+      });
+    }
+    expect((await w.refresh(refreshToken)).status).toBe(200);
+    expect(await inForce(w)).toEqual([]);
+  });
+
+  it("wants the client to authenticate, and a token", async () => {
+    const w = await startIssuer();
+    expect((await w.revoke("x", { client_id: "service" })).body.error).toBe("invalid_client");
+    expect((await w.revoke("x", { client_id: "service", client_secret: SECRET })).status).toBe(200);
+    expect((await w.revoke("")).body.error).toBe("invalid_request");
+  });
+});
+
+describe("what is published", () => {
+  it("reuse: every access token of the sign-in that could still be used", async () => {
+    const w = await startIssuer();
+    const first = tokensOf(await w.signIn());
+    w.clock.seconds += 600;
+    const second = tokensOf(await w.refresh(first.refreshToken));
+    const third = tokensOf(await w.refresh(second.refreshToken));
+    await w.refresh(second.refreshToken);
+    expect(await inForce(w)).toEqual(
+      [second, third].map(({ accessToken }) => ({ issuer: ISSUER, tokenId: idOf(accessToken) })),
+    );
+  });
+
+  it("nothing about tokens that have expired", async () => {
+    const w = await startIssuer();
+    const { refreshToken } = tokensOf(await w.signIn());
+    const feed = w.issuer.revocations()[Symbol.asyncIterator]();
+    w.clock.seconds += 600;
+    await w.revoke(refreshToken);
+    await w.issuer.revokeSubject("alice");
+    expect((await feed.next()).value).toMatchObject({ subject: "alice" });
+  });
+
+  it("a sign-in has 16 live access tokens; with one more the oldest is revoked", async () => {
+    const w = await startIssuer();
+    let tokens = tokensOf(await w.signIn());
+    const first = idOf(tokens.accessToken);
+    for (let i = 0; i < 15; i++) tokens = tokensOf(await w.refresh(tokens.refreshToken));
+    expect(await inForce(w)).toEqual([]);
+    await w.refresh(tokens.refreshToken);
+    expect(await inForce(w)).toContainEqual({ issuer: ISSUER, tokenId: first });
+  });
+
+  it("a user: every sign-in ends, and tokens up to the present second are meant", async () => {
+    const w = await startIssuer();
+    const [alice, bob] = [tokensOf(await w.signIn()), tokensOf(await w.signIn({ subject: "bob" }))];
+    await w.issuer.revokeSubject("alice");
+    expect((await w.refresh(alice.refreshToken)).body.error).toBe("invalid_grant");
+    expect((await w.refresh(bob.refreshToken)).status).toBe(200);
+    expect(await inForce(w)).toEqual([{ issuer: ISSUER, subject: "alice", issuedBefore: START + 1 }]);
+    expect(decodeJwt(alice.accessToken).iat).toBeLessThan(START + 1);
+  });
+
+  it("is kept for later subscribers as long as a token could be used", async () => {
+    const w = await startIssuer();
+    await w.revoke(tokensOf(await w.signIn()).accessToken);
+    await w.issuer.revokeSubject("alice");
+    w.clock.seconds += 599;
+    expect(await inForce(w)).toHaveLength(2);
+    w.clock.seconds += 1;
+    expect(await inForce(w)).toEqual([{ issuer: ISSUER, subject: "alice", issuedBefore: START + 1 }]);
+    w.clock.seconds += 1;
+    expect(await inForce(w)).toEqual([]);
+  });
+});
+
+describe("a subscription", () => {
+  const one = (n: number): Revocation => ({ session: `s${n}` });
+  const feed = () => new RevocationFeed(() => START * 1000);
+
+  it("each has everything, in order, whether it waits or not", async () => {
+    const f = feed();
+    const [a, b] = [f.subscribe(), f.subscribe()];
+    const waiting = [a.next(), a.next()];
+    for (let i = 0; i < 3; i++) f.publish(one(i), START + 1);
+    expect(await Promise.all([...waiting, a.next()])).toEqual([0, 1, 2].map((i) => ({ done: false, value: one(i) })));
+    expect(await Promise.all([b.next(), b.next(), b.next()])).toEqual(
+      [0, 1, 2].map((i) => ({ done: false, value: one(i) })),
+    );
+  });
+
+  it("ends when its reader ends it, while it waits too, and is forgotten", async () => {
+    const f = feed();
+    const a = f.subscribe();
+    const waiting = a.next();
+    expect(f.subscribers).toBe(1);
+    await a.return?.();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(await a.next()).toEqual({ done: true, value: undefined });
+    expect(f.subscribers).toBe(0);
+    f.publish(one(1), START + 1);
+    expect(await a.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it("that lags too far behind gets what it has, then an error, and holds no more", async () => {
+    const f = feed();
+    const a = f.subscribe();
+    for (let i = 0; i <= FEED_CAPACITY; i++) f.publish(one(i), START + 1);
+    expect(f.subscribers).toBe(0);
+    for (let i = 0; i < FEED_CAPACITY; i++) expect(await a.next()).toEqual({ done: false, value: one(i) });
+    await expect(a.next()).rejects.toThrow(/behind/);
+    expect(await a.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it("a later one begins with the newest 10,000", async () => {
+    const f = feed();
+    for (let i = 0; i <= FEED_CAPACITY; i++) f.publish(one(i), START + 1);
+    expect(await f.subscribe().next()).toEqual({ done: false, value: one(1) });
+  });
+});

@@ -1,0 +1,144 @@
+import type { IncomingMessage } from "node:http";
+import { type Limits, SealwireError } from "@sealwire/core";
+import { BEARER_SUBPROTOCOL, isSubprotocolToken, isTicket } from "@sealwire/core/internal";
+import { systemClock } from "./clock.ts";
+import { dpopHolds } from "./dpop.ts";
+import type { ServerOptions } from "./options.ts";
+import type { CheckedToken } from "./tokens.ts";
+import { bearerTokens, type Refusal } from "./upgrade.ts";
+
+export type VerifyToken = (token: string) => Promise<CheckedToken>;
+
+/** What an upgrade request carried besides the connection, and what the handshake makes of it. */
+export interface Carried {
+  /** The token or ticket, as transmitted. */
+  readonly token: string | undefined;
+  /** The check before the 101, where it is asked for; undefined lets the upgrade go on. */
+  readonly early: () => Promise<Refusal | undefined>;
+  readonly verifyToken: VerifyToken;
+  readonly admit: (token: CheckedToken) => Promise<boolean>;
+}
+
+/** Reads the ways that are enabled; the others are not looked at. */
+export function carrierReader(
+  options: ServerOptions,
+  limits: Limits,
+  verifyToken: VerifyToken,
+): (req: IncomingMessage) => Carried | Refusal {
+  const { tokenAtUpgrade = [], tickets, cookie, verifyAtUpgrade = false, admit } = options;
+  const redeem = (ticket: string) => redeemTicket(ticket, tickets as NonNullable<typeof tickets>, limits, verifyToken);
+  return (req) => {
+    const header = tokenAtUpgrade.includes("authorization") ? bearerTokens(req) : [];
+    const names = tokenAtUpgrade.includes("subprotocol") ? subprotocolTokens(req) : [];
+    const queried = tickets === undefined ? [] : ticketsOf(req);
+    if (names === "malformed")
+      return { status: 400, text: `${BEARER_SUBPROTOCOL}<token> comes last, after a Sealwire subprotocol` };
+    if (queried.some((ticket) => !isTicket(ticket))) return { status: 400, text: "the ticket is not one" };
+    const [token, ...more] = [...header, ...names, ...queried];
+    if (more.length > 0) return { status: 400, text: "more than one access token" };
+    const value = cookie === undefined ? undefined : cookieOf(req, cookie.name);
+    if (value !== undefined && typeof value !== "string") return value;
+    let redeemed: Promise<CheckedToken> | undefined;
+    const verify: VerifyToken = (text) => {
+      if (queried.length === 0 || text !== token) return verifyToken(text);
+      // Once per connection: what the check before the 101 took is not there any more.
+      redeemed ??= redeem(text);
+      return redeemed;
+    };
+    return {
+      token,
+      verifyToken: verify,
+      early: async () =>
+        verifyAtUpgrade && token !== undefined
+          ? await inTime(verifyEarly(req, token, verify, limits), limits.handshakeSeconds)
+          : undefined,
+      admit: async (checked) =>
+        (cookie === undefined || (await cookie.verify(value as string, checked.principal)) === true) &&
+        (admit === undefined || (await admit(checked.principal)) === true),
+    };
+  };
+}
+
+/** A store that does not answer must not hold the place of a connection for ever. */
+async function inTime(work: Promise<Refusal | undefined>, seconds: number): Promise<Refusal | undefined> {
+  let cancel = () => {};
+  const late = new Promise<Refusal>((resolve) => {
+    const error = new SealwireError("E_TIMEOUT_HS", { detail: "the check before the 101" });
+    cancel = systemClock.schedule(() => resolve({ status: 503, text: "not ready", error }), seconds * 1000);
+  });
+  return await Promise.race([work, late]).finally(cancel);
+}
+
+/** RFC 6750 section 3.1. The reason stays with the server, and so does the token. */
+async function verifyEarly(
+  req: IncomingMessage,
+  token: string,
+  verify: VerifyToken,
+  limits: Limits,
+): Promise<Refusal | undefined> {
+  const refused = (error: SealwireError): Refusal => ({ status: 401, text: "the access token is not accepted", error });
+  try {
+    if (token.length > limits.tokenBytes)
+      return refused(new SealwireError("E_TOKEN", { stage: "claims", detail: "tokenBytes" }));
+    const { jkt, expiresAt } = await verify(token);
+    if (expiresAt <= Date.now() / 1000)
+      return refused(new SealwireError("E_TOKEN", { stage: "claims", detail: "the token has expired" }));
+    if (req.headersDistinct.dpop === undefined || (await dpopHolds(req, { token, jkt }, limits))) return undefined;
+    return refused(new SealwireError("E_POP", { stage: "claims", detail: "the DPoP header proves nothing here" }));
+  } catch (cause) {
+    if (cause instanceof SealwireError && cause.code !== "E_BUSY") return refused(cause);
+    const error = new SealwireError("E_INTERNAL", { detail: "the token cannot be checked", cause });
+    return { status: 503, text: "not ready", error };
+  }
+}
+
+async function redeemTicket(
+  ticket: string,
+  tickets: NonNullable<ServerOptions["tickets"]>,
+  { ticketSeconds }: Limits,
+  verifyToken: VerifyToken,
+): Promise<CheckedToken> {
+  const refuse = (detail: string): never => {
+    throw new SealwireError("E_TOKEN", { stage: "claims", detail });
+  };
+  const record = await tickets.take(ticket);
+  if (record === undefined) return refuse("the ticket is unknown, used or expired");
+  const { jkt } = record;
+  if (typeof jkt !== "string") return refuse("the ticket was issued without the thumbprint of a key");
+  if (!(record.issuedAt + ticketSeconds * 1000 > Date.now())) return refuse("limit ticketSeconds");
+  const checked = await verifyToken(record.token);
+  if (checked.jkt !== undefined && checked.jkt !== jkt) return refuse("the ticket names another key than its token");
+  return { ...checked, jkt, principal: { ...checked.principal, thumbprint: jkt } };
+}
+
+/** Tokens among the offered subprotocols; "malformed" where one is no token, or stands where it could be selected. */
+function subprotocolTokens(req: IncomingMessage): readonly string[] | "malformed" {
+  const offered = (req.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+  const first = offered.findIndex((name) => name.startsWith(BEARER_SUBPROTOCOL));
+  if (first < 0) return [];
+  const tokens = offered
+    .slice(first)
+    .map((name) => (name.startsWith(BEARER_SUBPROTOCOL) ? name.slice(BEARER_SUBPROTOCOL.length) : ""));
+  return first > 0 && tokens.every((token) => isSubprotocolToken(token)) ? tokens : "malformed";
+}
+
+/** As transmitted: what is percent-encoded has another spelling, and another hash, than the ticket. */
+const ticketsOf = ({ url = "" }: IncomingMessage): readonly string[] =>
+  url
+    .split("?")
+    .slice(1)
+    .join("?")
+    .split("&")
+    .flatMap((pair) => (pair === "ticket" || pair.startsWith("ticket=") ? [pair.slice("ticket=".length)] : []));
+
+/** Cookies go with the requests of every page, so that a page has to say which one it is. */
+function cookieOf(req: IncomingMessage, name: string): string | Refusal {
+  if (req.headers.origin === undefined) {
+    return { status: 403, text: "no Origin", error: new SealwireError("E_ORIGIN", { detail: "a cookie, no Origin" }) };
+  }
+  const pairs = (req.headers.cookie ?? "").split(";").map((pair) => pair.trim());
+  const [value, ...more] = pairs.flatMap((pair) => (pair.startsWith(`${name}=`) ? [pair.slice(name.length + 1)] : []));
+  if (value !== undefined && more.length === 0) return value;
+  const error = new SealwireError("E_FORBIDDEN", { detail: `not exactly one cookie ${name}` });
+  return { status: 403, text: "a cookie is missing, or there twice", error };
+}
