@@ -17,11 +17,10 @@ class ControlBudget:
         self._named: set[tuple[int, ...]] = set()
         self._level, self._filled_at = float(self._burst), clock
 
-    def resume(self, clock: float) -> None:
-        """A new connection: the bucket is full again."""
+    def resume(self) -> None:
+        """A new connection: what is free begins anew, the bucket does not."""
         self._voids = self._most_voids
         self._pings.clear()
-        self._level, self._filled_at = float(self._burst), clock
 
     def expect_pong(self, seq: int) -> None:
         self._pings.add(seq)

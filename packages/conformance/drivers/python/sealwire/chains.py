@@ -6,7 +6,7 @@ from .renewal import HelloKeys, hello_keys
 class Chains:
     """All that were derived since the last one that the peer has shown to have, that one included; the newest first.
 
-    A server holds two: each one that it derives follows a message of the client under the one before.
+    None is held once a `bye` was sent or received. A server holds two: each one that it derives follows a message of the client under the one before.
     """
 
     def __init__(self, chain: bytes, is_client: bool) -> None:
@@ -19,7 +19,8 @@ class Chains:
 
     def confirmed(self, chain: bytes) -> None:
         """A message of the peer verified under the keys of this one."""
-        self.held = [chain] if self.held else []
+        if self.held:
+            self.held = self.held[: self.held.index(chain) + 1] if chain in self.held else [chain]
 
     def find(self, key_id: str) -> tuple[bytes, HelloKeys] | None:
         found = ((chain, hello_keys(chain)) for chain in self.held)

@@ -29,6 +29,7 @@ class Terms:
     pop: str
     res: int
     strict: bool
+    began: int  # `iat` of SH
 
     @property
     def peer_role(self) -> str:
@@ -47,77 +48,96 @@ class Usage:
         self.messages, self.bytes = self.messages + 1, self.bytes + size
 
 
+@dataclass
+class Incoming:
+    """The peer's direction in one epoch."""
+
+    opener: Opener
+    used: Usage | None = None  # None: the peer has not entered it yet
+
+    @property
+    def epoch(self) -> int:
+        return self.opener.direction.epoch
+
+    def uses(self, seq: int) -> Usage:
+        """With the message of this number; in window order the first ones of an epoch come in any order."""
+        if self.used is None:
+            return Usage(seq - 1)
+        return replace(self.used, base=min(self.used.base, seq - 1))
+
+
 class Channel:
     def __init__(self, terms: Terms, traffic: Traffic, wire: str, clock: float, sent: int = 0, received: int = 0) -> None:
         """`sent` and `received` are the numbers below the first ones on this connection."""
         self._terms, self._wire = terms, wire
-        self.send_epoch = 0
-        self.since = clock  # when the newest keys were derived
-        self.chain = traffic.chain
-        self.sent, self.received = Usage(sent), Usage(received)
-        self.sealer = self._sealer(traffic, 0)
-        self._openers = [self._opener(traffic, 0)]
-        self._entered = True  # the peer has entered the newest epoch that is held
+        self.chain = traffic.chain  # of the newest epoch that is held
+        self.begin(clock)
+        self.send_epoch = self.receive_epoch = 0
+        self.sealer, self.sent = self._sealer(traffic, 0), Usage(sent)
+        self._next: Sealer | None = None  # of an epoch that is derived, and not sent under yet
+        self._incoming = [Incoming(self._opener(traffic, 0), Usage(received))]
         self._below: int | None = None  # s of section 3, window order
 
+    def begin(self, clock: float) -> None:
+        """From here on the age of the keys counts: of the newest, and of those that are sent under."""
+        self.since = self.send_since = clock
+
     @property
-    def receive_epoch(self) -> int:
-        """A proposer leaves the old epoch with `rekeyed`, a responder when the peer enters the new one."""
-        return self._openers[-1 if self._entered else 0].direction.epoch
+    def received(self) -> Usage:
+        return self._incoming[-1].used or Usage(0)
 
     @property
     def awaits_peer(self) -> bool:
         """The newest keys have not carried anything of the peer yet."""
-        return not self._entered
+        return self._incoming[-1].used is None
 
-    def enter(self, traffic: Traffic, clock: float, sent: int, received: int | None) -> None:
-        """The next epoch: sends under it from now on, and holds its receive keys.
+    @property
+    def is_to_switch(self) -> bool:
+        """The keys of the next epoch are held, and this end does not send under them yet."""
+        return self._next is not None
 
-        `received` is the last number of the peer under the old keys where that is known, as it is for the proposer.
-        """
-        self.send_epoch += 1
-        self.sealer = self._sealer(traffic, self.send_epoch)
-        self.sent, self.since, self.chain = Usage(sent), clock, traffic.chain
-        older = self._openers[-1]
-        self._entered = received is not None and not self._terms.strict
-        self._openers = [older, self._opener(traffic, self.send_epoch)]
-        if received is not None:
-            self.received = Usage(received)
+    def derive(self, traffic: Traffic, clock: float, proposed: bool) -> None:
+        """Holds the keys of the next epoch; those of the one before the current are gone."""
+        epoch = self.send_epoch + 1
+        self._next, self.since, self.chain = self._sealer(traffic, epoch), clock, traffic.chain
+        self._incoming, self._below = [self._incoming[-1], Incoming(self._opener(traffic, epoch))], None
+        if proposed:
+            self.receive_epoch = epoch
             if self._terms.strict:
-                self._openers = self._openers[-1:]  # nothing of the old epoch can follow
-            else:
-                self._below = received + 1
+                self._incoming = self._incoming[-1:]  # nothing of the old epoch can follow
 
-    def forget_old(self) -> None:
-        """Another rekey begins: what is left of the epoch before the current one is refused."""
-        if self._entered:
-            self._openers, self._below = self._openers[-1:], None
+    def switch(self, sent: int) -> None:
+        """What is sent from now on, behind the number `sent`, is sealed under the next epoch."""
+        assert self._next is not None
+        self.sealer, self._next = self._next, None
+        self.send_epoch, self.sent, self.send_since = self.send_epoch + 1, Usage(sent), self.since
 
     def open(self, message: Message, expected: Expected) -> Opened:
         frame = frames.decode(self._wire, message, self._terms.msg)
-        found = [(opener, kind) for opener in self._openers if (kind := opener.match(frame)) is not None]
+        found = [(each, kind) for each in self._incoming if (kind := each.opener.match(frame)) is not None]
         if not found:
             raise Refused("E_HEADER", "header")
-        opener, kind = found[-1]
-        newest = opener is self._openers[-1]
-        if self._terms.strict and newest and not self._entered and kind == APPLICATION:
+        incoming, kind = found[-1]
+        newest = incoming is self._incoming[-1]
+        if self._terms.strict and newest and self.awaits_peer and kind == APPLICATION:
             if not self._names_no_epoch:
                 raise Refused("E_HEADER", "header")
-            opener, kind = found[0]  # the claim `bnd` alone tells the epoch
-            return opener.open_frame(frame, kind, replace(expected, entered=opener is not self._openers[-1]))
+            incoming, kind = found[0]  # the claim `bnd` alone tells the epoch
+            return incoming.opener.open_frame(frame, kind, replace(expected, entered=incoming is not self._incoming[-1]))
         try:
-            return opener.open_frame(frame, kind, self._expected(opener, expected))
+            return incoming.opener.open_frame(frame, kind, self._expected(incoming, expected))
         except Refused as refusal:
             if len(found) == 1 or refusal.code != "E_BINDING":
                 raise
-            return found[0][0].open_frame(frame, kind, self._expected(found[0][0], expected))
+            return found[0][0].opener.open_frame(frame, kind, self._expected(found[0][0], expected))
 
     def open_control(self, message: Message, expected: Expected) -> Control:
         """The first message on a connection that is taken up; another kind has a header that does not fit."""
         frame = frames.decode(self._wire, message, self._terms.msg)
-        if self._openers[-1].match(frame) != CONTROL:
+        incoming = self._incoming[-1]
+        if incoming.opener.match(frame) != CONTROL:
             raise Refused("E_HEADER", "header")
-        opened = self._openers[-1].open_frame(frame, CONTROL, expected)
+        opened = incoming.opener.open_frame(frame, CONTROL, expected)
         assert isinstance(opened.content, Control)
         self.received.add(len(opened.claims))
         return opened.content
@@ -126,33 +146,32 @@ class Channel:
     def _names_no_epoch(self) -> bool:
         return self._wire == "text" and self._terms.level == "sig"
 
-    def _expected(self, opener: Opener, expected: Expected) -> Expected:
-        return expected if opener is self._openers[-1] else replace(expected, below=self._below)
+    def _expected(self, incoming: Incoming, expected: Expected) -> Expected:
+        return expected if incoming is self._incoming[-1] else replace(expected, below=self._below)
 
-    def note(self, opened: Opened) -> bool:
-        """After an authentic message: whether the peer has entered the newest epoch with it."""
-        if opened.epoch != self._openers[-1].direction.epoch:
-            return False
-        entered = not self._entered
-        if entered and self._terms.strict:
-            self._openers = self._openers[-1:]
-        if len(self._openers) > 1:
-            seq = opened.content.seq
-            self._below = seq if self._below is None else min(self._below, seq)
-        if entered:
-            self._entered = True
-            self.received = Usage(opened.content.seq - 1)
-        elif self._below is not None:
-            self.received.base = self._below - 1
-        return entered
+    def uses(self, opened: Opened) -> Usage:
+        """How far the keys of a message were used before it."""
+        return self._of(opened).uses(opened.content.seq)
 
-    def note_committed(self, last: int, window: int) -> None:
-        """The keys of the old epoch go when nothing of it can be in the window any more."""
-        if self._below is not None and last >= self._below + window:
-            self.forget_old()
+    def commit(self, opened: Opened, last: int, window: int) -> None:
+        """`last` is the highest number committed, `window` how far behind it one is still taken."""
+        incoming, seq = self._of(opened), opened.content.seq
+        incoming.used = incoming.uses(seq)
+        incoming.used.add(len(opened.claims))
+        if incoming is self._incoming[-1]:
+            self.receive_epoch = incoming.epoch
+            if self._terms.strict:
+                self._incoming = self._incoming[-1:]
+            elif len(self._incoming) > 1:
+                self._below = seq if self._below is None else min(self._below, seq)
+        if self._below is not None and last >= self._below + window:  # nothing of the old epoch is in the window any more
+            self._incoming, self._below = self._incoming[-1:], None
 
     def is_newest(self, opened: Opened) -> bool:
-        return opened.epoch == self._openers[-1].direction.epoch
+        return opened.epoch == self._incoming[-1].epoch
+
+    def _of(self, opened: Opened) -> Incoming:
+        return next(each for each in self._incoming if each.epoch == opened.epoch)
 
     def _sealer(self, traffic: Traffic, epoch: int) -> Sealer:
         terms, signer = self._terms, self._terms.signers[0]

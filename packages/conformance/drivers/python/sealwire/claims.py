@@ -61,6 +61,8 @@ def _application(claims: dict[str, Any], name: str, level: str) -> Application:
         read.iat = syntax.integer(claims.get("iat"))
         if read.exp < read.iat:
             raise ValueError("exp before iat")
+    if read.jti is not None and read.iat is None:
+        raise ValueError("jti without iat")
     if is_signed(level):
         read.iss = syntax.identifier(claims.get("iss"))
         read.aud = syntax.identifier(claims.get("aud"))
@@ -152,8 +154,8 @@ def _check_numbers(message: Outgoing) -> None:
             raise ValueError("req beside ref")
         if message.jti is not None:
             syntax.encoded(message.jti, 16)
-            if message.req or message.ref is not None or message.bat is not None:
-                raise ValueError("jti beside req, ref or bat")
+            if message.req or message.ref is not None or message.bat is not None or message.iat is None:
+                raise ValueError("jti beside req, ref or bat, or without iat")
     except ValueError as error:
         raise CallerError("a claim is malformed") from error
 

@@ -95,5 +95,5 @@ class Client(Endpoint):
             former.session.finish("E_CLOSED")
         session = super().open_session(connection, terms, traffic, offset, opened, longest_end)
         session.refreshing = ClientRefreshing(session, token)
-        session.retention.waiting.extend(draft for draft in carried if draft.exp is None or draft.exp > session.now())
+        session.retention.waiting.extend(carried if terms.strict else [])
         return session

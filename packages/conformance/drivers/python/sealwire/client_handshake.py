@@ -55,16 +55,15 @@ class ClientHandshake(ClientConnection):
         self.state = "wait-sh"
         self._check_protocol()
         offer, settings = self._client.offer, self._client.settings
-        self._draw = self._client.draw()
         self._m1 = hello.write(
             {
                 "typ": "sealwire-ch",
                 "v": 1,
-                "rnd": b64.encode(self._draw.rnd),
+                "rnd": b64.encode(self.drawn.rnd),
                 "aud": settings.server_id,
                 "prt": offer["prt"],
                 "st": offer["st"],
-                "kex": [keys.public(self._draw.ephemeral[suite]) for suite in offer["st"]],
+                "kex": [keys.public(self.drawn.ephemeral[suite]) for suite in offer["st"]],
                 "lvl": offer["lvl"],
                 "sig": offer["sig"],
                 "cod": offer["cod"],
@@ -96,7 +95,7 @@ class ClientHandshake(ClientConnection):
             raise Refused("E_CTY", "header")
         sh = hello.read_server_hello(jose.verify(text, key.key, (key.algorithm,), code="E_SIG_SERVER"))
         self._check_server_hello(sh)
-        z = agree(sh["st"], self._draw.ephemeral[sh["st"]], sh["epk"])
+        z = agree(sh["st"], self.drawn.ephemeral[sh["st"]], sh["epk"])
         self._check_clock(sh)
         self._schedule = Schedule(z, self._m1, text.encode("ascii"))
         self._terms = self._agreed(sh, key)
@@ -136,6 +135,7 @@ class ClientHandshake(ClientConnection):
             pop=pol["pop"],
             res=pol["res"],
             strict=pol["seq"] == "strict",
+            began=sh["iat"],
         )
 
     # CA

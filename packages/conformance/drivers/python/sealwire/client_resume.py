@@ -29,12 +29,11 @@ class ClientResume(ClientConnection):
         self._check_protocol()
         client, terms = self._client, self._session.terms
         client.leave(self._session)
-        draw = client.draw()
-        self._ephemeral = draw.ephemeral[terms.suite]
+        self._ephemeral = self.drawn.ephemeral[terms.suite]
         payload = {
             "typ": "sealwire-ch",
             "v": 1,
-            "rnd": b64.encode(draw.rnd),
+            "rnd": b64.encode(self.drawn.rnd),
             "aud": client.settings.server_id,
             "prt": client.offer["prt"],
             "st": [terms.suite],

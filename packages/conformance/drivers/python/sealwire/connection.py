@@ -25,6 +25,7 @@ class Connection:
         self._endpoint, self._time, self._limits = endpoint, endpoint.time, endpoint.limits
         self.number, self.protocol, self.wire = number, protocol, WIRES.get(protocol, "")
         self._opened_at = endpoint.time.clock
+        self.drawn = endpoint.draw()  # also where the peer is refused
         self.state = ""
 
     @property

@@ -36,7 +36,7 @@ class Delivery:
     def _refuse(self, seq: int, index: int | None, refusal: Refused) -> None:
         session = self._session
         if not session.sent_bye:
-            session.seal_control("err", code=refusal.code, ref=_ref(seq, index))
+            session.send_err(refusal.code, _ref(seq, index))
             session.out.refused.append(RefusedItem(seq, index, refusal.code, refusal.step))
 
     def _handle_item(self, message: Application, index: int | None, item: Item) -> None:
@@ -49,7 +49,7 @@ class Delivery:
         handler = session.policy.handlers.get(item.top)
         if item.req and handler is None:
             raise Refused("E_NO_HANDLER", "deliver")
-        if message.jti is not None and not session.is_new(message.jti, message.exp):
+        if message.jti is not None and message.iat is not None and not session.is_new(message.jti, message.iat, message.exp):
             return
         session.out.deliver.append(Delivered(message.seq, index, item.top, item.data, item.req))
         if item.req and handler is not None:

@@ -118,7 +118,9 @@ class SessionEnding:
         if self._lost_at is not None:
             yield self._lost_at + session.terms.res, LOSES, self._give_up
         else:
-            yield session.last_received + self._limits["idleSeconds"], LOSES, self._idle
+            yield session.last_received + self._limits["idleSeconds"], LOSES, lambda: self._break_off("E_IDLE")
+            if session.rekeying.deadline is not None:
+                yield session.rekeying.deadline, LOSES, lambda: self._break_off("E_TIMEOUT_HS")
             if not session.terms.is_client:
                 yield self._pinged_at + self._limits["heartbeatSeconds"], PINGS, self._ping
         yield from session.deadlines()
@@ -127,13 +129,14 @@ class SessionEnding:
         self._pinged_at = self._time.clock
         self.session.ping()
 
-    def _idle(self) -> None:
-        number = self.session.connection
+    def _break_off(self, error: str) -> None:
+        """The connection is of no use any more; where the session can be resumed it goes on without it, and without `bye`."""
+        number, refusal = self.session.connection, Refused(error, "local")
         if not self.session.is_resumable or number is None:
-            self.fail(Refused("E_IDLE", "local"))
+            self.fail(refusal)
             return
         self._lose()
-        code = close_of(Refused("E_IDLE", "local"))
+        code = close_of(refusal)
         self._endpoint.out.close = Closing(number, code, COARSE_NAME[code])
 
     def _give_up(self) -> None:

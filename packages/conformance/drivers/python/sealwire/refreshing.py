@@ -36,8 +36,10 @@ class ServerRefreshing:
             yield self._session.clock_at(self._remind_at), REMINDS, self._remind
 
     def _remind(self) -> None:
+        """One that falls due without a connection is not sent."""
         self._remind_at = None
-        self._session.seal_control("auth-soon")
+        if self._session.connection is not None:
+            self._session.seal_control("auth-soon")
 
     def on_auth(self, control: Control) -> None:
         session, token = self._session, control.at or ""

@@ -33,7 +33,7 @@ class Rekeying:
         self._proposal: Proposal | None = None
         self._answered = 0  # `n` of the newest own proposal that was answered
         self._unfinished = False  # answered, and the peer's direction is still in the old epoch
-        self._deadline: float | None = None
+        self.deadline: float | None = None  # for the answer to the own proposal, or in strict order for the peer's `ack`
 
     @property
     def is_under_way(self) -> bool:
@@ -44,7 +44,6 @@ class Rekeying:
     def propose(self) -> None:
         if self.is_under_way or self._session.sent_bye:
             return
-        self._channel.forget_old()
         n, ephemeral = self._channel.send_epoch + 1, self._draw()
         seq, claims = self._session.seal_control("rekey", n=n, epk=keys.public(ephemeral))
         self._proposal = Proposal(n, seq, claims, ephemeral)
@@ -60,15 +59,11 @@ class Rekeying:
             self.propose()
 
     def deadlines(self) -> Iterator[Deadline]:
-        if self._deadline is not None:
-            yield self._deadline, FAILS, self._time_out
-        since, seconds = self._channel.since, self._limits["rekeySeconds"]
-        yield since + self._limits["keySeconds"], FAILS, self._wear_out
+        """Those that do not end the connection alone."""
+        seconds = self._limits["rekeySeconds"]
+        yield self._channel.send_since + self._limits["keySeconds"], FAILS, self._wear_out
         if not self.is_under_way:
-            yield since + (seconds * 11 / 10 if self._is_client else seconds), RENEWS, self.propose
-
-    def _time_out(self) -> None:
-        raise Refused("E_TIMEOUT_HS", "local")
+            yield self._channel.since + (seconds * 11 / 10 if self._is_client else seconds), RENEWS, self.propose
 
     def _wear_out(self) -> None:
         raise Refused("E_KEY_LIMIT", "commit")
@@ -78,12 +73,11 @@ class Rekeying:
     def on_rekey(self, opened: Opened, control: Control) -> None:
         if self._is_ignored(control):
             return
-        self._proposal, self._deadline = None, None  # a client's own one gives way
-        self._channel.forget_old()
+        self._proposal, self.deadline = None, None  # a client's own one gives way
         ephemeral = self._draw()
         z = agree(self._session.terms.suite, ephemeral, control.epk or {})
         _, claims = self._session.seal_control("rekeyed", n=control.n, epk=keys.public(ephemeral), ref=control.seq)
-        self._enter(renewal.by_rekey(z, self._channel.chain, opened.claims, claims).traffic, None)
+        self._enter(renewal.by_rekey(z, self._channel.chain, opened.claims, claims).traffic, proposed=False)
 
     def _is_ignored(self, control: Control) -> bool:
         if self._is_client or control.top != "rekey":
@@ -97,22 +91,30 @@ class Rekeying:
         z = agree(self._session.terms.suite, proposal.ephemeral, control.epk or {})
         self._proposal, self._answered = None, proposal.n
         traffic = renewal.by_rekey(z, self._channel.chain, proposal.claims, opened.claims).traffic
-        self._enter(traffic, control.seq)
+        self._enter(traffic, proposed=True)
 
     def _draw(self) -> keys.Jwk:
         return self._session.draw().ephemeral[self._session.terms.suite]
 
     # The new epoch
 
-    def _enter(self, traffic: Traffic, received: int | None) -> None:
-        session, channel = self._session, self._channel
-        channel.enter(traffic, session.time.clock, session.sent, received)
+    def _enter(self, traffic: Traffic, proposed: bool) -> None:
+        """A responder in window order goes on under the old epoch until the proposer has shown that it has the keys."""
+        session = self._session
+        self._channel.derive(traffic, session.time.clock, proposed)
         session.chains.derived(traffic.chain)
-        session.seal_control("ack")
         self._unfinished = True
-        self._deadline = None
+        self.deadline = None
         if session.terms.strict:
             self._wait()
+        if proposed or session.terms.strict:
+            self._switch()
+
+    def _switch(self) -> None:
+        session = self._session
+        if not session.sent_bye:
+            self._channel.switch(session.sent)
+            session.seal_control("ack")
 
     def check(self, opened: Opened) -> None:
         """What `rekey` and `rekeyed` may say now, and in strict order: the peer enters an epoch with its `ack`."""
@@ -125,17 +127,19 @@ class Rekeying:
         proposal = self._proposal if top == "rekeyed" else None
         if top == "rekeyed" and (proposal is None or content.ref != proposal.seq):
             raise Refused("E_STATE", "commit")
-        if content.n != channel.send_epoch + 1 or content.n != channel.receive_epoch + 1:
+        answered = channel.is_to_switch  # window order: the answer to a `rekey` of the same `n` is under way
+        if answered or content.n != channel.send_epoch + 1 or content.n != channel.receive_epoch + 1:
             raise Refused("E_STATE", "commit")
 
     def note(self, opened: Opened) -> None:
         """A message of the peer was committed."""
-        self._channel.note(opened)
         if not self._channel.is_newest(opened):
             return
         self._session.chains.confirmed(self._channel.chain)
         if self._unfinished:
-            self._unfinished, self._deadline = False, None
+            self._unfinished, self.deadline = False, None
+            if self._channel.is_to_switch:
+                self._switch()
 
     def _wait(self) -> None:
-        self._deadline = self._session.time.clock + self._limits["rekeyWaitSeconds"]
+        self.deadline = self._session.time.clock + self._limits["rekeyWaitSeconds"]

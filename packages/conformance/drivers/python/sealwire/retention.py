@@ -12,19 +12,18 @@ from .outcome import Undetermined
 
 @dataclass
 class Draft:
-    """What the application sends, before it has a number; its life begins with the number unless `exp` is given."""
+    """What the application sends, before it has a number; its life began with the call."""
 
     top: str
     data: Any
-    life: int
+    exp: int
     req: bool = False
     ref: Ref | None = None
     jti: str | None = None
-    exp: int | None = None
+    iat: int | None = None  # of a message with `jti` that had a number in another session
 
-    def message(self, seq: int, now: int, dated: bool) -> Outgoing:
-        exp = now + self.life if self.exp is None else self.exp
-        return Outgoing(seq, exp, self.top, self.data, self.jti, now if dated else None, self.ref, self.req)
+    def message(self, seq: int, iat: int | None) -> Outgoing:
+        return Outgoing(seq, self.exp, self.top, self.data, self.jti, iat if self.iat is None else self.iat, self.ref, self.req)
 
 
 @dataclass
@@ -72,10 +71,16 @@ class Retention:
         return min((kept.message.exp for kept in self._kept.values()), default=None)
 
     def idempotent(self) -> list[Draft]:
-        """What can be sent in another session, with its `jti` and its end."""
+        """What can be sent in another session, with its `jti`, its `iat` and its end."""
         messages = (kept.message for kept in self._kept.values())
-        kept = [Draft(it.top, it.data, 0, jti=it.jti, exp=it.exp) for it in messages if it.jti is not None]
+        kept = [Draft(it.top, it.data, it.exp, jti=it.jti, iat=it.iat) for it in messages if it.jti is not None]
         return kept + [draft for draft in self.waiting if draft.jti is not None]
+
+    def withdraw(self, seq: int) -> Undetermined:
+        """A message that is not sent again."""
+        gone = self._kept[seq].undetermined
+        self._drop(seq)
+        return gone
 
     def undetermined(self) -> list[Undetermined]:
         return [kept.undetermined for kept in self._kept.values()]

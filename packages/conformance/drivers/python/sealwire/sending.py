@@ -5,7 +5,7 @@ from typing import Any
 
 from .budget import ControlBudget
 from .channel import Channel, Terms
-from .claims import is_signed
+from .claims import Outgoing, is_signed
 from .control import Control, Ref, write_control
 from .errors import CallerError, Refused
 from .frames import Message
@@ -44,6 +44,7 @@ class Sending:
         self.sent, self.peer_rcv = 0, 0
         self.order: Order = Strict() if terms.strict else Window(limits["replayWindow"])
         self.delivered = 0  # what the peer sends again up to here was delivered on a former connection
+        self.errs: dict[int, tuple[str, Ref]] = {}  # by number: sent, and not committed by the peer; of a resumable session
         self.applications: set[int] = set()  # numbers of own messages that are no control messages
         self.retention, self.acknowledging = Retention(limits), Acknowledging(limits)
         self.budget = ControlBudget(limits, time.clock)
@@ -68,6 +69,8 @@ class Sending:
         """Raises CallerError or Refused before a number is taken."""
         if self.sent_bye:
             raise Refused("E_CLOSED", "local")
+        if jti is not None and not self.terms.strict:
+            raise CallerError("in window order nobody knows what arrived")
         if not self.policy.admits(top, self.scopes):
             raise Refused("E_DENIED", "authorize")
         self.out.sent_seq = self.send_application(top, data, ttl, req=req, jti=jti)
@@ -77,29 +80,36 @@ class Sending:
     ) -> int | None:
         """The number, or None where the message waits for room."""
         if ttl is None:
-            ttl = self.limits["messageTtl"] + (self.limits["resumeSeconds"] if self.is_resumable else 0)
-            ttl = min(ttl, self.limits["messageTtlMax"])
+            ttl = min(self.limits["messageTtl"] + self.terms.res, self.limits["messageTtlMax"])
         if type(ttl) is not int or not 0 < ttl <= self.limits["messageTtlMax"]:
             raise CallerError("a life that no receiver takes")
-        draft = Draft(top, data, ttl, req, ref, jti)
-        message = draft.message(self.sent + 1, self.now(), is_signed(self.terms.level))
-        if self.channel.sealer.size(message.seq, self.channel.sealer.application(message)) > self.terms.peer_msg:
+        draft = Draft(top, data, self.now() + ttl, req, ref, jti)
+        if not self._fits(draft):
             raise Refused("E_TOO_BIG", "frame")
         if self.is_resumable and (self.retention.is_full or self.retention.waiting):
             self.retention.waiting.append(draft)
             return None
         return self.put(draft)
 
+    def _next_message(self, draft: Draft) -> Outgoing:
+        """An idempotent one that is new is dated behind SH: such a message was never sent in another session."""
+        iat = self.now() if is_signed(self.terms.level) else None
+        return draft.message(self.sent + 1, max(self.now(), self.terms.began + 1) if draft.jti is not None else iat)
+
+    def _fits(self, draft: Draft) -> bool:
+        message = self._next_message(draft)
+        return self.channel.sealer.size(message.seq, self.channel.sealer.application(message)) <= self.terms.peer_msg
+
     def put(self, draft: Draft) -> int:
         """Takes a number."""
-        message = draft.message(self.sent + 1, self.now(), is_signed(self.terms.level))
+        message = self._next_message(draft)
         content = self.channel.sealer.application(message)
         self._use_keys(len(content))
         self.sent = message.seq
         self.applications.add(message.seq)
         if message.req:
             self.pending[message.seq] = Pending(message.top, self.time.clock + self.limits["requestSeconds"])
-        if self.is_resumable or message.jti is not None:
+        if self.is_resumable:
             self.retention.keep(message, len(content))
         if self.connection is not None:
             self.emit(self.channel.sealer.seal(message.seq, content), len(content))
@@ -142,18 +152,35 @@ class Sending:
         self.budget.expect_pong(self.seal_control("ping")[0])
 
     def flush(self) -> None:
-        """Sends what waited for room."""
+        """Sends what waited for room, or came from another session, as far as it still lives and this wire takes it."""
         while self.retention.waiting and not (self.is_resumable and self.retention.is_full):
-            self.put(self.retention.waiting.popleft())
+            draft = self.retention.waiting.popleft()
+            if draft.exp > self.now() and self._fits(draft):
+                self.put(draft)
 
     def send_again(self, announced: int) -> None:
         """Everything above what the peer announced: application messages that are still wanted, `void` for all others."""
         self.out.undetermined += self.retention.expire(self.now())
+        sealer, errs = self.channel.sealer, self.errs
         for seq in range(announced + 1, self.sent + 1):
             message = self.retention.get(seq)
-            if message is None or not (message.ref is not None or self.policy.admits(message.top, self.scopes)):
-                self.seal_control("void", seq)
+            content = sealer.application(message) if message is not None and self._is_admitted(message) else b""
+            if content and sealer.size(seq, content) <= self.terms.peer_msg:
+                self.emit(sealer.seal(seq, content), len(content))
+                self.budget.expect_ack()
                 continue
-            content = self.channel.sealer.application(message)
-            self.emit(self.channel.sealer.seal(seq, content), len(content))
-            self.budget.expect_ack()
+            self.seal_control("void", seq)
+            if message is not None:
+                self.out.undetermined.append(self.retention.withdraw(seq))
+        self.errs = {}
+        for code, ref in errs.values():
+            self.send_err(code, ref)
+
+    def _is_admitted(self, message: Outgoing) -> bool:
+        """A reply is authorized by its request."""
+        return message.ref is not None or self.policy.admits(message.top, self.scopes)
+
+    def send_err(self, code: str, ref: Ref) -> None:
+        seq, _ = self.seal_control("err", code=code, ref=ref)
+        if self.is_resumable:
+            self.errs[seq] = (code, ref)

@@ -51,7 +51,7 @@ class Server(Endpoint):
         return self._step(lambda: self._revoke(revocation))
 
     def _revoke(self, revocation: Revocation) -> None:
-        self.settings.revocations.add(revocation)
+        revocation = self.settings.revocations.add(revocation, self.time.now(0))
         session = self.session
         if session is None:
             return

@@ -83,7 +83,7 @@ class ServerConnection(Connection):
         for suite in offered:
             if suite in keys.SUITE_CURVES:
                 keys.check_agreement(offered[suite], suite)
-        suite, draw = self._selected["st"], server.draw()
+        suite, draw = self._selected["st"], self.drawn
         z = agree(suite, draw.ephemeral[suite], offered[suite])
         self._signer, self._peer_msg = server.identity[algorithm], ch["lim"]["msg"]
         m2 = self._send_server_hello(m1, self._signer, draw.rnd, keys.public(draw.ephemeral[suite]))
@@ -91,12 +91,12 @@ class ServerConnection(Connection):
         self.state = "wait-ca"
 
     def _send_server_hello(self, m1: bytes, signer: SigningKey, rnd: bytes, epk: Mapping[str, str]) -> bytes:
-        chosen, settings = self._selected, self._server.settings
+        chosen, settings, self._began = self._selected, self._server.settings, self._time.now(0)
         if chosen["lvl"] in ("sig", "nest"):
             self._pop = "required"
         payload = {
             "iss": settings.server_id,
-            "iat": self._time.now(0),
+            "iat": self._began,
             "th": b64.encode(transcript_hash("ch", m1)),
             "rnd": b64.encode(rnd),
             "prt": self.protocol,
@@ -169,6 +169,7 @@ class ServerConnection(Connection):
             pop=self._pop,
             res=settings.res,
             strict=settings.order == "strict",
+            began=self._began,
         )
 
 

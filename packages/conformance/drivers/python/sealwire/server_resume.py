@@ -65,7 +65,7 @@ class ResumeAttempt:
     def _answer(self, ch: Mapping[str, Any], m1: bytes, hello_keys: renewal.HelloKeys) -> None:
         terms, clock = self._session.terms, self._server.time
         keys.check_agreement(ch["kex"][0], terms.suite)
-        draw = self._server.draw()
+        draw = self._connection.drawn
         z = agree(terms.suite, draw.ephemeral[terms.suite], ch["kex"][0])
         payload = {
             "iat": clock.now(0),

@@ -111,15 +111,11 @@ class Session(Sending):
         if isinstance(opened.content, Control) and opened.content.top in ("auth-ok", "auth-no"):
             assert isinstance(self.refreshing, ClientRefreshing)
             self.refreshing.check(opened.content)
-        counted = channel.is_newest(opened)
-        goes_on = counted and not channel.awaits_peer
-        usage = (channel.received.base, channel.received.bytes) if goes_on else (seq - 1, 0)
-        check_commit(opened, self.order, self.limits, *usage)
+        used = channel.uses(opened)
+        check_commit(opened, self.order, self.limits, used.base, used.bytes)
         self.order.commit(seq)
+        channel.commit(opened, self.order.last, self.limits["replayWindow"])
         self.rekeying.note(opened)
-        if counted:
-            channel.received.add(len(opened.claims))
-        channel.note_committed(self.order.last, self.limits["replayWindow"])
         return True
 
     def _handle_control(self, opened: Opened, control: Control) -> None:
@@ -152,6 +148,7 @@ class Session(Sending):
     def acknowledge(self, rcv: int) -> None:
         self.peer_rcv = max(self.peer_rcv, rcv)
         self.retention.acknowledge(self.peer_rcv)
+        self.errs = {seq: err for seq, err in self.errs.items() if seq > self.peer_rcv}
 
     def _handle_err(self, seq: int, code: str | None) -> None:
         if self.pending.pop(seq, None) is not None:
@@ -159,15 +156,19 @@ class Session(Sending):
         elif seq in self.applications:
             self.out.denied.append(Settled(seq, error=code))
 
-    def is_new(self, jti: str, exp: int) -> bool:
-        """Inserts the replay key of a message; false where the store holds it."""
+    def is_new(self, jti: str, iat: int, exp: int) -> bool:
+        """Inserts the replay key of a message; false where the store holds it.
+
+        What was made in this session was never delivered before, so that a store that began empty can tell too.
+        """
         store = self.store
         if store is None:  # a client
             return True
         if store.entries is None:
             raise Refused("E_REPLAY_STORE", "deliver")
         try:
-            store.entries.insert(self.now(), store.receiver, store.client, jti, exp, exp)
+            first = iat > self.terms.began
+            store.entries.insert(self.now(), store.receiver, store.client, jti, None if first else iat, exp)
             return True
         except Refused as refusal:
             if refusal.code == "E_REPLAY":
@@ -186,10 +187,11 @@ class Session(Sending):
         self.delivered = self.committed
         self.order = Strict(own)
         self.connection, self.channel, self.offset = connection, channel, offset
+        channel.begin(self.time.clock)
         self.rekeying = Rekeying(self, channel)
         self.chains.confirmed(channel.chain)
         self.last_received = self.time.clock
-        self.budget.resume(self.time.clock)
+        self.budget.resume()
         self.acknowledging.sent_rcv()
         self.acknowledge(peer)
         self.out.resumed = Resumed(self.committed, peer)
@@ -204,11 +206,11 @@ class Session(Sending):
         expiry = self.retention.next_expiry()
         if expiry is not None:
             yield self.clock_at(expiry), EXPIRES, self._expire_messages
+        yield from self.refreshing.deadlines()
         if self.connection is None:
             return
         if self.is_resumable and self.acknowledging.deadline is not None:
             yield self.acknowledging.deadline, ACKNOWLEDGES, self._acknowledge
-        yield from self.refreshing.deadlines()
         yield from self.rekeying.deadlines()
 
     def _acknowledge(self) -> None:

@@ -95,7 +95,7 @@ class _Store(MemoryStore):
         super().__init__(limits["replayEntries"], limits["skewSeconds"])
         self._from_start = frozenset(held)
 
-    def insert(self, now: int, receiver: str, iss: str, jti: str, iat: int, exp: int) -> None:
+    def insert(self, now: int, receiver: str, iss: str, jti: str, iat: int | None, exp: int) -> None:
         if jti in self._from_start:
             raise Refused("E_REPLAY", "deliver")
         super().insert(now, receiver, iss, jti, iat, exp)

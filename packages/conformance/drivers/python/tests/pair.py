@@ -85,8 +85,7 @@ class Pair:
                 support=names,
                 order=order,
                 issuers=[Issuer(ISSUER, SERVER_ID, [public(ISSUER_KEY)])],
-                store=MemoryStore(100, 30),
-                **server,
+                **{"store": MemoryStore(100, 30), **server},
             )
         )
         self._protocol = WIRES[wire]
@@ -109,6 +108,12 @@ class Pair:
     def connect(self, resume: int | None = None) -> None:
         self.s(self.server.start(self._protocol))
         self.c(self.client.start(self._protocol, resume))
+
+    def use_wire(self, wire: str) -> None:
+        """Of the connections that follow."""
+        self._protocol = WIRES[wire]
+        self.client.offer["prt"] = [self._protocol]
+        self.server.settings.support["prt"][:] = [self._protocol]
 
     def carry_to_server(self) -> Outcome:
         conn, message = self.to_server.pop(0)

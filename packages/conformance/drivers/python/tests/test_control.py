@@ -6,6 +6,7 @@ from typing import Any
 
 from generate import private_key
 from sealwire.b64 import encode
+from sealwire.codec import encode as encode_claims
 from sealwire.claims import Outgoing, read_application, write_application
 from sealwire.control import Control, read_control, write_control
 from sealwire.errors import CallerError, Refused
@@ -75,17 +76,28 @@ class Messages(unittest.TestCase):
 class MessageIds(unittest.TestCase):
     def test_in_both_codecs(self) -> None:
         for codec in ("json", "cbor"):
-            written = write_application(codec, Outgoing(1, 9, "say", 1, jti=message_id("a")))
+            written = write_application(codec, Outgoing(1, 9, "say", 1, jti=message_id("a"), iat=8))
             self.assertEqual(read_application(codec, "aead", written).jti, message_id("a"))
 
     def test_what_it_does_not_stand_beside(self) -> None:
         with self.assertRaises(CallerError):
-            write_application("json", Outgoing(1, 9, "say", 1, jti=message_id("a"), req=True))
-        claims = {"seq": 1, "jti": message_id("a"), "exp": 9, "top": "say"}
-        batch = {"seq": 1, "jti": message_id("a"), "exp": 9, "bat": [["say", None, 1]]}
+            write_application("json", Outgoing(1, 9, "say", 1, jti=message_id("a"), iat=8, req=True))
+        claims = {"seq": 1, "jti": message_id("a"), "iat": 8, "exp": 9, "top": "say"}
+        read_application("json", "aead", json.dumps(claims).encode())
+        batch = {"seq": 1, "jti": message_id("a"), "iat": 8, "exp": 9, "bat": [["say", None, 1]]}
         for wrong in (claims | {"req": True}, claims | {"ref": 1}, batch, claims | {"jti": "short"}):
             with self.assertRaises(Refused):
                 read_application("json", "aead", json.dumps(wrong).encode())
+
+    def test_it_needs_iat(self) -> None:
+        """[idem:iat]"""
+        with self.assertRaises(CallerError):
+            write_application("json", Outgoing(1, 9, "say", 1, jti=message_id("a")))
+        for codec in ("json", "cbor"):
+            data = encode_claims(codec, {"seq": 1, "jti": message_id("a"), "exp": 9, "top": "say"})
+            with self.assertRaises(Refused) as caught:
+                read_application(codec, "aead", data)
+            self.assertEqual(caught.exception.code, "E_CLAIMS")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import unittest
 
 from sealwire.outcome import Outcome, Refreshed
 from sealwire.revocation import Revocation
+from sealwire.token import verify_token
 from tests.pair import ISSUER, NOW, Pair, access_token
 
 
@@ -68,9 +69,10 @@ class Refresh(unittest.TestCase):
         for by, ends in (
             (Revocation(token_id="t1", issuer=ISSUER), True),
             (Revocation(token_id="t2", issuer=ISSUER), False),
-            (Revocation(subject="alice", issuer=ISSUER, issued_before=NOW), True),
-            (Revocation(subject="alice", issuer=ISSUER, issued_before=NOW - 1), False),
-            (Revocation(subject="alice", issuer="https://other.example", issued_before=NOW), False),
+            (Revocation(subject="alice", issuer=ISSUER, issued_before=NOW + 1), True),
+            (Revocation(subject="alice", issuer=ISSUER, issued_before=NOW), False),
+            (Revocation(subject="alice", issuer=ISSUER), True),
+            (Revocation(subject="alice", issuer="https://other.example", issued_before=NOW + 1), False),
         ):
             with self.subTest(by=by):
                 pair = Pair(token=token, res=60).open()
@@ -88,6 +90,40 @@ class Refresh(unittest.TestCase):
                 pair.settle()
                 failed = [outcome.failed for outcome in pair.of_server if outcome.failed]
                 self.assertEqual([each.error and each.error.error for each in failed], ["E_TOKEN"])
+
+    def test_a_subject_revoked_without_a_time_gets_new_tokens_from_the_next_second_on(self) -> None:
+        pair = Pair(token=access_token(iat=NOW)).open()
+        pair.s(pair.server.revoke(Revocation(subject="alice", issuer=ISSUER)))
+        revocations = pair.server.settings.revocations
+        for iat, covered in ((NOW, True), (NOW + 1, False), (None, True)):
+            token = access_token(**({} if iat is None else {"iat": iat}))
+            access = verify_token(token, list(pair.server.settings.issuers), NOW)
+            self.assertEqual(revocations.cover(token, access), covered)
+
+    def test_a_reminder_without_a_connection_is_not_sent(self) -> None:
+        pair = Pair(limits={"idleSeconds": 1000}, res=120).open()
+        pair.tick(530)
+        pair.cut()
+        pair.tick(20)
+        pair.connect(resume=0)
+        pair.settle()
+        pair.tick(1)
+        pair.settle()
+        self.assertEqual((pair.client.state, [each.soon for each in pair.of_client if each.soon]), ("open", []))
+
+    def test_an_answer_that_is_lost_is_not_awaited(self) -> None:
+        """[refresh:lost]: what became of the token is said by `resumed`."""
+        pair = Pair(res=60).open()
+        pair.c(pair.client.auth(access_token(scope="other", exp=NOW + 900)))
+        pair.carry_to_server()
+        pair.cut()
+        pair.connect(resume=0)
+        pair.settle()
+        assert pair.client.session is not None
+        self.assertEqual((pair.client.session.scopes, pair.client.session.end), (["other"], NOW + 900))
+        self.assertEqual(len(pair.c(pair.client.auth(access_token())).emit), 1)
+        pair.settle()
+        self.assertEqual(pair.client.session.scopes, ["chat.say"])
 
     def test_a_revoked_session_is_not_resumed(self) -> None:
         pair = Pair(res=60).open()

@@ -3,7 +3,7 @@
 import unittest
 from itertools import product
 
-from tests.pair import Pair, message_id
+from tests.pair import Pair
 
 
 class Resume(unittest.TestCase):
@@ -158,19 +158,6 @@ class Resume(unittest.TestCase):
         outcome = pair.client.tick(120)
         assert outcome.close is not None
         self.assertEqual((outcome.state, outcome.close.code, outcome.emit), ("lost", 3008, []))
-
-    def test_idempotent_in_another_session(self) -> None:
-        pair = self.resumable()
-        pair.c(pair.client.send("say", "once", jti=message_id("a")))
-        pair.carry_to_server()
-        pair.cut()
-        pair.server.tick(120)
-        pair.connect()
-        pair.settle()
-        self.assertEqual(pair.client.state, "open")
-        self.assertEqual(pair.delivered(), ["once"])
-        opened = next(outcome for outcome in reversed(pair.of_client) if outcome.opened)
-        self.assertEqual([(item.seq, item.jti) for item in opened.undetermined], [(1, message_id("a"))])
 
     def test_no_fifth_chain(self) -> None:
         pair = self.resumable()
