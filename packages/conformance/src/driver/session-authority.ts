@@ -10,17 +10,17 @@ export type Token = Awaited<ReturnType<ReturnType<typeof tokenVerifier>>>;
 export type Revocation =
   | { readonly session: string }
   | { readonly tokenId: string; readonly issuer: string }
-  | { readonly subject: string; readonly issuer: string; readonly issuedBefore: number }
+  | { readonly subject: string; readonly issuer: string; readonly issuedBefore?: number }
   | { readonly thumbprint: string };
 
 /** Whether a revocation names the token, or the session that it is of. */
-export function isRevokedBy(by: Revocation, { principal, jkt }: Token, session?: string): boolean {
+function isRevokedBy(by: Revocation, { principal, jkt }: Token, session?: string): boolean {
   if ("session" in by) return by.session === session;
   if ("thumbprint" in by) return by.thumbprint === jkt;
   if (by.issuer !== principal.issuer) return false;
   if ("tokenId" in by) return by.tokenId === principal.tokenId;
   const { iat } = principal.claims;
-  return by.subject === principal.subject && (typeof iat !== "number" || iat <= by.issuedBefore);
+  return by.subject === principal.subject && (typeof iat !== "number" || iat < (by.issuedBefore as number));
 }
 
 /** Same issuer, subject, client and class: a token that can take the place of another one. */
@@ -33,6 +33,8 @@ export class Authority {
   readonly #limits: Limits;
   readonly #unix: () => number;
   readonly #revoked: Revocation[] = [];
+  /** Those that the session of this moment has had. */
+  #held: string[] = [];
   /** Those of revoked sessions. */
   readonly #revokedTokens = new Set<string>();
   readonly #store = createMemoryReplayStore({ startedAt: 0, capacity: 1024 });
@@ -53,18 +55,27 @@ export class Authority {
     return token;
   }
 
+  /** A session begins with this token. */
+  opened(token: Token): void {
+    this.#held = [token.token];
+  }
+
   /** True if that ends the session `id`, which has this token. */
   revoke(by: Revocation, token: Token | undefined, id: string | undefined): boolean {
-    this.#revoked.push(by);
-    const hit = token !== undefined && isRevokedBy(by, token, id);
-    if (hit) this.#revokedTokens.add(token.token);
+    const dated = "subject" in by ? { issuedBefore: Math.floor(this.#unix() / 1000) + 1, ...by } : by;
+    this.#revoked.push(dated);
+    const hit = token !== undefined && isRevokedBy(dated, token, id);
+    if (hit) for (const held of this.#held) this.#revokedTokens.add(held);
     return hit;
   }
 
   /** A token for a session that has one. */
   async renew(text: string, present: Token): Promise<Token> {
     const token = await this.verify(text);
-    if (isOfSameClient(token, present)) return token;
+    if (isOfSameClient(token, present)) {
+      this.#held.push(text);
+      return token;
+    }
     throw new SealwireError("E_TOKEN", { stage: "claims", detail: "of another client" });
   }
 

@@ -165,6 +165,7 @@ class Endpoint implements Application {
     const { level, codec } = facts.keys;
     this.outcome.opened = { sid: facts.id, lvl: level, cod: codec, sub: facts.subject, scp: scopes, exp: expiresAt };
     this.token = handed.token;
+    if (this.token !== undefined) this.authority?.opened(this.token);
     if (this.session !== undefined && this.#end === undefined) return this.session.replace(e, link.connection);
     this.#end = undefined;
     const session = new LiveSession(e, link.connection, this.#limits, hooksOf(this.#init, this));
