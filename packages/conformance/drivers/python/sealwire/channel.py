@@ -101,10 +101,8 @@ class Channel:
         epoch = self.send_epoch + 1
         self._next, self.since, self.chain = self._sealer(traffic, epoch), clock, traffic.chain
         self._incoming, self._below = [self._incoming[-1], Incoming(self._opener(traffic, epoch))], None
-        if proposed:
-            self.receive_epoch = epoch
-            if self._terms.strict:
-                self._incoming = self._incoming[-1:]  # nothing of the old epoch can follow
+        if proposed and self._terms.strict:  # nothing of the old epoch can follow
+            self.receive_epoch, self._incoming = epoch, self._incoming[-1:]
 
     def switch(self, sent: int) -> None:
         """What is sent from now on, behind the number `sent`, is sealed under the next epoch."""

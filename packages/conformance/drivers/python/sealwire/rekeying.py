@@ -80,7 +80,11 @@ class Rekeying:
         self._enter(renewal.by_rekey(z, self._channel.chain, opened.claims, claims).traffic, proposed=False)
 
     def _is_ignored(self, control: Control) -> bool:
-        if self._is_client or control.top != "rekey":
+        if control.top != "rekey":
+            return False
+        if self._session.sent_bye:
+            return True
+        if self._is_client:
             return False
         late = not self._session.terms.strict and control.n == self._answered
         return self._proposal is not None or late
@@ -112,8 +116,8 @@ class Rekeying:
 
     def _switch(self) -> None:
         session = self._session
+        self._channel.switch(session.sent)
         if not session.sent_bye:
-            self._channel.switch(session.sent)
             session.seal_control("ack")
 
     def check(self, opened: Opened) -> None:
@@ -127,8 +131,9 @@ class Rekeying:
         proposal = self._proposal if top == "rekeyed" else None
         if top == "rekeyed" and (proposal is None or content.ref != proposal.seq):
             raise Refused("E_STATE", "commit")
-        answered = channel.is_to_switch  # window order: the answer to a `rekey` of the same `n` is under way
-        if answered or content.n != channel.send_epoch + 1 or content.n != channel.receive_epoch + 1:
+        received = max(channel.receive_epoch, opened.epoch)
+        # In window order an answered `rekey` changes nothing until the proposer has shown that it has the keys
+        if channel.is_to_switch or content.n != channel.send_epoch + 1 or content.n != received + 1:
             raise Refused("E_STATE", "commit")
 
     def note(self, opened: Opened) -> None:
