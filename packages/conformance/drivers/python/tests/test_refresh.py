@@ -96,7 +96,7 @@ class Refresh(unittest.TestCase):
         pair.s(pair.server.revoke(Revocation(subject="alice", issuer=ISSUER)))
         revocations = pair.server.settings.revocations
         for iat, covered in ((NOW, True), (NOW + 1, False), (None, True)):
-            token = access_token(**({} if iat is None else {"iat": iat}))
+            token = access_token() if iat is None else access_token(iat=iat)
             access = verify_token(token, list(pair.server.settings.issuers), NOW)
             self.assertEqual(revocations.cover(token, access), covered)
 
