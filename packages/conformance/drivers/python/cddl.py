@@ -2,8 +2,8 @@
 
 The grammar is read out of the document. Frames of the vectors that are accepted have to match `frame`; frames that are refused
 for their grammar have to fail. Claims in codec `cbor` that are accepted, in messages or alone, have to match `message`.
-What a validator sees is one decoded item, so that the form of heads, trailing bytes and tags (which zcbor strips) are left to framing.json,
-and what the grammar says in comments alone, that `jti` stands beside `iat` and beside neither `bat`, `ref` nor `req`, to claims.json.
+What a validator sees is one decoded item, so that the form of heads, trailing bytes and tags (which zcbor strips) are left to framing.json, and
+what the grammar does not say, that `jti` stands beside `iat` and beside neither `bat`, `ref` nor `req`, to claims.json.
 
 Two validators, since neither does both: zcbor is exact about frames and knows no recursive types; pycddl knows those.
 """
