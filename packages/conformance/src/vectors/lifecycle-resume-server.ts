@@ -181,11 +181,12 @@ function ends(g: LifeGroup): void {
   });
   narrowed.terms = { exp: CLOCK + 3600, scp: ["chat.read"] };
   narrowed.lose();
-  new Attempt(narrowed, { heard: 0 }).done({ voided: [1] });
+  new Attempt(narrowed, { heard: 0 }).done({ voided: [1], more: { undetermined: [{ seq: 1, top: "chat.say" }] } });
+  narrowed.reported.add(1);
   g.ok(
     "narrowed",
-    "a message that the narrowed scopes no longer admit is void; resumed tells the new scopes",
-    ["resume:void", "refresh:replace"],
+    "a message that the narrowed scopes no longer admit is void, and undetermined; resumed tells the new scopes",
+    ["resume:void", "resume:withdrawn", "refresh:replace"],
     narrowed,
     {
       scopes: { "chat.say": "chat.say" },

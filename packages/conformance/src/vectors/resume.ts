@@ -2,6 +2,7 @@
 import type { Generator } from "./file.ts";
 import { acks } from "./lifecycle-ack.ts";
 import { resumptions } from "./lifecycle-resume.ts";
+import { resumeAgain } from "./lifecycle-resume-again.ts";
 import { resumeAnswers } from "./lifecycle-resume-answer.ts";
 import { resumeClients } from "./lifecycle-resume-client.ts";
 import { resumeConfirmations } from "./lifecycle-resume-confirm.ts";
@@ -16,4 +17,5 @@ export const generate: Generator = () => [
   ...resumeServers(),
   ...resumeAnswers(),
   ...resumeClients(),
+  ...resumeAgain(),
 ];
