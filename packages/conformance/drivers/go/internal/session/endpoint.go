@@ -48,6 +48,9 @@ func New(role string, init value.Object) (*Endpoint, error) {
 	now, _ := init.Integer("now")
 	e := &Endpoint{config: c, now: now}
 	e.seen = replay.NewStore(int(e.limit("replayEntries")), e.limit("skewSeconds"))
+	if e.storeNew {
+		e.seen.StartedAt(now)
+	}
 	return e, nil
 }
 
