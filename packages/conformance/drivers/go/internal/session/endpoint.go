@@ -127,6 +127,7 @@ func (e *Endpoint) start(step Step) {
 	if !e.client {
 		return
 	}
+	c.leaves()
 	if s := e.session; step.Resume != nil && s != nil && s.continues() && *step.Resume < int64(len(s.chains)) &&
 		int64(len(s.chains)) < e.limit("resumeChains") {
 		if err := c.sendResumeHello(s, s.chains[*step.Resume]); err != nil {
