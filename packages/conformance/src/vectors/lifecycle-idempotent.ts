@@ -3,29 +3,27 @@ import { b64u, labelled } from "../kit/bytes.ts";
 import type { Setup } from "../kit/handshake.ts";
 import type { Claims } from "../kit/messages.ts";
 import { Peer } from "../kit/peer.ts";
-import type { Generator, Group } from "./file.ts";
-import { tokenOf, type Values, type Verdict } from "./handshake-scene.ts";
+import type { Values, Verdict } from "./handshake-scene.ts";
 import { resumes } from "./lifecycle-attempt.ts";
-import { type Life, LifeGroup, RES } from "./lifecycle-scene.ts";
+import type { Life, LifeGroup } from "./lifecycle-scene.ts";
 
-const SECTION = "8-messages-that-outlive-their-session";
 const CLAIMS: Verdict = ["E_CLAIMS", "claims"];
 
 const jtiOf = (name: string): string => b64u(labelled(`message id ${name}`).subarray(0, 16));
-const ONE = jtiOf("1");
-const TWO = jtiOf("2");
+export const ONE: string = jtiOf("1");
+export const TWO: string = jtiOf("2");
 
 /** When it was sent for the first time: later than SH of that session. */
 const firstIat = (t: Life): number => Math.max(t.peer.now, t.peer.handshake.setup.now + 1);
 
 /** The application sends a message that may be sent again. */
-function sends(t: Life, jti: string, data: unknown): Life {
+export function sends(t: Life, jti: string, data: unknown): Life {
   const message = t.peer.says({ jti, iat: firstIat(t), dat: data });
   return t.step({ op: "send", top: "chat.say", data, idempotent: jti }, { emit: [message] });
 }
 
 /** A new session, and what of the one before is sent in it. */
-function reopens(
+export function reopens(
   t: Life,
   again: (peer: Peer) => object[],
   over: Partial<Setup> = {},
@@ -44,7 +42,7 @@ function reopens(
   });
 }
 
-function client(g: LifeGroup): void {
+export function clientAgain(g: LifeGroup): void {
   g.ok("message", "a message is delivered", ["hs:states"], g.life().hears());
   const t = g.life();
   const { now } = t.peer;
@@ -103,14 +101,14 @@ function client(g: LifeGroup): void {
   undated(g, "received");
 }
 
-const received = (t: Life, jti: string, over: Claims = {}): Life => t.hears({ jti, iat: t.peer.now, ...over });
+export const received = (t: Life, jti: string, over: Claims = {}): Life => t.hears({ jti, iat: t.peer.now, ...over });
 
 /** A message whose jti the server has seen: it passes every step but is not delivered. */
-const dropped = (t: Life, jti: string, over: Claims = {}): Life =>
+export const dropped = (t: Life, jti: string, over: Claims = {}): Life =>
   t.recv(t.peer.message({ jti, iat: t.peer.now, ...over }));
 
 /** A message that the store does not take. */
-function unstored(t: Life, over: Claims): Life {
+export function unstored(t: Life, over: Claims): Life {
   const message = t.peer.message(over);
   const { seq } = t.peer;
   return t.recv(message, {
@@ -122,7 +120,7 @@ function unstored(t: Life, over: Claims): Life {
 const undated = (g: LifeGroup, from: string): void =>
   g.badMessage("no-iat", "jti without iat", ["idem:iat"], { jti: ONE, iat: undefined }, CLAIMS, {}, from);
 
-function server(g: LifeGroup): void {
+export function serverOnce(g: LifeGroup): void {
   g.ok("message", "a message is delivered", ["hs:states"], g.life().hears());
   const truncated: Values = {
     error: { error: "E_TRUNCATED", step: "local" },
@@ -184,113 +182,3 @@ function server(g: LifeGroup): void {
   asked.recv(referring, { ...asked.peer.end(CLAIMS), settled: [{ seq: 1, error: "E_CLAIMS" }] });
   g.bad("ref", "jti beside ref", ["claims:table"], asked, CLAIMS, { from: "twice" });
 }
-
-/** Who a message with jti is of, and how long it is remembered. */
-function stores(g: LifeGroup): void {
-  const { now } = g.scene.setup;
-  const proof = g.scene.options.proof && `client ${g.scene.options.proof}`;
-  const lost = (t: Life): Life => {
-    t.state = "closed";
-    return t.step(
-      { op: "drop" },
-      { error: { error: "E_TRUNCATED", step: "local" }, ended: { clean: false, truncated: true } },
-    );
-  };
-  const comes = (over: Claims, ready: Claims = {}): Life => {
-    const t = lost(received(g.life(), ONE));
-    const { setup } = g.scene;
-    return reopens(t, () => [], { token: tokenOf(proof, over), ready: { ...setup.ready, ...ready } });
-  };
-  const other = dropped(comes({ jti: "token-2", client_id: "other-app" }), ONE);
-  g.ok("same-client", "another token of the same client", ["idem:store"], other);
-  const bob = comes({ jti: "token-2", sub: "bob" }, { sub: "bob" });
-  if (proof === undefined)
-    g.ok("other-client", "a bearer client is known by issuer and subject", ["idem:store"], received(bob, ONE));
-  else g.ok("other-client", "a key-bound client is known by its key alone", ["idem:store"], dropped(bob, ONE));
-  const kept = received(g.life(), ONE, { exp: now + 10 });
-  const pings = (n: number): Values => ({ emit: Array.from({ length: n }, () => kept.peer.answers({ top: "ping" })) });
-  dropped(
-    kept.tick(69, () => pings(2)),
-    ONE,
-  );
-  received(kept.tick(2), ONE);
-  g.ok(
-    "kept",
-    "a jti is known until exp + 60 seconds: what comes at 69 is dropped, at 71 delivered",
-    ["idem:store"],
-    kept,
-  );
-  const began = { store: "new" };
-  const first = { iat: now + 1 };
-  const fresh = dropped(received(g.life(), ONE, first), ONE, first);
-  g.ok(
-    "began-empty",
-    "a store that began empty: what was issued later than SH was never sent before, what was sent here is known",
-    ["idem:closed", "store:start"],
-    unstored(fresh, { jti: TWO, iat: now }),
-    began,
-  );
-  const late = lost(g.life()).tick(40);
-  reopens(late, () => []);
-  received(unstored(late, { jti: ONE, iat: now + 30 }), TWO, { iat: now + 31 });
-  g.ok(
-    "began-empty-later",
-    "another session 40 seconds later: its pause is over for what was issued from 31 on",
-    ["store:start"],
-    late,
-    began,
-  );
-  const wrong = unstored(g.life(), { jti: ONE, iat: now });
-  wrong.peer.seq--;
-  const replay: Verdict = ["E_REPLAY", "claims"];
-  wrong.fails(wrong.peer.message({ jti: ONE, iat: now + 1 }), replay, wrong.peer.seq);
-  g.bad("began-empty-number", "the refused number comes again", ["idem:closed", "seq:consumed"], wrong, replay, {
-    from: "began-empty",
-    init: began,
-  });
-}
-
-/** Sessions that keep no message for another one. */
-function none(): Group[] {
-  const windowed = new LifeGroup("idempotent", "client-window", SECTION, { role: "client", order: "window" });
-  windowed.ok("message", "a message is delivered", ["hs:states"], windowed.life().hears());
-  const refused = windowed.life().sends("chat.say", 1);
-  refused.step({ op: "send", top: "chat.say", data: 2, idempotent: ONE }, { thrown: { error: "TypeError" } });
-  windowed.ok(
-    "refused",
-    "there are none in window order: a mistake of the caller",
-    ["idem:only"],
-    refused.sends("chat.say", 3),
-  );
-  const short = new LifeGroup("idempotent", "client-none", SECTION, { role: "client" });
-  short.ok("message", "a message is delivered", ["hs:states"], short.life().hears());
-  const t = sends(short.life(), ONE, 1);
-  t.state = "closed";
-  t.step({ op: "drop" }, { error: { error: "E_TRUNCATED", step: "local" }, ended: { clean: false, truncated: true } });
-  reopens(t, () => [], {}, []);
-  short.ok("new-session", "with pol.res 0 nothing is kept: it is not sent in the next session", ["idem:only"], t);
-  return [windowed.group, short.group];
-}
-
-export const generate: Generator = () => {
-  const groups: Group[] = [];
-  for (const wire of ["text", "binary"] as const) {
-    const level = wire === "text" ? "sig" : "mac";
-    const proof = wire === "text" ? ({ proof: "Ed25519" } as const) : {};
-    const codec = wire === "text" ? "json" : "cbor";
-    const c = new LifeGroup("idempotent", `client-${wire}`, SECTION, {
-      role: "client",
-      wire,
-      level,
-      codec,
-      res: RES,
-      ...proof,
-    });
-    client(c);
-    const s = new LifeGroup("idempotent", `server-${wire}`, SECTION, { role: "server", wire, level, codec, ...proof });
-    server(s);
-    stores(s);
-    groups.push(c.group, s.group);
-  }
-  return [...groups, ...none()];
-};

@@ -237,16 +237,25 @@ function size(): Group {
     return t.step({ op: "send", top: "chat.say", data: { $text: { repeat: "x", n } } }, { emit }).lose();
   };
   const text = { wire: "text", offer: { ...offer, prt } } as const;
-  const t = sends(60000);
-  const undetermined = [{ seq: 1, top: "chat.say" }];
-  new Attempt(t, { heard: 0, setup: text }).done({ voided: [1], more: { undetermined } });
+  const withdrawn = (): Life => {
+    const t = sends(60000);
+    const undetermined = [{ seq: 1, top: "chat.say" }];
+    new Attempt(t, { heard: 0, setup: text }).done({ voided: [1], more: { undetermined } });
+    t.reported.add(1);
+    return t.sends("chat.say", 2);
+  };
   const req = ["resume:void", "resume:withdrawn"];
-  g.ok(
-    "void",
-    "binary took it, text would need more than lim.msg: void, and undetermined",
-    req,
-    t.sends("chat.say", 2),
-  );
+  const comment = "binary took it, text would need more than lim.msg: void, and undetermined";
+  g.ok("void", comment, req, withdrawn());
+  const gone = withdrawn().lose();
+  gone.tick(120, () => ({
+    error: { error: "E_TRUNCATED", step: "local" },
+    ended: { clean: false, truncated: true },
+    state: "closed",
+  }));
+  g.bad("void-over", "the session ends: it was reported already", req, gone, ["E_TRUNCATED", "local"], {
+    from: "void",
+  });
   return g.group;
 }
 

@@ -152,6 +152,11 @@ function ends(g: LifeGroup): void {
     ["resume:no-bye", "ctl:idle"],
     idle,
   );
+  for (const code of [1000, 1001, 4403]) {
+    const t = g.life().hears().sends("chat.say", 1).lose(code);
+    resumes(t, { heard: 0 }).hears();
+    g.ok(`drop-${code}`, `the connection is closed with ${code}, and no bye`, ["resume:window", "close:hint"], t);
+  }
   const expired = g.life().hears();
   const brief = expired.peer.says({ dat: 1, exp: CLOCK + 10 });
   expired.step({ op: "send", top: "chat.say", data: 1, ttl: 10 }, { emit: [brief] });

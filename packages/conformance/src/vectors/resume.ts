@@ -8,6 +8,7 @@ import { resumeClients } from "./lifecycle-resume-client.ts";
 import { resumeConfirmations } from "./lifecycle-resume-confirm.ts";
 import { resumeHellos } from "./lifecycle-resume-hello.ts";
 import { resumeServers } from "./lifecycle-resume-server.ts";
+import { resumeTimes } from "./lifecycle-resume-time.ts";
 
 export const generate: Generator = () => [
   ...acks(),
@@ -18,4 +19,5 @@ export const generate: Generator = () => [
   ...resumeAnswers(),
   ...resumeClients(),
   ...resumeAgain(),
+  ...resumeTimes(),
 ];
