@@ -155,7 +155,7 @@ export async function examples() {
       "SR, compact JWE, and its plaintext:",
       block("text", wrap(sr)),
       block("json", wrap(await open(sr, derived["s hs key"]))),
-      `\`sid\` is \`${established.id}\`. The derived values, by label:\n`,
+      `\`sid\` is \`${established.facts.id}\`. The derived values, by label:\n`,
       "| label | value |\n|---|---|",
       ...rows,
     ].join("\n"),

@@ -198,6 +198,10 @@ function deleted(g: LifeGroup): void {
   g.bad("deleted", `s + ${W} was committed: the old keys are gone`, ["rekey:window-old"], over, HEADER, {
     init: SMALL,
   });
+}
+
+/** The epoch after the next was derived. `verdict`: what a message of the one that was left is then. */
+function left(g: LifeGroup, verdict: Verdict): void {
   const twice = (again: boolean): Mixed => {
     const { t, old, fresh } = answering(g);
     t.recv(control(t, fresh, 3, { top: "ack" }), goes(t, 3));
@@ -210,13 +214,13 @@ function deleted(g: LifeGroup): void {
   g.ok("one-epoch", "a late message of the epoch before", ["rekey:window"], before.t, SMALL);
   const { t, old } = twice(true);
   t.recv(numbered(t, old, 1));
-  t.recv(numbered(t, old, 1), { ...t.peer.end(HEADER, { rcv: 4 }), ...ended(1, 1) });
+  t.recv(numbered(t, old, 1), { ...t.peer.end(verdict, { rcv: 4 }), ...ended(1, 1) });
   g.bad(
     "two-epochs",
     "the keys of the epoch after the next were derived: those of two epochs are held, and no others",
-    ["rekey:window"],
+    ["rekey:window", "window:drop"],
     t,
-    HEADER,
+    verdict,
     { from: "one-epoch", init: SMALL },
   );
 }
@@ -254,8 +258,21 @@ function lateProposal(g: LifeGroup): void {
   );
 }
 
+/** Where neither header nor `h` tells the epoch, `bnd` does. */
+function signed(): Group {
+  const g = new LifeGroup("rekey", "window-server-sig", SECTION, {
+    role: "server",
+    order: "window",
+    level: "sig",
+    wire: "text",
+    proof: "Ed25519",
+  });
+  left(g, ["E_BINDING", "claims"]);
+  return g.group;
+}
+
 export function rekeyWindows(): Group[] {
-  return (["client", "server"] as const).map((role) => {
+  const groups = (["client", "server"] as const).map((role) => {
     const g = new LifeGroup("rekey", `window-${role}`, SECTION, {
       role,
       order: "window",
@@ -266,8 +283,10 @@ export function rekeyWindows(): Group[] {
     responder(g);
     proposer(g);
     deleted(g);
+    left(g, HEADER);
     early(g);
     if (role === "server") lateProposal(g);
     return g.group;
   });
+  return [...groups, signed()];
 }

@@ -117,7 +117,8 @@ function others(scene: Scene): void {
   ]);
   if (scene.signed) {
     const bnd = keyId(OTHER_CONNECTION[scene.options.from]);
-    refuse("bnd", "next", "bnd of another connection", "claims:binding", { seq, bnd }, ["E_BINDING", "claims"]);
+    const moved = { name: "bnd", from: "next", mutation: "bnd of another connection", req: ["claims:binding"] };
+    drop(scene, moved, scene.message({ seq, bnd }), ["E_BINDING", "claims"]);
   }
   controlInWindow(scene, seq);
 }

@@ -15,17 +15,20 @@ export class Acknowledger {
     this.#send = send;
   }
 
-  /** An application message was committed. */
+  /** An application message was committed. What answers it tells so as well, hence nothing is sent before `handled`. */
   committed(bytes: number): void {
-    const { ackMessages, ackBytes, ackSeconds } = this.#limits;
     this.#messages++;
     this.#bytes += bytes;
-    if (this.#messages >= ackMessages || this.#bytes >= ackBytes) this.#due();
-    else this.#cancel ??= this.#after(ackSeconds * 1000, () => this.#due());
+    this.#cancel ??= this.#after(this.#limits.ackSeconds * 1000, () => this.#acknowledge());
+  }
+
+  handled(): void {
+    const { ackMessages, ackBytes } = this.#limits;
+    if (this.#messages >= ackMessages || this.#bytes >= ackBytes) this.#acknowledge();
   }
 
   /** Counted anew at once: while keys are derived the receipt itself has to wait, and one is enough. */
-  #due(): void {
+  #acknowledge(): void {
     this.sent();
     this.#send();
   }

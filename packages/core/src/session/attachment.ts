@@ -57,8 +57,8 @@ export class Attachment implements Receiver {
       this.#receipts = new Acknowledger(limits, timer, () => void this.control({ top: "ack" }));
     }
     e.machine.events = {
-      onControl: (message) => {
-        e.machine.rekeying.check(message);
+      onControl: (message, epoch) => {
+        e.machine.rekeying.check(message, epoch);
         session.check(message);
       },
       onPrepared: (prepared) => void this.#push(prepared),
@@ -229,9 +229,9 @@ export class Attachment implements Receiver {
   #onReceived(received: Received): Maybe<void> {
     // It was being opened when this side ended the connection: nothing more is delivered.
     if (this.connection.failed) return;
-    const handled = this.#handle(received);
-    return chain(handled, () => {
-      if (received.kind === "message") this.#receipts?.committed(received.raw.length);
+    if (received.kind === "message") this.#receipts?.committed(received.raw.length);
+    return chain(this.#handle(received), () => {
+      this.#receipts?.handled();
       this.#renewIfDue();
     });
   }

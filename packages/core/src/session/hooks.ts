@@ -52,8 +52,6 @@ export interface SessionHooks {
   readonly peerToken?: () => string;
   /** Server: checks a new token of the client, and takes over what it grants. Rejects for one that is not acceptable. */
   readonly refresh?: (token: string) => Promise<Grant>;
-  /** Server: asks for a new token before the session ends. */
-  readonly remind?: boolean;
   /** Server: delivers a message with a `jti` once; false if it was delivered before. Throws SealwireError E_REPLAY_STORE. */
   readonly once?: (message: OnceMessage) => Awaitable<boolean>;
   /**

@@ -1,6 +1,6 @@
 import type { Ref } from "../envelope/claims.ts";
-import { asError, SealwireError } from "../errors.ts";
-import { attempt, chain, type Maybe } from "../maybe.ts";
+import { SealwireError } from "../errors.ts";
+import { chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Level, Limits } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { Data } from "../wire/json.ts";
@@ -13,10 +13,9 @@ import type { Established } from "./established.ts";
 import { type AnyHandler, type Grant, type SessionHooks, traceTo } from "./hooks.ts";
 import { Life } from "./life.ts";
 import type { Outgoing, Received, ReceivedControl } from "./machine.ts";
-import { Refresh } from "./refresh.ts";
 import { PendingRequests } from "./requests.ts";
+import { Rights } from "./rights.ts";
 import { Sender } from "./sender.ts";
-import { Term } from "./term.ts";
 import { Timers } from "./timers.ts";
 import type {
   CloseInfo,
@@ -43,19 +42,12 @@ export class LiveSession implements Session {
   readonly #sender: Sender;
   readonly #delivery: Delivery;
   readonly #requests: PendingRequests;
-  readonly #refresh = new Refresh();
-  readonly #term: Term;
+  readonly #rights: Rights;
   readonly #items: TokenBucket;
   readonly #closed: Promise<CloseInfo>;
   #resolveClosed!: (info: CloseInfo) => void;
-  #scopes: readonly string[];
-  #expiresAt: number;
-  /** How often the rights of the peer have changed. */
-  #grants = 0;
   /** What was committed last and is still being decided. */
   #dispatching: Promise<void> | undefined;
-  /** The tokens that are being checked, one after the other. */
-  #checks: Promise<void> = Promise.resolve();
   /** Closes the socket, where this side said bye first. */
   #onPeerBye: (connection: Connection) => void = (connection) => connection.close();
 
@@ -67,7 +59,6 @@ export class LiveSession implements Session {
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    [this.#scopes, this.#expiresAt] = [established.scopes, established.expiresAt];
     const ended = this.#abort.signal;
     const session = this;
     this.#sender = new Sender({
@@ -84,7 +75,7 @@ export class LiveSession implements Session {
         return session.id;
       },
       get grants() {
-        return session.#grants;
+        return session.#rights.changes;
       },
       get elapsed() {
         return clock.elapsed();
@@ -103,7 +94,7 @@ export class LiveSession implements Session {
         return session.#life.attachment?.connection.failed ?? false;
       },
       get grants() {
-        return session.#grants;
+        return session.#rights.changes;
       },
       get session() {
         return session.id;
@@ -117,26 +108,33 @@ export class LiveSession implements Session {
       refuse: (ref, code) => this.#refuse(ref, code),
     });
     this.#items = new TokenBucket(limits.itemsPerSecond, limits.itemsBurst);
-    this.#term = new Term({
-      timers: this.#timers,
-      elapsed: () => clock.elapsed(),
-      onEnd: () => this.fail(new SealwireError("E_SESSION_EXPIRED")),
-      ...(hooks.refresh === undefined
-        ? {}
-        : { onSoon: () => void this.#life.attachment?.control({ top: "auth-soon" }) }),
-      soonMs: limits.refreshSeconds * 1000,
-    });
+    this.#rights = new Rights(
+      {
+        source: {
+          get life() {
+            return session.#life;
+          },
+        },
+        limits,
+        hooks,
+        timers: this.#timers,
+        elapsed: () => clock.elapsed(),
+        ended,
+        onEnd: (error) => this.fail(error),
+      },
+      established,
+    );
     this.#life = new Life(established, connection, limits, hooks, this.#timers, {
       full: () => this.#delivery.full,
-      check: (message) => this.#refresh.check(message),
+      check: (message) => this.#rights.check(message),
       dispatch: (received, from) => this.#dispatch(received, from),
       wake: () => this.#sender.wake(),
-      rights: () => ({ exp: this.#expiresAt, scp: this.#scopes }),
-      lost: () => this.#refresh.fail(new SealwireError("E_TRUNCATED", { detail: "the answer was lost" })),
+      rights: () => ({ exp: this.#rights.expiresAt, scp: this.#rights.scopes }),
+      lost: () => this.#rights.fail(new SealwireError("E_TRUNCATED", { detail: "the answer was lost" })),
       abandoned: (error) => this.#abandoned(error),
       ended: (info) => this.#ended(info),
     });
-    this.#setTerm();
+    this.#rights.watch();
     this.#life.watch();
   }
 
@@ -162,10 +160,10 @@ export class LiveSession implements Session {
     return this.#life.facts.subject;
   }
   get scopes(): readonly string[] {
-    return this.#scopes;
+    return this.#rights.scopes;
   }
   get expiresAt(): Date {
-    return new Date(this.#expiresAt * 1000 - this.#life.offset);
+    return new Date(this.#rights.expiresAt * 1000 - this.#life.offset);
   }
   get state(): SessionState {
     return this.#life.state;
@@ -272,14 +270,14 @@ export class LiveSession implements Session {
   resume(established: Established, connection: Connection): Receiver {
     const { peer } = established.resume as NonNullable<Established["resume"]>;
     const attachment = this.#life.resume(established, connection, peer);
-    if (established.facts.keys.role === "client") this.#grant({ ...established });
+    if (established.facts.keys.role === "client") this.#rights.grant(established);
     return attachment;
   }
 
   /** A client's new session in place of one that could not be resumed. Handlers and streams stay. */
   replace(established: Established, connection: Connection): Receiver {
     const attachment = this.#life.replace(established, connection);
-    this.#grant({ ...established });
+    this.#rights.grant(established);
     return attachment;
   }
 
@@ -333,18 +331,12 @@ export class LiveSession implements Session {
   /** Client: sends a new access token. Resolves with what the server grants. @throws SealwireError E_TOKEN if it refuses */
   async refresh(token: string): Promise<Grant> {
     if (this.#abort.signal.aborted) throw new SealwireError("E_CLOSED");
-    const { attachment } = this.#life;
-    if (attachment === undefined) throw new SealwireError("E_CLOSED", { detail: "no connection to refresh on" });
-    const { granted, onSeq } = this.#refresh.ask();
-    // It is awaited below; the session can end before that.
-    granted.catch(() => {});
-    await attachment.control({ top: "auth", at: token }, onSeq);
-    return await granted;
+    return await this.#rights.refresh(token);
   }
 
   /** NumericDate in the server's time. */
   get ends(): number {
-    return this.#expiresAt;
+    return this.#rights.expiresAt;
   }
 
   get byeSent(): boolean {
@@ -362,7 +354,7 @@ export class LiveSession implements Session {
 
   /** Milliseconds until the session ends. */
   get timeLeft(): number {
-    return this.#term.left;
+    return this.#rights.left;
   }
 
   // --- receiving -----------------------------------------------------------------------------------------------
@@ -385,7 +377,7 @@ export class LiveSession implements Session {
       if (received.error !== undefined) this.#hooks.onError?.(received.error);
       return;
     }
-    if (this.#term.over) throw new SealwireError("E_SESSION_EXPIRED");
+    if (this.#rights.over) throw new SealwireError("E_SESSION_EXPIRED");
     if (received.kind === "control") return this.#onControl(received, from);
     const { seq, claims, late, raw } = received;
     const { connection, machine } = from;
@@ -436,16 +428,8 @@ export class LiveSession implements Session {
         return this.#onErr(message.ref, message.code);
       case "bye":
         return this.#onBye(message.code, from);
-      case "auth":
-        return this.#onAuth(message.at, seq, from);
-      case "auth-ok":
-        return this.#refresh.answered(() => this.#grant({ expiresAt: message.exp, scopes: message.scp }));
-      case "auth-no":
-        return this.#refresh.answered(undefined);
-      case "auth-soon":
-        return this.#hooks.soon?.();
       default:
-        return;
+        return this.#rights.onControl(message, seq, from);
     }
   }
 
@@ -469,48 +453,11 @@ export class LiveSession implements Session {
     });
   }
 
-  /** Server: a new token. What comes meanwhile is decided by the old one, which is still good. */
-  #onAuth(token: string, seq: number, from: Attachment): void {
-    const { refresh } = this.#hooks;
-    // Kept until it is its turn.
-    const kept = token.length > this.#limits.tokenBytes ? undefined : token;
-    const check = async (): Promise<void> => {
-      if (this.#abort.signal.aborted) return;
-      const granted = await attempt<Grant | undefined, undefined>(
-        async () => (kept === undefined ? undefined : await refresh?.(kept)),
-        (error) => {
-          this.#hooks.onError?.(asError(error));
-          return undefined;
-        },
-      );
-      if (this.#abort.signal.aborted) return;
-      const rights = granted && this.#grant(granted);
-      // On another connection nobody waits for the answer: `resumed` has told it, or it is asked for again.
-      if (this.#life.attachment !== from) return;
-      if (rights === undefined) void from.control({ top: "auth-no", ref: seq });
-      else void from.control({ top: "auth-ok", ref: seq, exp: rights.expiresAt, scp: rights.scopes });
-    };
-    this.#checks = this.#checks.then(check);
-  }
-
-  /** Takes over what a token grants, bounded by the longest life of the session. */
-  #grant({ scopes, expiresAt }: Grant): Grant {
-    this.#scopes = scopes;
-    this.#expiresAt = Math.min(expiresAt, this.#life.facts.longestEnd);
-    this.#grants++;
-    this.#setTerm();
-    return { scopes, expiresAt: this.#expiresAt };
-  }
-
-  #setTerm(): void {
-    this.#term.set(this.#expiresAt * 1000 - this.#life.serverTime, this.#expiresAt < this.#life.facts.longestEnd);
-  }
-
   // --- the end -------------------------------------------------------------------------------------------------
 
   #abandoned(error: SealwireError): void {
     this.#requests.fail(error);
-    this.#refresh.fail(error);
+    this.#rights.fail(error);
   }
 
   /** Nobody makes or awaits a connection any more. */

@@ -81,8 +81,8 @@ export interface ReceivedControl {
 
 /** What the machine tells the session besides what its methods return. */
 export interface MachineEvents {
-  /** A control message is about to be committed. Throws SealwireError E_STATE where it cannot come now. */
-  onControl(message: Control): void;
+  /** A control message under `epoch` is about to be committed. Throws SealwireError E_STATE where it cannot come now. */
+  onControl(message: Control, epoch: Epoch): void;
   /** A message of a rekey is numbered and has to be sealed next. */
   onPrepared(prepared: Prepared): void;
   /** Keys were derived; or, `confirmed`, the peer has shown that it has them. */
@@ -339,7 +339,7 @@ export class SessionMachine {
     if (message.top === "bye" && seq < this.#received.last)
       throw new SealwireError("E_STATE", { detail: "bye has not the highest number" });
     this.#epochs.assertFirst(opened.epoch, message);
-    this.events?.onControl(message);
+    this.events?.onControl(message, opened.epoch);
     this.#commit(seq, opened, opened.epoch);
     if (rcv !== undefined) this.acknowledge(rcv);
     this.#budget.charge(message, time.elapsed);
@@ -427,6 +427,9 @@ export class SessionMachine {
 /** What anybody on the path can cause, without a key. */
 function isOfThePath({ code, stage }: SealwireError): boolean {
   return (
-    stage === "header" || stage === "sequence" || stage === "crypto" || (stage === "claims" && code === "E_REPLAY")
+    stage === "header" ||
+    stage === "sequence" ||
+    stage === "crypto" ||
+    (stage === "claims" && (code === "E_REPLAY" || code === "E_BINDING"))
   );
 }

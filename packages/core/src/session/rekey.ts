@@ -83,12 +83,12 @@ export class Rekeying {
     return ephemeralKey(message.epk, this.#o.keys.suite);
   }
 
-  /** Step commit: whether this message can come now. */
-  check(message: Control): void {
-    if (message.top === "rekey" && !this.#isIgnored(message)) this.#checkNumber(message.n);
+  /** Step commit: whether this message, which came under `epoch`, can come now. */
+  check(message: Control, epoch: Epoch): void {
+    if (message.top === "rekey" && !this.#isIgnored(message)) this.#checkNumber(message.n, epoch);
     if (message.top !== "rekeyed") return;
     const sent = this.#proposal?.sent ?? refuse("rekeyed without a proposal");
-    this.#checkNumber(message.n);
+    this.#checkNumber(message.n, epoch);
     if (message.ref !== sent.seq) refuse("rekeyed names another message than the proposal");
   }
 
@@ -150,9 +150,11 @@ export class Rekeying {
     this.#o.emit({ top: "ack" });
   }
 
-  #checkNumber(n: number): void {
-    const { send, receive } = this.#o.epochs;
-    if (n !== send.n + 1 || n !== receive.n + 1) refuse("n is not the next epoch");
+  /** In window order this message can itself be the first under the epoch of its sender, and take this end along. */
+  #checkNumber(n: number, epoch: Epoch): void {
+    const { epochs } = this.#o;
+    const own = epochs.confirms(epoch) ? epoch : epochs.send;
+    if (n !== own.n + 1 || n !== epoch.n + 1) refuse("n is not the next epoch");
   }
 
   #derive(key: KeyAgreement, peer: PublicJwk, rekey: Uint8Array, rekeyed: Uint8Array): Maybe<Epoch> {

@@ -68,7 +68,7 @@ class Window:
 
 def is_dropped_in_window(refusal: Refused) -> bool:
     """The failures that window order passes over, up to limit replayDrops (replay.md, section 5.2)."""
-    in_claims = (refusal.code, refusal.step) == ("E_REPLAY", "claims")
+    in_claims = refusal.step == "claims" and refusal.code in ("E_REPLAY", "E_BINDING")
     return in_claims or refusal.step in ("header", "sequence", "crypto")
 
 

@@ -69,7 +69,7 @@ pub fn open(input: &Value) -> Answer {
         // `window:drop`, for the first failure of its connection.
         Err(f) if is_window => {
             let drops = matches!(f.step, "header" | "sequence" | "crypto");
-            let drops = drops || (f.code, f.step) == ("E_REPLAY", "claims");
+            let drops = drops || f.step == "claims" && matches!(f.code, "E_REPLAY" | "E_BINDING");
             let fatal = f.fatal && !drops;
             Err(Fail { fatal, ..f })
         }

@@ -188,5 +188,11 @@ func Dropped(err error) bool {
 	if !ok {
 		return false
 	}
-	return f.Step == "header" || f.Step == "sequence" || f.Step == "crypto" || f.Step == "claims" && f.Code == "E_REPLAY"
+	switch f.Step {
+	case "header", "sequence", "crypto":
+		return true
+	case "claims":
+		return f.Code == "E_REPLAY" || f.Code == "E_BINDING"
+	}
+	return false
 }

@@ -60,7 +60,7 @@ final class Operations {
                 op.startsWith("standalone.") || op.equals("evidence.verify") || "standalone".equals(in.get("kind"));
         boolean dropped = in.has("order")
                 && (Set.of("header", "sequence", "crypto").contains(refused.step)
-                        || refused.step.equals("claims") && refused.code.equals("E_REPLAY"));
+                        || refused.step.equals("claims") && List.of("E_REPLAY", "E_BINDING").contains(refused.code));
         return !refused.code.equals("TypeError") && !standalone && !dropped && Registry.isFatal(refused.code);
     }
 
