@@ -120,7 +120,7 @@ export class LiveSession implements Session {
     this.#term = new Term({
       timers: this.#timers,
       elapsed: () => clock.elapsed(),
-      onEnd: () => this.fail(new SealwireError("E_SESSION_EXPIRED")),
+      onEnd: () => this.#expire(),
       ...(hooks.refresh === undefined
         ? {}
         : { onSoon: () => void this.#life.attachment?.control({ top: "auth-soon" }) }),
@@ -504,6 +504,13 @@ export class LiveSession implements Session {
 
   #setTerm(): void {
     this.#term.set(this.#expiresAt * 1000 - this.#life.serverTime, this.#expiresAt < this.#life.facts.longestEnd);
+  }
+
+  #expire(): void {
+    const error = new SealwireError("E_SESSION_EXPIRED");
+    const end = { code: error.closeCode as number, error, clean: false, truncated: true };
+    if (this.#life.attachment === undefined) this.#life.lapse(end);
+    else this.fail(error);
   }
 
   // --- the end -------------------------------------------------------------------------------------------------
