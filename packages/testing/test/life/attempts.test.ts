@@ -254,7 +254,7 @@ describe("an end that the application wants", () => {
       world.cut();
       await world.advance(ms);
       const count = world.sessions.length;
-      await world.settled(session[end]());
+      await world.settled<unknown>(session[end]());
       expect(session.state).toBe("closed");
       await world.advance(5_000);
       expect(world.left).toEqual(NOTHING);
@@ -295,7 +295,7 @@ describe("the function of the option token, when a new session is made", () => {
     const { world, session, end } = await lost();
     const left = [...answers];
     world.token = () => {
-      const next = left.shift() ?? GOOD;
+      const next = left.length > 0 ? left.shift() : GOOD;
       if (next === GOOD) return world.issue();
       if (next instanceof Error) throw next;
       return next as string;

@@ -22,14 +22,14 @@ describe("a token is replaced in time", () => {
     for (const [i, t] of at.entries()) {
       const since = t - (at[i - 1] ?? 0);
       expect(since).toBeLessThan(seconds * 1000);
-      expect(since).toBeGreaterThan(seconds * 1000 * 0.7);
+      expect(since).toBeGreaterThan(seconds * 1000 * 0.6);
     }
     expect(world.seen.errors).toEqual([]);
   });
 
-  it("also one that is good for two seconds, without a rush", async () => {
-    const { world, session } = await open(2);
-    await world.advance(20_000);
+  it("also one that is good for five seconds, without a rush", async () => {
+    const { world, session } = await open(5);
+    await world.advance(50_000);
     expect([session.state, world.sessions.length]).toEqual(["open", 1]);
     expect(asked(world, "refresh").length).toBeLessThan(40);
   });
@@ -151,15 +151,15 @@ describe("with a lost connection in between", () => {
   });
 
   it("none is asked for without a connection", async () => {
-    const { world, session } = await open(200, { resume: { seconds: 1000 } });
+    const { world, session } = await open(400, { resume: { seconds: 1000 } });
     const { accept } = world.server;
     world.refuse();
     world.cut();
-    await world.advance(190_000);
+    await world.advance(350_000);
     expect(asked(world, "refresh")).toEqual([]);
     (world.server as { accept?: unknown }).accept = accept;
     await world.until(() => session.state === "open");
-    await world.advance(60_000);
+    await world.advance(45_000);
     expect([asked(world, "refresh").length, world.sessions.length]).toEqual([1, 1]);
   });
 });

@@ -162,7 +162,7 @@ export class World {
       server: { id: SERVER_ID, keys: { keys: [identity.publicJwk] } },
       token: async ({ reason }) => {
         this.asked.push({ reason, at: this.now });
-        return await (this.token?.(reason) ?? this.issue());
+        return await (this.token === undefined ? this.issue() : this.token(reason));
       },
       proof: proof.privateJwk,
       crypto: seededBackend(this.#random),
