@@ -76,6 +76,23 @@ describe("attempts", () => {
     expect([requests, session.state, world.left]).toEqual([3, "closed", NOTHING]);
   });
 
+  it("connections that break off without a word are made anew as often as it takes, in the handshake too", async () => {
+    const { world, session } = await lost();
+    for (let i = 0; i < 12; i++) {
+      world.cut();
+      await world.advance(0);
+      await world.until(() => session.state === "open");
+    }
+    let cuts = 0;
+    impostor(world, (ws) => {
+      cuts++;
+      ws.terminate();
+    });
+    world.cut();
+    await world.until(() => cuts > 12);
+    expect(session.state).toBe("reconnecting");
+  });
+
   it("[chain:limit] all chains twice, then a full handshake", async () => {
     const { world } = await lost();
     const hellos: string[] = [];
