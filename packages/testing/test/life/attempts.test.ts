@@ -93,6 +93,17 @@ describe("attempts", () => {
     expect(session.state).toBe("reconnecting");
   });
 
+  it("one to resume ends with the resume window", async () => {
+    const world = new World().serve({ resume: { seconds: 60 } });
+    const session = await world.connect({ ...TEXT, timeout: 50_000 });
+    silence(world);
+    world.cut();
+    await world.advance(60_500);
+    world.serve();
+    await world.advance(15_000);
+    expect([session.state, world.sessions.length]).toEqual(["open", 2]);
+  });
+
   it("[chain:limit] all chains twice, then a full handshake", async () => {
     const { world } = await lost();
     const hellos: string[] = [];
