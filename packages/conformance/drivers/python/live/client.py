@@ -62,11 +62,14 @@ class Runner:
         self._host = host
         self._settled: dict[int, asyncio.Event] = {}
         self._opened = asyncio.Event()
+        self._resumed = asyncio.Event()
         host.on_outcome = self._note
 
     def _note(self, outcome: Outcome) -> None:
         if outcome.opened is not None:
             self._opened.set()
+        if outcome.opened is not None or outcome.resumed is not None:
+            self._resumed.set()
         for item in outcome.settled:
             self._settled.setdefault(item.seq, asyncio.Event()).set()
 
@@ -86,6 +89,9 @@ class Runner:
             jti = fresh.message_id() if step.get("idempotent") else None
             host.do(partial(endpoint.send, top, data, step.get("ttl"), jti))
         elif op == "request":
+            while endpoint.state == "lost":  # without a connection it would get no number to wait for
+                self._resumed.clear()
+                await self._resumed.wait()
             outcome = host.do(partial(endpoint.request, top, data, step.get("ttl")))
             if outcome.sent_seq is not None:
                 await self._settled.setdefault(outcome.sent_seq, asyncio.Event()).wait()

@@ -4,7 +4,7 @@ from . import keys
 from .channel import Terms
 from .client_handshake import ClientHandshake
 from .client_resume import ClientResume
-from .connection import Connection
+from .connection import ENDED, Connection
 from .endpoint import SUPERSEDED, Endpoint
 from .errors import CLOSE_OF_NAME, COARSE_NAME, PEER_ERROR, CallerError, Refused
 from .outcome import Closing, Ending, Opened, Outcome
@@ -50,10 +50,17 @@ class Client(Endpoint):
 
         def begin() -> None:
             for each in earlier:
-                self.end_connection(each, None, Closing(each.number, *SUPERSEDED))
+                self._give_up(each)
             self._guard(connection, connection.start)
 
         return self._step(begin)
+
+    def _give_up(self, connection: Connection) -> None:
+        close = Closing(connection.number, *SUPERSEDED)
+        if isinstance(connection, ClientResume):
+            connection.state, self.out.superseded = ENDED, close
+        else:
+            self.end_connection(connection, None, close)
 
     def place_of(self, chain: bytes) -> int | None:
         """Where a chain stands now, the newest at 0; None where it is held no more."""

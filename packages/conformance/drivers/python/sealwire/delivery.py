@@ -36,8 +36,7 @@ class Delivery:
     def _refuse(self, seq: int, index: int | None, refusal: Refused) -> None:
         session = self._session
         if not session.sent_bye:
-            session.send_err(refusal.code, _ref(seq, index))
-            session.out.refused.append(RefusedItem(seq, index, refusal.code, refusal.step))
+            session.send_err(RefusedItem(seq, index, refusal.code, refusal.step))
 
     def _handle_item(self, message: Application, index: int | None, item: Item) -> None:
         session = self._session
@@ -68,7 +67,7 @@ class Delivery:
         except CallerError as error:
             raise Refused("E_HANDLER", "deliver") from error
         except Refused as refusal:
-            if refusal.code == "E_TOO_BIG":
+            if refusal.code in ("E_TOO_BIG", "E_QUEUE_FULL"):
                 raise Refused("E_HANDLER", "deliver") from refusal
             raise
 

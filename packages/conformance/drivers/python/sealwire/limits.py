@@ -27,6 +27,8 @@ DEFAULTS: dict[str, int] = {
     "bytesPerSecond": 4194304,
     "controlPerSecond": 10,
     "controlBurst": 50,
+    "queuedMessages": 10000,
+    "queuedBytes": 16777216,
     "messageTtl": 60,
     "messageTtlMax": 300,
     "standaloneTtlMax": 86400,

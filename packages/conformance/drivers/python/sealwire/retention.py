@@ -7,6 +7,7 @@ from typing import Any
 
 from .claims import Outgoing
 from .control import Ref
+from .errors import Refused
 from .outcome import Undetermined
 
 
@@ -21,9 +22,10 @@ class Draft:
     ref: Ref | None = None
     jti: str | None = None
     iat: int | None = None  # of a message with `jti` that had a number in another session
+    size: int = 0  # bytes of the claims, while it waits
 
     def message(self, seq: int, iat: int | None) -> Outgoing:
-        return Outgoing(seq, self.exp, self.top, self.data, self.jti, iat if self.iat is None else self.iat, self.ref, self.req)
+        return Outgoing(seq, self.exp, self.top, self.data, self.jti, iat, self.ref, self.req)
 
 
 @dataclass
@@ -37,10 +39,11 @@ class Kept:
 
 
 class Retention:
-    """Own application messages, by number; and those that wait until there is room for them."""
+    """Own application messages, by number; and those that wait for a connection, or until there is room for them."""
 
     def __init__(self, limits: Mapping[str, int]) -> None:
         self._most_messages, self._most_bytes = limits["retainedMessages"], limits["retainedBytes"]
+        self._most_queued, self._most_queued_bytes = limits["queuedMessages"], limits["queuedBytes"]
         self._kept: dict[int, Kept] = {}
         self._bytes = 0
         self.waiting: deque[Draft] = deque()
@@ -48,6 +51,14 @@ class Retention:
     @property
     def is_full(self) -> bool:
         return len(self._kept) >= self._most_messages or self._bytes >= self._most_bytes
+
+    def queue(self, draft: Draft, size: int) -> None:
+        """`size` is that of its claims."""
+        queued = sum(each.size for each in self.waiting) + size
+        if len(self.waiting) >= self._most_queued or queued > self._most_queued_bytes:
+            raise Refused("E_QUEUE_FULL", "local")
+        draft.size = size
+        self.waiting.append(draft)
 
     def keep(self, message: Outgoing, size: int) -> None:
         self._kept[message.seq] = Kept(message, size)

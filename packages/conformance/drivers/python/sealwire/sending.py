@@ -10,7 +10,7 @@ from .control import Control, Ref, write_control
 from .errors import CallerError, Refused
 from .frames import Message
 from .limits import MAX_INTEGER
-from .outcome import Emitted, Outcome
+from .outcome import Emitted, Outcome, RefusedItem
 from .replay import Order, Strict, Window
 from .retention import Acknowledging, Draft, Retention
 from .settings import Policy, Time
@@ -44,7 +44,7 @@ class Sending:
         self.sent, self.peer_rcv = 0, 0
         self.order: Order = Strict() if terms.strict else Window(limits["replayWindow"])
         self.delivered = 0  # what the peer sends again up to here was delivered on a former connection
-        self.errs: dict[int, tuple[str, Ref]] = {}  # by number: sent, and not committed by the peer; of a resumable session
+        self.errs: dict[int, RefusedItem] = {}  # by number: sent, and not committed by the peer; of a resumable session
         self.applications: set[int] = set()  # numbers of own messages that are no control messages
         self.retention, self.acknowledging = Retention(limits), Acknowledging(limits)
         self.budget = ControlBudget(limits, time.clock)
@@ -78,27 +78,39 @@ class Sending:
     def send_application(
         self, top: str, data: Any, ttl: int | None, req: bool = False, ref: Ref | None = None, jti: str | None = None
     ) -> int | None:
-        """The number, or None where the message waits for room."""
+        """The number, or None where the message waits for a connection or for room."""
         if ttl is None:
             ttl = min(self.limits["messageTtl"] + self.terms.res, self.limits["messageTtlMax"])
         if type(ttl) is not int or not 0 < ttl <= self.limits["messageTtlMax"]:
             raise CallerError("a life that no receiver takes")
         draft = Draft(top, data, self.now() + ttl, req, ref, jti)
-        if not self._fits(draft):
+        content = self._claims_that_fit(draft)
+        if content is None:
             raise Refused("E_TOO_BIG", "frame")
-        if self.is_resumable and (self.retention.is_full or self.retention.waiting):
-            self.retention.waiting.append(draft)
+        if self.is_resumable and (self.connection is None or self.retention.is_full or self.retention.waiting):
+            self.retention.queue(draft, len(content))
             return None
         return self.put(draft)
 
     def _next_message(self, draft: Draft) -> Outgoing:
-        """An idempotent one that is new is dated behind SH: such a message was never sent in another session."""
-        iat = self.now() if is_signed(self.terms.level) else None
-        return draft.message(self.sent + 1, max(self.now(), self.terms.began + 1) if draft.jti is not None else iat)
+        """An idempotent one that is new is dated behind SH: such a message was never sent in another session.
 
-    def _fits(self, draft: Draft) -> bool:
+        The server's time as a resume tells it can be a second earlier than it was reckoned when the message began to wait.
+        """
+        now, iat = self.now(), draft.iat
+        if iat is None and draft.jti is not None:
+            iat = max(now, self.terms.began + 1)
+        elif iat is None and is_signed(self.terms.level):
+            iat = now
+        message = draft.message(self.sent + 1, iat)
+        if iat is not None:
+            message.exp = min(message.exp, iat + self.limits["messageTtlMax"])
+        return message
+
+    def _claims_that_fit(self, draft: Draft) -> bytes | None:
         message = self._next_message(draft)
-        return self.channel.sealer.size(message.seq, self.channel.sealer.application(message)) <= self.terms.peer_msg
+        content = self.channel.sealer.application(message)
+        return content if self.channel.sealer.size(message.seq, content) <= self.terms.peer_msg else None
 
     def put(self, draft: Draft) -> int:
         """Takes a number."""
@@ -152,10 +164,10 @@ class Sending:
         self.budget.expect_pong(self.seal_control("ping")[0])
 
     def flush(self) -> None:
-        """Sends what waited for room, or came from another session, as far as it still lives and this wire takes it."""
+        """Sends what waited, or came from another session, as far as it still lives and this wire takes it."""
         while self.retention.waiting and not (self.is_resumable and self.retention.is_full):
             draft = self.retention.waiting.popleft()
-            if draft.exp > self.now() and self._fits(draft):
+            if draft.exp > self.now() and self._claims_that_fit(draft) is not None:
                 self.put(draft)
 
     def send_again(self, announced: int) -> None:
@@ -173,14 +185,16 @@ class Sending:
             if message is not None:
                 self.out.undetermined.append(self.retention.withdraw(seq))
         self.errs = {}
-        for code, ref in errs.values():
-            self.send_err(code, ref)
+        for item in errs.values():
+            self.send_err(item)
 
     def _is_admitted(self, message: Outgoing) -> bool:
         """A reply is authorized by its request."""
         return message.ref is not None or self.policy.admits(message.top, self.scopes)
 
-    def send_err(self, code: str, ref: Ref) -> None:
-        seq, _ = self.seal_control("err", code=code, ref=ref)
+    def send_err(self, item: RefusedItem) -> None:
+        ref = item.seq if item.index is None else [item.seq, item.index]
+        seq, _ = self.seal_control("err", code=item.error, ref=ref)
+        self.out.refused.append(item)
         if self.is_resumable:
-            self.errs[seq] = (code, ref)
+            self.errs[seq] = item

@@ -83,16 +83,23 @@ def _server(init: Input) -> Server:
             order=init.get("order", "strict"),
             res=init.get("res", 0),
             issuers=[issuer(given, init["serverId"]) for given in init["issuers"]],
-            store=_Store(limits, init.get("store", [])) if init.get("store") != "down" else None,
+            store=_store(limits, init),
         )
     )
 
 
-class _Store(MemoryStore):
-    """A store that holds some numbers from the start, of whichever client."""
+def _store(limits: dict[str, int], init: Input) -> MemoryStore | None:
+    given = init.get("store", [])
+    if given == "down":
+        return None
+    return _Store(limits, [], init["now"]) if given == "new" else _Store(limits, given)
 
-    def __init__(self, limits: dict[str, int], held: list[str]) -> None:
-        super().__init__(limits["replayEntries"], limits["skewSeconds"])
+
+class _Store(MemoryStore):
+    """A store that holds some numbers from the start, of whichever client; `started_at` where it began empty then."""
+
+    def __init__(self, limits: dict[str, int], held: list[str], started_at: int | None = None) -> None:
+        super().__init__(limits["replayEntries"], limits["skewSeconds"], started_at)
         self._from_start = frozenset(held)
 
     def insert(self, now: int, receiver: str, iss: str, jti: str, iat: int | None, exp: int) -> None:

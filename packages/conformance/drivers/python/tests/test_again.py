@@ -105,6 +105,21 @@ class Again(unittest.TestCase):
             refused = pair.s(pair.server.receive(pair.to_server[-1][1]))
             self.assertEqual([item.error for item in refused.refused], ["E_EXPIRED"])
 
+    def test_the_longest_life_across_a_clock_that_is_set_anew(self) -> None:
+        """The server's time as SH of the resume tells it is a second earlier than the client had reckoned."""
+        pair = Pair("sig", res=1000).open()
+        pair.c(pair.client.tick(1))
+        pair.cut()
+        pair.c(pair.client.send("say", 1))
+        pair.connect(resume=0)
+        pair.settle()
+        self.assertEqual((pair.delivered(), [item for outcome in pair.of_server for item in outcome.refused]), ([1], []))
+
+    def test_a_full_queue(self) -> None:
+        pair = Pair(limits={"queuedMessages": 1}, res=60).open()
+        pair.cut()
+        self.assertEqual([pair.c(pair.client.send("say", number)).thrown for number in range(2)], [None, "E_QUEUE_FULL"])
+
     def test_a_receipt_follows_the_reply(self) -> None:
         pair = Pair(limits={"ackMessages": 1}, res=60).open()
         pair.c(pair.client.request("echo", 1))
