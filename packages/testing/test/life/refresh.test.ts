@@ -63,8 +63,8 @@ describe("where there is none", () => {
     const [first] = world.sessions;
     await world.advance(70_000);
     expect(await first!.closed).toMatchObject({ code: 4510 });
-    // The same token again is refused, and there is no other.
-    expect(await world.settled(session.closed)).toMatchObject({ error: { code: "E_AUTH_REQUIRED", remote: true } });
+    expect(await world.settled(session.closed)).toMatchObject({ code: 4510, error: { code: "E_SESSION_EXPIRED" } });
+    expect(world.sessions).toHaveLength(1);
     expect([world.asked, world.left.timers]).toEqual([[], 0]);
   });
 
