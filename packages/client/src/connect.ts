@@ -16,7 +16,7 @@ import {
 } from "@sealwire/core/internal";
 import { checkAddress, unsafeAllowInsecure } from "./address.ts";
 import { checkCredential } from "./credential.ts";
-import { deadline } from "./deadline.ts";
+import { deadline, unlessAborted } from "./deadline.ts";
 import { Dialer } from "./dialer.ts";
 import { hooksOf } from "./hooks.ts";
 import { KeptSession } from "./kept-session.ts";
@@ -61,7 +61,7 @@ export async function connectOn<T extends TopicMap<T> = AnyTopics>(
   const { signal, cancel } = deadline(platform.clock, options.signal, timeout);
   try {
     const backend = options.crypto ?? defaultBackend;
-    const proof = await checkedProof(backend, options);
+    const proof = await unlessAborted(signal, () => checkedProof(backend, options));
     const offer = offerOf(options, proof);
     const protocols = namesOf("protocols", options.protocols ?? SUBPROTOCOLS, SUBPROTOCOLS);
     signal.throwIfAborted();

@@ -1,4 +1,5 @@
 import { BEARER_SUBPROTOCOL, isSubprotocolToken, isTicket } from "@sealwire/core/internal";
+import { unlessAborted } from "./deadline.ts";
 import type { ConnectOptions, TokenContext } from "./options.ts";
 import { TokenFailure } from "./token-failure.ts";
 
@@ -36,28 +37,12 @@ export async function credentialOf(url: URL, options: ConnectOptions, signal: Ab
   return { token, url: new URL(`${url.search === "" ? "?" : `${url.search}&`}ticket=${token}`, url) };
 }
 
-/**
- * A function that never settles must not outlast the signal.
- * @throws TokenFailure for what it throws, and for what is no token; the reason of the signal
- */
-export async function tokenOf(
+/** @throws TokenFailure for what the function throws, and for what is no token; the reason of the signal */
+export const tokenOf = (
   token: ConnectOptions["token"],
   reason: TokenContext["reason"],
   signal: AbortSignal,
-): Promise<string> {
-  signal.throwIfAborted();
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    stop = () => signal.removeEventListener("abort", abort);
-  });
-  try {
-    return await Promise.race([asked(token, reason, signal), aborted]);
-  } finally {
-    stop();
-  }
-}
+): Promise<string> => unlessAborted(signal, () => asked(token, reason, signal));
 
 async function asked(
   token: ConnectOptions["token"],

@@ -21,3 +21,19 @@ export function deadline(
   };
   return { signal: controller.signal, cancel };
 }
+
+/** What `work` comes to, or the signal's reason if that is first: what never settles must not outlast the signal. */
+export async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    stop = () => signal.removeEventListener("abort", abort);
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    stop();
+  }
+}

@@ -112,13 +112,13 @@ export class Dialer {
           reject(signal.aborted ? signal.reason : failureOf(info));
         },
       });
-      // The own deadline is an error of the protocol with a close code; the application's signal is not.
-      const abort = () =>
-        connection.fail(
-          signal.reason instanceof SealwireError
-            ? signal.reason
-            : new SealwireError("E_CLOSED", { detail: "connecting was given up", cause: signal.reason }),
-        );
+      // The own deadline is an error of the protocol with a close code. Who gives up by choice goes away, and no more.
+      const abort = () => {
+        const { reason: cause } = signal;
+        const late = cause instanceof SealwireError && cause.code === "E_TIMEOUT_HS";
+        const away = { closeCode: 1001, detail: "connecting was given up", cause };
+        connection.fail(late ? cause : new SealwireError("E_CLOSED", away));
+      };
       signal.addEventListener("abort", abort, { once: true });
       if (signal.aborted) abort();
       ws.resume?.();

@@ -2,5 +2,5 @@ export * from "@sealwire/core";
 export { unsafeAllowInsecure } from "./address.ts";
 export { connect } from "./connect.ts";
 export type { ClientSession, ConnectOptions, ReconnectOptions, TokenContext } from "./options.ts";
-export { createProofKeyStore, type ProofKeyStore } from "./proof-store.ts";
+export { createProofKeyStore, type ProofKeyStore, type ProofKeyStoreOptions } from "./proof-store.ts";
 export { stopRefresh } from "./token-failure.ts";

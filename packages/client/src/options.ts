@@ -23,13 +23,19 @@ export interface TokenContext {
   readonly signal: AbortSignal;
 }
 
-/** How connections are made again. */
+/** When connections are made again. */
 export interface ReconnectOptions {
-  /** Milliseconds before the first attempt, at the most; each further one waits up to twice as long. Default: 500. */
+  /**
+   * Milliseconds before the first attempt, at the most; each further one waits up to twice as long. Counted from the last
+   * connection that held for 30 seconds. Default: 500.
+   */
   readonly minDelay?: number;
-  /** Milliseconds that an attempt waits at the most. Default: 20,000. */
+  /** Milliseconds that an attempt waits at the most; also those between attempts of a page that is offline. Default: 20,000. */
   readonly maxDelay?: number;
-  /** Attempts in a row that may find no server before the session ends. Default: any number. */
+  /**
+   * Attempts in a row that may go unanswered before the session ends: no server was reached within `timeout`, or no token
+   * or key set was to be had. Default: any number.
+   */
   readonly attempts?: number;
 }
 
@@ -39,13 +45,15 @@ export interface ConnectOptions {
   /**
    * An access token for this server, or a function that gets one. Sent sealed, inside the handshake. With
    * `tokenAtUpgrade: "ticket"` it is a ticket for reason "connect", and an access token for "refresh".
-   * The function is asked in time before the session ends, and again with growing pauses if it throws; throwing
-   * `stopRefresh()` says that there will be no more. It answers with a token that is fresh, not with one that it keeps.
+   * The function is asked before each new session, and in time before the session ends; again with growing pauses if it
+   * throws, answers with no token, or takes longer than `timeout` (told to `onError`). Throwing `stopRefresh()` says that
+   * there will be no more. It answers with a token that is fresh, not with one that it keeps. A string is never refreshed:
+   * the session ends with it.
    */
   readonly token: string | ((context: TokenContext) => string | Promise<string>);
   /**
    * The key that the token's `cnf.jkt`, or the ticket, names: a CryptoKeyPair (non-extractable will do), a private JWK, or
-   * a store that keeps one in the browser.
+   * a store that keeps one in the browser (`createProofKeyStore`). Read once, by `connect`.
    */
   readonly proof?: CryptoKeyPair | PrivateJwk | ProofKeyStore;
   /** Protection of messages, in the order of preference. What is offered is accepted. Default: `["aead"]`. */
@@ -63,13 +71,15 @@ export interface ConnectOptions {
   readonly order?: MessageOrder;
   /**
    * When a connection is lost: others are made, the session is resumed where that is possible, and otherwise a new one
-   * takes its place under the same object; what is not known to have arrived is reported (`onUndetermined`). False: the
-   * session ends with its connection. Default: `{}`.
+   * takes its place under the same object; what is not known to have arrived is reported (`onUndetermined`). Ends by itself
+   * only where the server says so in a sealed bye, where what this end found no attempt can mend, after five hints of one kind
+   * in ten minutes that no one has signed, and by `attempts`. Limit idleSeconds is 45 then: after that silence a connection
+   * counts as lost; a server whose heartbeatSeconds are longer needs a client with more. False: the session ends with its connection. Default: `{}`.
    */
   readonly reconnect?: ReconnectOptions | false;
-  /** Gives up connecting. */
+  /** Gives up connecting. Once `connect` has resolved it changes nothing: `close` ends the session. */
   readonly signal?: AbortSignal;
-  /** Milliseconds until connecting is given up. Default: limit handshakeSeconds. */
+  /** Milliseconds until connecting is given up; also for each later attempt. Default: limit handshakeSeconds. */
   readonly timeout?: number;
   /** Unsent bytes above which `send` waits. Default: limit highWaterMark. */
   readonly highWaterMark?: number;
@@ -85,7 +95,8 @@ export interface ConnectOptions {
   readonly tls?: { readonly ca: string | Uint8Array };
   /**
    * Told of what has nowhere else to go: a handler that failed, a message that does not fit its schema, what window order
-   * drops. Must not throw. Never gets a token, key or body.
+   * drops, a token that could not be had or was refused, why a session was given up for a new one. Never gets a token, key or
+   * body of this package; `cause` is what the application's own function threw.
    */
   readonly onError?: (error: SealwireError) => void;
   /** Sees every message in clear, for inspectors. Do not log what it gets. */
@@ -99,7 +110,9 @@ export interface ConnectOptions {
 export interface ClientSession<T extends TopicMap<T> = AnyTopics> extends Session<T> {
   /**
    * Says bye, and forgets what could open the session or another one: its chains, and the proof key where a store keeps
-   * it. Not ended: other sessions of that key, and the tokens themselves, which their issuer revokes.
+   * it, at once. Possible at any moment, also after the end. Not ended: other sessions of that key, and the tokens themselves,
+   * which their issuer revokes.
+   * @throws SealwireError E_KEY where the store cannot delete the key
    */
   logout(): Promise<void>;
 }

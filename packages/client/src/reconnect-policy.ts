@@ -16,6 +16,7 @@ export function checkReconnect(options: ReconnectOptions | false | undefined): R
 const TERMINAL = new Set([1009, 3003]);
 const UNAUTHORIZED = 3000;
 const CRYPTO = 4501;
+const EXPIRED = 4510;
 /** What a socket says where nobody sent a close code (RFC 6455, section 7.4.1): nobody's word. */
 const CUT = 1006;
 
@@ -94,6 +95,8 @@ export class ReconnectPolicy {
   #told(code: number | undefined): boolean {
     if (code === undefined) return true;
     if (code === UNAUTHORIZED) return this.#anotherToken();
+    // The server has ended the session of a token that is over.
+    if (code === EXPIRED && !this.#o.renewable) return false;
     if (code === CRYPTO) return ++this.#crypto < CRYPTO_IN_A_ROW;
     return !TERMINAL.has(code) && !(code >= 4400 && code <= 4499);
   }

@@ -41,6 +41,10 @@ describe("options that cannot work are TypeErrors", () => {
     ["a window of any size", "ws://localhost:1/", options({ limits: { replayWindow: 1e15 } }), /replayWindow/],
     ["drops without end", "ws://localhost:1/", options({ limits: { replayDrops: 1e15 } }), /replayDrops/],
     ["half a window", "ws://localhost:1/", options({ limits: { replayWindow: 0.5 } }), /replayWindow/],
+    ["attempts without a pause", "ws://localhost:1/", options({ reconnect: { minDelay: 0 } }), /minDelay/],
+    ["pauses that shrink", "ws://localhost:1/", options({ reconnect: { minDelay: 9, maxDelay: 8 } }), /maxDelay/],
+    ["a pause that no timer keeps", "ws://localhost:1/", options({ reconnect: { maxDelay: 2 ** 31 } }), /maxDelay/],
+    ["no attempt", "ws://localhost:1/", options({ reconnect: { attempts: 0 } }), /attempts/],
     ["an unknown limit", "ws://localhost:1/", options({ limits: { idle: 1 } }), /idle/],
     [
       "lim.msg below the protocol's least",
@@ -130,11 +134,12 @@ describe("the token function", () => {
     expect(seen?.aborted).toBe(true);
   });
 
-  it("a timeout ends it too: E_TIMEOUT_HS", async () => {
-    const error = await failure(
-      connect("ws://localhost:1/", options({ timeout: 20, token: () => new Promise(() => {}) })),
-    );
-    expect(error).toMatchObject({ code: "E_TIMEOUT_HS", stage: "local", remote: false });
+  it("a timeout ends it too: E_TIMEOUT_HS; and that of a proof key that never comes", async () => {
+    const never = () => new Promise<never>(() => {});
+    for (const hangs of [{ token: never }, { proof: { key: never, thumbprint: never, forget: never } }]) {
+      const error = await failure(connect("ws://localhost:1/", options({ timeout: 20, ...hangs })));
+      expect(error).toMatchObject({ code: "E_TIMEOUT_HS", stage: "local", remote: false });
+    }
   });
 });
 

@@ -21,11 +21,12 @@ export const TOKENS: { readonly issuer: string; readonly keys: { readonly keys: 
   keys: { keys: [{ ...key.publicJwk, kid: "1" } as FixedKey["publicJwk"]] },
 };
 
-/** An access token of ten minutes. `now`: milliseconds; `jkt`: thumbprint of the key that it is bound to. */
+/** An access token of `life` seconds. `now`: milliseconds; `jkt`: thumbprint of the key that it is bound to. */
 export async function issue(
   { subject = "alice", scopes = [], claims = {} }: TestPrincipal,
   now: number,
   jkt?: string,
+  life = 600,
 ): Promise<string> {
   const seconds = Math.floor(now / 1000);
   return await new SignJWT({ ...claims, scope: scopes.join(" "), ...(jkt === undefined ? {} : { cnf: { jkt } }) })
@@ -34,6 +35,6 @@ export async function issue(
     .setIssuer(ISSUER)
     .setAudience(SERVER_ID)
     .setIssuedAt(seconds)
-    .setExpirationTime(seconds + 600)
+    .setExpirationTime(seconds + life)
     .sign(await importJWK({ ...key.privateJwk }, "Ed25519"));
 }

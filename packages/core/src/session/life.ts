@@ -58,6 +58,8 @@ export class Life {
   /** Of the last connection: it knows the server's time, and who said bye. */
   machine: SessionMachine;
   #cancelWait = () => {};
+  /** What it knew has been told: an attempt that succeeds all the same comes too late. */
+  #givenUp = false;
   /** Idempotent messages of a session that was given up. */
   readonly #outliving: Kept[] = [];
   #expiry: { readonly at: number; readonly cancel: () => void } | undefined;
@@ -130,6 +132,7 @@ export class Life {
   /** The same session on a new connection: what the peer has not committed goes first, then what is new. */
   resume(e: Established, connection: Connection, after: number): Attachment {
     this.#assertAlive();
+    if (this.#givenUp) throw notTaken("its time was over before");
     this.#cancelWait();
     const attachment = this.#attach(e, connection);
     this.attachment = attachment;
@@ -161,8 +164,7 @@ export class Life {
 
   /** The session may have ended while the peers confirmed the new connection to each other. */
   #assertAlive(): void {
-    if (this.state === "closed")
-      throw new SealwireError("E_RESUME", { stage: "session", detail: "the session is over" });
+    if (this.state === "closed") throw notTaken("the session is over");
   }
 
   /** Another connection takes over, and may be lost before it is attached: until then the session has none. */
@@ -179,11 +181,16 @@ export class Life {
 
   #awaitResume(info: ConnectionEnd): void {
     this.#cancelWait();
-    this.#cancelWait = this.#timers.after(this.facts.policy.res * 1000, () => {
-      this.ledger.chains = [];
-      if (this.#hooks.lost === undefined) this.end({ ...info, error: notResumed() });
-      else this.#giveUp();
-    });
+    this.#cancelWait = this.#timers.after(this.facts.policy.res * 1000, () =>
+      this.lapse({ ...info, error: notResumed() }),
+    );
+  }
+
+  /** Without a connection, and too late for another one: the end, or for a client that goes on, a new session. */
+  lapse(info: ConnectionEnd): void {
+    this.ledger.chains = [];
+    if (this.#hooks.lost === undefined) this.end(info);
+    else this.#giveUp();
   }
 
   /** A new session in place of one that cannot be resumed. Only what was marked for it is sent again. */
@@ -195,6 +202,7 @@ export class Life {
     const codec = this.facts.keys.codec;
     this.#cancelWait();
     [this.facts, this.ledger] = [e.facts, e.ledger];
+    this.#givenUp = false;
     const attachment = this.#attach(e, connection);
     this.attachment = attachment;
     attachment.watch();
@@ -241,6 +249,7 @@ export class Life {
 
   /** This session will not be taken up again. What is marked for it is sent in the next one all the same. */
   #giveUp(): void {
+    this.#givenUp = true;
     const { retention } = this.ledger;
     const lost = retention.all();
     retention.clear();
@@ -295,6 +304,8 @@ export class Life {
     this.#expiry = { at: exp, cancel: this.#timers.after(ms, () => this.#sweep()) };
   }
 }
+
+const notTaken = (detail: string): SealwireError => new SealwireError("E_RESUME", { stage: "session", detail });
 
 const notResumed = (): SealwireError =>
   new SealwireError("E_TRUNCATED", { stage: "local", detail: "the session was not resumed" });

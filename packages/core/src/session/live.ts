@@ -120,7 +120,7 @@ export class LiveSession implements Session {
         timers: this.#timers,
         elapsed: () => clock.elapsed(),
         ended,
-        onEnd: (error) => this.fail(error),
+        onEnd: (error) => this.#expire(error),
       },
       established,
     );
@@ -451,6 +451,12 @@ export class LiveSession implements Session {
     return chain(from.control({ top: "bye" }), () => {
       connection.timer(() => connection.close(), this.#limits.byeSeconds * 1000);
     });
+  }
+
+  #expire(error: SealwireError): void {
+    const end = { code: error.closeCode as number, error, clean: false, truncated: true };
+    if (this.#life.attachment === undefined) this.#life.lapse(end);
+    else this.fail(error);
   }
 
   // --- the end -------------------------------------------------------------------------------------------------
