@@ -14,6 +14,9 @@ export interface ServerHooksOptions {
   readonly handler: (topic: string) => ((data: unknown, context: object) => unknown) | undefined;
   readonly onError: (error: SealwireError) => void;
   readonly once: NonNullable<SessionHooks["once"]>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly elsewhere: SessionHooks["elsewhere"];
   /** Undefined until its constructor is done. */
   readonly session: () => LiveServerSession | undefined;
   /** That of the handshake. */
@@ -32,7 +35,7 @@ export function hooksOf(o: ServerHooksOptions): SessionHooks {
     },
     topics: o.topics,
     onError: o.onError,
-    peerToken: () => session()?.token ?? token.token,
+    peerToken: () => (session()?.token ?? token).token,
     refresh: async (text) => {
       const live = session();
       const next = await o.verifyToken(text);
@@ -41,13 +44,15 @@ export function hooksOf(o: ServerHooksOptions): SessionHooks {
       if (o.options.admit !== undefined && (await o.options.admit(next.principal)) !== true)
         throw new SealwireError("E_FORBIDDEN", { stage: "claims", fatal: false });
       // It may have been revoked while it was checked.
-      live.replaceToken(directory.assertNotRevoked(next));
+      live.replaceToken(directory.assertNotRevoked(next), o.now() / 1000);
       return { scopes: next.scopes, expiresAt: next.expiresAt };
     },
     once: o.once,
+    ...(o.elsewhere === undefined ? {} : { elsewhere: o.elsewhere }),
     onChains: (after) => {
       const live = session();
-      if (live !== undefined) directory.index(live, chains, after);
+      if (live === undefined) return;
+      directory.index(live, chains, after);
       chains = after;
     },
     heartbeat: true,

@@ -1,11 +1,12 @@
 import { type Socket, connect as tcp } from "node:net";
-import { type CloseInfo, DEFAULT_LIMITS, type Limits, type Subprotocol } from "@sealwire/core";
+import { DEFAULT_LIMITS, type Limits, type Subprotocol } from "@sealwire/core";
 import {
   adaptWebSocket,
   backend,
   ClientHandshake,
   type Clock,
   Connection,
+  type ConnectionEnd,
   createKeySet,
   type Established,
   LiveSession,
@@ -116,7 +117,7 @@ export async function clientHello(options: HandshakeOptions = {}): Promise<Paylo
 export interface RawSession extends RawSocket {
   readonly established: Established;
   readonly session: LiveSession;
-  readonly info: Promise<CloseInfo>;
+  readonly info: Promise<ConnectionEnd>;
 }
 
 export const clock: Clock = {
@@ -134,8 +135,8 @@ export async function rawSession(world: Pick<World, "url">, options: HandshakeOp
   const machine = await clientMachine(options);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   return await new Promise((resolve, reject) => {
-    let onInfo: (info: CloseInfo) => void;
-    const info = new Promise<CloseInfo>((done) => {
+    let onInfo: (info: ConnectionEnd) => void;
+    const info = new Promise<ConnectionEnd>((done) => {
       onInfo = done;
     });
     const adapted = adaptWebSocket(socket.ws as unknown as WebSocketLike, clock);
