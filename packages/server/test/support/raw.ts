@@ -3,8 +3,10 @@ import { DEFAULT_LIMITS, type Limits, type Subprotocol } from "@sealwire/core";
 import {
   adaptWebSocket,
   backend,
+  type Chain,
   ClientHandshake,
   type Clock,
+  ClientResume,
   Connection,
   type ConnectionEnd,
   createKeySet,
@@ -87,6 +89,8 @@ export interface HandshakeOptions extends RawOptions {
   readonly tokenSentAtUpgrade?: boolean;
   readonly proof?: ProofKey;
   readonly limits?: Partial<Limits>;
+  /** The session does not end with its connection. */
+  readonly keep?: boolean;
   /** Called when CA has been sent and SR has not come yet. */
   readonly afterAuth?: (ws: WebSocket) => void;
   /** What is sent in place of the nth message. */
@@ -158,8 +162,8 @@ export async function rawSession(world: Pick<World, "url">, options: HandshakeOp
       },
       rateLimited: false,
       onEstablished: (established) => {
-        // It ends with its connection.
-        const hooks = { heartbeat: false, rateLimited: false, lost: () => false };
+        const end = options.keep ? {} : { lost: () => false };
+        const hooks = { heartbeat: false, rateLimited: false, ...end };
         const session = new LiveSession(established, connection, limits, hooks);
         resolve({ ...socket, established, session, info });
         return session.receiver;
@@ -170,6 +174,65 @@ export async function rawSession(world: Pick<World, "url">, options: HandshakeOp
       },
     });
   });
+}
+
+export interface ResumeAttempt extends RawSocket {
+  /** How the connection ended. */
+  readonly info: Promise<ConnectionEnd>;
+  /** Resolves when both ends have confirmed it. */
+  readonly open: Promise<void>;
+}
+
+export interface RawResumeOptions extends RawOptions {
+  readonly protocol?: Subprotocol;
+  readonly ath?: string;
+  /** Default: the newest of the session. */
+  readonly chain?: Chain;
+}
+
+export function resumeMachine({ life }: LiveSession, options: RawResumeOptions = {}): ClientResume {
+  const { protocol = CBOR, ath } = options;
+  const { facts, ledger } = life;
+  const [newest] = ledger.chains;
+  return new ClientResume({
+    facts,
+    ledger,
+    chain: options.chain ?? (newest as Chain),
+    limits: DEFAULT_LIMITS,
+    offeredProtocols: [protocol],
+    protocol,
+    signatures: ["ES256"],
+    ath,
+  });
+}
+
+/** A session of `rawSession` with `keep` once more, on a socket that the test holds. */
+export async function rawResume(
+  world: Pick<World, "url">,
+  session: LiveSession,
+  options: RawResumeOptions = {},
+): Promise<ResumeAttempt> {
+  const socket = await rawSocket(world, { ...options, protocols: options.protocols ?? [options.protocol ?? CBOR] });
+  const machine = resumeMachine(session, options);
+  let opened = () => {};
+  const open = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
+  const info = new Promise<ConnectionEnd>((resolve) => {
+    const connection = new Connection({
+      socket: adaptWebSocket(socket.ws as unknown as WebSocketLike, clock),
+      clock,
+      limits: DEFAULT_LIMITS,
+      handshake: { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) },
+      rateLimited: false,
+      onEstablished: (established) => {
+        opened();
+        return session.resume(established, connection);
+      },
+      onClosed: resolve,
+    });
+  });
+  return { ...socket, info, open };
 }
 
 export interface TcpAnswer {
