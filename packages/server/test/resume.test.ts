@@ -1,5 +1,5 @@
 import { type ConnectOptions, connect } from "@sealwire/client";
-import { backend, type MacKey, tokenHash } from "@sealwire/core/internal";
+import { backend, DEFAULT_LIMITS, Ledger, type MacKey, tokenHash } from "@sealwire/core/internal";
 import type { ServerOptions } from "@sealwire/server";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { now, SERVER_ID, serverJwks, token } from "./support/keys.ts";
@@ -157,7 +157,10 @@ describe("a connection that is lost", () => {
     const raw = await rawSession(world, { keep: true });
     // What P repeats: a CH that the server answers, and no `resumed` after it.
     const half = await rawSocket(world);
-    half.ws.send((await resumeMachine(raw.session).start()).send as Uint8Array);
+    const { facts, ledger } = raw.session.life;
+    const copy = new Ledger(DEFAULT_LIMITS, true, { sent: ledger.sent, acknowledged: 0, committed: ledger.committed });
+    copy.chains = ledger.chains;
+    half.ws.send((await resumeMachine({ facts, ledger: copy }).start()).send as Uint8Array);
     expect(await half.next()).toBeDefined();
     expect(await raw.session.request("ping", null)).toBe("pong");
     half.ws.terminate();

@@ -142,7 +142,12 @@ describe("the option revocations", () => {
         return { done: true as const, value: undefined };
       },
     };
-    return { state, push, fail: (error: Error) => fail(error), revocations: { [Symbol.asyncIterator]: () => iterator } };
+    return {
+      state,
+      push,
+      fail: (error: Error) => fail(error),
+      revocations: { [Symbol.asyncIterator]: () => iterator },
+    };
   };
 
   it("ends sessions; an item that is none is reported, and the feed goes on", async () => {
@@ -163,7 +168,10 @@ describe("the option revocations", () => {
     const world = await startWorld({ revocations });
     const session = await world.connect();
     fail(new Error("the feed is gone"));
-    expect(await world.nextError()).toMatchObject({ code: "E_INTERNAL", detail: expect.stringContaining("nothing more") });
+    expect(await world.nextError()).toMatchObject({
+      code: "E_INTERNAL",
+      detail: expect.stringContaining("nothing more"),
+    });
     expect(state.asked).toBe(1);
     await session.close();
     expect(world.errors.length).toBe(1);

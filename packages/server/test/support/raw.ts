@@ -5,8 +5,8 @@ import {
   backend,
   type Chain,
   ClientHandshake,
-  type Clock,
   ClientResume,
+  type Clock,
   Connection,
   type ConnectionEnd,
   createKeySet,
@@ -190,14 +190,15 @@ export interface RawResumeOptions extends RawOptions {
   readonly chain?: Chain;
 }
 
-export function resumeMachine({ life }: LiveSession, options: RawResumeOptions = {}): ClientResume {
-  const { protocol = CBOR, ath } = options;
-  const { facts, ledger } = life;
+export function resumeMachine(
+  { facts, ledger }: LiveSession["life"],
+  { chain, protocol = CBOR, ath }: RawResumeOptions = {},
+): ClientResume {
   const [newest] = ledger.chains;
   return new ClientResume({
     facts,
     ledger,
-    chain: options.chain ?? (newest as Chain),
+    chain: chain ?? (newest as Chain),
     limits: DEFAULT_LIMITS,
     offeredProtocols: [protocol],
     protocol,
@@ -213,7 +214,7 @@ export async function rawResume(
   options: RawResumeOptions = {},
 ): Promise<ResumeAttempt> {
   const socket = await rawSocket(world, { ...options, protocols: options.protocols ?? [options.protocol ?? CBOR] });
-  const machine = resumeMachine(session, options);
+  const machine = resumeMachine(session.life, options);
   let opened = () => {};
   const open = new Promise<void>((resolve) => {
     opened = resolve;
