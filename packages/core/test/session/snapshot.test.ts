@@ -4,16 +4,18 @@ import { DEFAULT_LIMITS } from "../../src/registry.generated.ts";
 import { decodeSession, encodeSession, type RestoreOptions, type SessionState } from "../../src/session/snapshot.ts";
 import { utf8 } from "../../src/wire/bytes.ts";
 import { settle } from "../support/clock.ts";
-import { type LiveOptions, live } from "../support/live.ts";
-import { SERVER_ID } from "../support/pair.ts";
+import { live } from "../support/live.ts";
+import { type PairOptions, SERVER_ID } from "../support/pair.ts";
 import { sessionOf } from "../support/reconnect.ts";
 
 const AT = { unix: 1_900_000_000_000, elapsed: 5_000 };
 
-async function parked(options: LiveOptions = {}) {
+async function parked(options: PairOptions = {}) {
   const pair = await live({ ...options, server: { resume: 120, exportableChain: true } });
   const session = sessionOf(pair, "server");
-  for (let i = 0; i < 5; i++) void session.send("t", { i });
+  // Not answered: an answer would acknowledge everything.
+  sessionOf(pair, "client").handle("q", () => new Promise(() => {}));
+  for (let i = 0; i < 5; i++) await session.send("t", { i });
   void session.request("q", "ü").catch(() => {});
   await settle(2);
   const { facts, ledger } = session.life;
