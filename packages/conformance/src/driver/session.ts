@@ -98,6 +98,7 @@ class Endpoint implements Application {
     const place = this.#links.length;
     if (this.#role === "client" && place > 0) {
       this.session?.detach(4409, "superseded");
+      this.#links.at(-1)?.leave();
       await settle();
     }
     const resume = this.#resumable(step.resume);

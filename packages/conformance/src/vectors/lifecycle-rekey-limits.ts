@@ -64,7 +64,9 @@ function triggers(g: LifeGroup, client: boolean): void {
         [20, 22],
       ]
     : [[5, 5]]) {
-    const t = sendsUntil(g.life(), used as number).answered().acked();
+    const t = sendsUntil(g.life(), used as number)
+      .answered()
+      .acked();
     const comment = client ? `ten times ${used} is eleven times ${limit} or more` : `${limit} messages`;
     g.ok(`sent-${limit}`, comment, ["rekey:trigger"], t, limited({ rekeyMessages: limit }));
   }

@@ -1,7 +1,7 @@
 // New keys in window order, where messages of both epochs arrive mixed (specs/lifecycle.md, section 3).
 import type { Message } from "../kit/jose.ts";
-import { applicationMessage, type Channel, type Claims, controlMessage, keyId } from "../kit/messages.ts";
 import { wireJwk } from "../kit/keys.ts";
+import { applicationMessage, type Channel, type Claims, controlMessage, keyId } from "../kit/messages.ts";
 import type { Group } from "./file.ts";
 import type { Values, Verdict } from "./handshake-scene.ts";
 import { type Life, LifeGroup } from "./lifecycle-scene.ts";

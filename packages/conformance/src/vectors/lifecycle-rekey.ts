@@ -69,7 +69,10 @@ function collision(g: LifeGroup): void {
       t,
     );
     const any = g.life().proposes();
-    any.recv(any.peerRekey({ n: 7 }).message).answered().acked();
+    any
+      .recv(any.peerRekey({ n: 7 }).message)
+      .answered()
+      .acked();
     g.ok("collision-n", "it is ignored whatever its n", ["rekey:collision-server"], any);
     const twice = g.life().proposes();
     twice.recv(twice.peerRekey().message);

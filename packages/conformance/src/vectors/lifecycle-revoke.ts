@@ -139,9 +139,16 @@ export function revocations(): Group[] {
     });
     const keyed = g.life().answers();
     revokes(keyed, by(keyed));
-    g.bad("end-rekey", "the session is revoked inside a rekey", ["revoke:end", "rekey:send-new", "rekey:send-old"], keyed, REVOKED, {
-      from: "other",
-    });
+    g.bad(
+      "end-rekey",
+      "the session is revoked inside a rekey",
+      ["revoke:end", "rekey:send-new", "rekey:send-old"],
+      keyed,
+      REVOKED,
+      {
+        from: "other",
+      },
+    );
     if (name === "thumbprint") {
       const back = g.life();
       back.step({ op: "revoke", by: other });

@@ -130,7 +130,9 @@ export function tableRefusals(scene: Scene): void {
   });
   const jti = b64u(Buffer.alloc(16));
   const again = (name: string, mutation: string, over: Claims): void =>
-    scene.refuse(name, mutation, ["claims:table"], scene.message({ jti, iat: CLOCK - 1, ...over }), CLAIMS, { from: "jti" });
+    scene.refuse(name, mutation, ["claims:table"], scene.message({ jti, iat: CLOCK - 1, ...over }), CLAIMS, {
+      from: "jti",
+    });
   again("jti-short", "jti of 21 characters", { jti: jti.slice(1) });
   again("jti-pad-bits", "jti with a pad bit set", { jti: `${jti.slice(0, -1)}B` });
   again("jti-null", "jti null", { jti: null });

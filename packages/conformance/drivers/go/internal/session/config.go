@@ -54,6 +54,7 @@ type config struct {
 	issuers     []token.Issuer
 	res         int64
 	storeDown   bool
+	storeNew    bool
 	held        []string          // jti that the replay store holds already
 	scopes      map[string]string // the scope that a topic asks for
 }
@@ -162,7 +163,7 @@ func (c *config) parseServer(init value.Object) error {
 	c.popRequired = pop == "required"
 	c.res, _ = init.Integer("res")
 	store, _ := init.Text("store")
-	c.storeDown = store == "down"
+	c.storeDown, c.storeNew = store == "down", store == "new"
 	c.held = init.Texts("store")
 	scopes, _ := init.Object("scopes")
 	c.scopes = map[string]string{}

@@ -48,6 +48,9 @@ func New(role string, init value.Object) (*Endpoint, error) {
 	now, _ := init.Integer("now")
 	e := &Endpoint{config: c, now: now}
 	e.seen = replay.NewStore(int(e.limit("replayEntries")), e.limit("skewSeconds"))
+	if e.storeNew {
+		e.seen.StartedAt(now)
+	}
 	return e, nil
 }
 
@@ -124,6 +127,7 @@ func (e *Endpoint) start(step Step) {
 	if !e.client {
 		return
 	}
+	c.leaves()
 	if s := e.session; step.Resume != nil && s != nil && s.continues() && *step.Resume < int64(len(s.chains)) &&
 		int64(len(s.chains)) < e.limit("resumeChains") {
 		if err := c.sendResumeHello(s, s.chains[*step.Resume]); err != nil {

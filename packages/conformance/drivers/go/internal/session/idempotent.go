@@ -49,5 +49,5 @@ func (s *session) remember(a *claims.Application) (code string) {
 	if s.peerKey == nil {
 		id = wire.Encode(kdf.TH("bearer", []byte(s.grant.token.Iss), []byte(s.grant.sub)))
 	}
-	return s.seen.Insert(s.now, replay.Envelope{Receiver: s.serverID, Iss: id, Jti: a.Jti, Exp: a.Exp})
+	return s.seen.Insert(s.now, replay.Envelope{Receiver: s.serverID, Iss: id, Jti: a.Jti, Iat: *a.Iat, Exp: a.Exp, Fresh: *a.Iat > s.helloAt})
 }

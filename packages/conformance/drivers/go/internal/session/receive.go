@@ -161,22 +161,33 @@ func (s *session) handOver(seq int64, at *claims.Ref, item claims.Item) {
 	s.out.deliver = append(s.out.deliver, out)
 }
 
+// refusal is an err of this end, and the step that found it.
+type refusal struct {
+	err  *claims.Control
+	step string
+}
+
 // refuse answers an item or a whole message with err, as long as this end still sends.
 func (s *session) refuse(at *claims.Ref, f *fault.Fault) error {
 	if s.ownBye {
 		return nil
 	}
-	refusal := &claims.Control{Top: "err", Code: f.Code, Ref: at}
-	if _, err := s.sendControl(refusal); err != nil {
+	r := &refusal{&claims.Control{Top: "err", Code: f.Code, Ref: at}, f.Step}
+	if s.resumable() {
+		s.refusals = append(s.refusals, r)
+	}
+	return s.sendRefusal(r)
+}
+
+func (s *session) sendRefusal(r *refusal) error {
+	if _, err := s.sendControl(r.err); err != nil {
 		return err
 	}
-	if s.resumable() {
-		s.refusals = append(s.refusals, refusal)
-	}
+	at := r.err.Ref
 	out := value.Object{member("seq", at.Seq)}
 	if at.Index != nil {
 		out = append(out, member("index", *at.Index))
 	}
-	s.out.refused = append(s.out.refused, append(out, member("error", f.Code), member("step", f.Step)))
+	s.out.refused = append(s.out.refused, append(out, member("error", r.err.Code), member("step", r.step)))
 	return nil
 }

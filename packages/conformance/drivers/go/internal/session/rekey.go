@@ -149,10 +149,9 @@ func (s *session) derived(e *epoch) {
 
 // moves seals under new keys from here on, the ack first; after a bye nothing is sealed.
 func (s *session) moves(e *epoch) error {
-	if s.ownBye {
+	if s.seals(e); s.ownBye {
 		return nil
 	}
-	s.seals(e)
 	return s.control(claims.Control{Top: "ack"})
 }
 
@@ -168,7 +167,7 @@ func (s *session) switches(e *epoch) error {
 		e.open.ControlOnly, s.opener.Switching = false, false
 		s.takes(e)
 	}
-	if first && s.sending != e {
+	if first && s.sending != e && !s.ownBye {
 		return s.moves(e)
 	}
 	return nil

@@ -80,6 +80,19 @@ func (c *conn) supersede() {
 	c.out.superseded = append(value.Object{member("conn", c.number)}, closeOut(4409)...)
 }
 
+// leaves stops the client's connection, or attempt, before this one.
+func (c *conn) leaves() {
+	for _, other := range c.conns {
+		if other == c || other.state == closed {
+			continue
+		}
+		other.supersede()
+		if other.carried != nil {
+			other.carried.gone()
+		}
+	}
+}
+
 // takeUp goes on with the session on a connection that is confirmed.
 func (s *session) takeUp(c *conn, in *message.Opened) error {
 	r, old := c.resuming, s.conn

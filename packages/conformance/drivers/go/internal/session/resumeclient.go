@@ -21,16 +21,8 @@ func rs(rcv int64) value.Member {
 	return member("rs", value.Object{member("rcv", rcv)})
 }
 
-// sendResumeHello stops every other connection of the session and asks to go on with it here.
+// sendResumeHello asks to go on with the session here; nothing else of it lives.
 func (c *conn) sendResumeHello(s *session, chain kdf.Chain) error {
-	for _, other := range c.conns {
-		if other.state != closed && (other.carried == s || other.resuming != nil && other.resuming.session == s) {
-			other.supersede()
-		}
-	}
-	if s.conn != nil {
-		s.lose()
-	}
 	c.resuming = &resumption{session: s, chain: chain, own: int64(s.committed())}
 	suite := s.agreed.suite
 	ch := value.Object{

@@ -51,7 +51,7 @@ func (s *session) retain(m *sent) {
 // acknowledged forgets what an rcv of the peer covers.
 func (s *session) acknowledged(rcv int64) {
 	s.retained = slices.DeleteFunc(s.retained, func(m *sent) bool { return m.claims.Seq <= rcv })
-	s.refusals = slices.DeleteFunc(s.refusals, func(c *claims.Control) bool { return c.Seq <= rcv })
+	s.refusals = slices.DeleteFunc(s.refusals, func(r *refusal) bool { return r.err.Seq <= rcv })
 }
 
 // duties does what an end does by itself after each message: what waits is sent, an ack goes out, keys are renewed.
@@ -129,8 +129,8 @@ func (s *session) again(announced int64) error {
 			return err
 		}
 	}
-	for _, c := range s.refusals {
-		if _, err := s.sendControl(c); err != nil {
+	for _, r := range s.refusals {
+		if err := s.sendRefusal(r); err != nil {
 			return err
 		}
 	}

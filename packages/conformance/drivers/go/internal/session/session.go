@@ -54,7 +54,7 @@ type session struct {
 	owed     owed              // what is to be acknowledged
 	budget   budget            // of control messages
 	asked    int64             // the auth that waits for its answer
-	refusals []*claims.Control // err that the peer has not committed
+	refusals []*refusal        // err that the peer has not committed
 	soonDone bool              // nothing is to be said any more about the end that is near
 
 	heard, pinged   int64
