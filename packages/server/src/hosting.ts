@@ -1,25 +1,24 @@
-import { createMemoryReplayStore, type Limits, type ReplayStore, SealwireError } from "@sealwire/core";
+import { type Limits, type ReplayStore, SealwireError } from "@sealwire/core";
 import {
   attempt,
   type Clock,
   type Connection,
   type CryptoBackend,
-  chain,
   type Established,
   type Maybe,
   type ProofKey,
   type ResumeCandidate,
   type SessionHooks,
-  transcriptHash,
 } from "@sealwire/core/internal";
 import type { VerifyToken } from "./carried.ts";
 import type { SessionDirectory } from "./directory.ts";
+import { bearerName, onceOf, replayStore } from "./once.ts";
 import type { ServerOptions } from "./options.ts";
 import { isResumeKid, parkableAgain, parkableOf, readParked, type Stored } from "./parked-session.ts";
 import { Parking } from "./parking.ts";
 import type { ResumeStore } from "./resume-store.ts";
 import { LiveServerSession, type Peer } from "./session.ts";
-import { hooksOf, onceOf, type ServerHooksOptions } from "./session-hooks.ts";
+import { hooksOf, type ServerHooksOptions } from "./session-hooks.ts";
 import { type CheckedToken, sameHolder } from "./tokens.ts";
 
 export interface HostOptions {
@@ -276,6 +275,12 @@ export class SessionHost {
     });
     await within(clock, ms, Promise.all(work));
   }
+
+  /** Ends what is left once there are no connections: a store that does not answer keeps nothing alive. */
+  end(): void {
+    const error = new SealwireError("E_TRUNCATED", { stage: "local", detail: "the server was closed" });
+    for (const session of this.#o.directory.sessions) session.end({ code: 1001, error, clean: false, truncated: true });
+  }
 }
 
 /** Until `work` is done, and no longer than `ms`. */
@@ -286,19 +291,4 @@ export async function within(clock: Clock, ms: number, work: Promise<unknown>): 
   });
   await Promise.race([work, late]);
   cancel();
-}
-
-/** A bearer client in the replay store: b64u(TH("bearer", iss, sub)). */
-function bearerName(backend: CryptoBackend, { issuer, subject }: CheckedToken): Maybe<string> {
-  const [iss, sub] = [issuer, subject].map((text) => Buffer.from(text, "utf8")) as [Buffer, Buffer];
-  return chain(transcriptHash(backend, "bearer", iss, sub), (hash) => Buffer.from(hash).toString("base64url"));
-}
-
-/** Tables for everybody's messages are not made before the first idempotent one comes. */
-function replayStore(given: ReplayStore | undefined, limits: Limits, startedMs: number): () => ReplayStore {
-  let store = given;
-  return () => {
-    store ??= createMemoryReplayStore({ startedAt: Math.floor(startedMs / 1000), skew: limits.skewSeconds });
-    return store;
-  };
 }

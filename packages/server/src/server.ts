@@ -179,5 +179,6 @@ class Server {
     await this.#accepting.finish(Math.max(0, end - this.#clock.elapsed()), () => {
       for (const detach of this.#detach) detach();
     });
+    this.#host.end();
   }
 }

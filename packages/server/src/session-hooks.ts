@@ -1,5 +1,5 @@
 import { SealwireError } from "@sealwire/core";
-import { type CryptoBackend, type Maybe, replayKey, type SessionHooks } from "@sealwire/core/internal";
+import type { SessionHooks } from "@sealwire/core/internal";
 import type { VerifyToken } from "./carried.ts";
 import type { SessionDirectory } from "./directory.ts";
 import type { ServerOptions } from "./options.ts";
@@ -57,26 +57,5 @@ export function hooksOf(o: ServerHooksOptions): SessionHooks {
     },
     heartbeat: true,
     rateLimited: true,
-  };
-}
-
-/** Each idempotent message once, whatever session it comes in (specs/lifecycle.md, section 8). */
-export function onceOf(
-  backend: CryptoBackend,
-  serverId: string,
-  named: Maybe<string>,
-  startedAt: number,
-  skew: number,
-  store: () => NonNullable<ServerOptions["replay"]>,
-): NonNullable<SessionHooks["once"]> {
-  return async ({ jti, iat, exp, now }) => {
-    const client = await named;
-    const key = await replayKey(serverId, client, jti, backend);
-    // Issued after SH of this session, it was never sent before: a store that began empty has missed nothing.
-    const issuedAt = iat > startedAt ? Number.MAX_SAFE_INTEGER : iat;
-    const verdict = await store().insert({ key, issuer: client, issuedAt, keepUntil: exp + 2 * skew, now });
-    if (verdict === "new") return true;
-    if (verdict === "seen") return false;
-    throw new SealwireError("E_REPLAY_STORE", { detail: verdict });
   };
 }

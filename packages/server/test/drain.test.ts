@@ -124,6 +124,26 @@ describe("a server that drains", () => {
     expect(only(b).id).toBe(session.id);
   });
 
+  it.each(["park", "claim"] as const)(
+    "a store whose %s never answers holds it no longer than the timeout",
+    async (method) => {
+      const inner = createMemoryResumeStore();
+      const store: ResumeStore = { ...inner, [method]: () => new Promise(() => {}) };
+      const { a, relay, open } = await startTwo({}, store);
+      const sessions = [await open({ reconnect: false }), await open({ reconnect: false })];
+      const [first, second] = [...a.server.sessions];
+      if (method === "claim") {
+        relay.closed = true;
+        relay.cut();
+        await until(() => first?.state === "reconnecting" && second?.state === "reconnecting");
+      }
+      await a.server.close({ timeout: 200 });
+      expect(a.server.sessions.size).toBe(0);
+      for (const session of [first, second]) expect(session?.state).toBe("closed");
+      await Promise.all(sessions.map(({ closed }) => closed));
+    },
+  );
+
   it("without a store it says bye: away, and the session ends", async () => {
     const a = await startWorld();
     const session = await a.connect({ reconnect: false });

@@ -2,7 +2,7 @@ import type { CryptoBackend } from "../crypto/backend.ts";
 import { checkPublicJwk, publicJwkOf } from "../crypto/jwk.ts";
 import type { Ref } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
-import { all, type Maybe, chain as then } from "../maybe.ts";
+import { all, chain, type Maybe } from "../maybe.ts";
 import { CODECS, ERRORS, type ErrorCode, LEVELS, type Limits, SIGNATURE_ALGS, SUITES } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
 import { decodeUtf8, utf8 } from "../wire/bytes.ts";
@@ -130,10 +130,10 @@ export function decodeSession(bytes: Uint8Array, o: RestoreOptions): Maybe<Sessi
     expiresAt: integer(s.exp),
     extra: s.ext as Json,
   };
-  const chains = list(s.chn).map((chain) => chainOf(o.backend, base64url(chain)));
-  return then(all<readonly Chain[]>(chains), (chains) => {
+  const chains = list(s.chn).map((one) => chainOf(o.backend, base64url(one)));
+  return chain(all<readonly Chain[]>(chains), (chains) => {
     ledger.chains = chains;
-    return then(clientKeyOf(s.cnf, o.backend), (clientKey) => ({
+    return chain(clientKeyOf(s.cnf, o.backend), (clientKey) => ({
       ...rest,
       ledger,
       facts: { ...facts, startedAt, longestEnd, keys: { ...keys, backend: o.backend, clientKey } },
@@ -153,7 +153,7 @@ function clientKeyOf(value: unknown, backend: CryptoBackend): Maybe<PartyKey | u
   const checked = checkPublicJwk(jwk, "sign", { exact: true });
   if (!checked.ok) return invalid("cnf");
   const id = { alg: oneOf(alg, SIGNATURE_ALGS), thumbprint: text(jkt) };
-  return then(backend.importVerifier(checked.jwk), (verifier) => ({ id, verifier }));
+  return chain(backend.importVerifier(checked.jwk), (verifier) => ({ id, verifier }));
 }
 
 function keptOf(value: unknown): Kept {
