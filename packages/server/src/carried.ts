@@ -4,7 +4,7 @@ import { BEARER_SUBPROTOCOL, isSubprotocolToken, isTicket } from "@sealwire/core
 import { systemClock } from "./clock.ts";
 import { dpopHolds } from "./dpop.ts";
 import type { ServerOptions } from "./options.ts";
-import type { CheckedToken } from "./tokens.ts";
+import { type CheckedToken, checkedToken } from "./tokens.ts";
 import { bearerTokens, type Refusal } from "./upgrade.ts";
 
 export type VerifyToken = (token: string) => Promise<CheckedToken>;
@@ -80,9 +80,7 @@ async function verifyEarly(
   try {
     if (token.length > limits.tokenBytes)
       return refused(new SealwireError("E_TOKEN", { stage: "claims", detail: "tokenBytes" }));
-    const { jkt, expiresAt } = await verify(token);
-    if (expiresAt <= Date.now() / 1000)
-      return refused(new SealwireError("E_TOKEN", { stage: "claims", detail: "the token has expired" }));
+    const { jkt } = await verify(token);
     if (req.headersDistinct.dpop === undefined || (await dpopHolds(req, { token, jkt }, limits))) return undefined;
     return refused(new SealwireError("E_POP", { stage: "claims", detail: "the DPoP header proves nothing here" }));
   } catch (cause) {
@@ -108,7 +106,7 @@ async function redeemTicket(
   if (!(record.issuedAt + ticketSeconds * 1000 > Date.now())) return refuse("limit ticketSeconds");
   const checked = await verifyToken(record.token);
   if (checked.jkt !== undefined && checked.jkt !== jkt) return refuse("the ticket names another key than its token");
-  return { ...checked, jkt, principal: { ...checked.principal, thumbprint: jkt } };
+  return checkedToken(checked.token, checked.principal.claims, jkt);
 }
 
 /** Tokens among the offered subprotocols; "malformed" where one is no token, or stands where it could be selected. */

@@ -62,11 +62,16 @@ const isOrigin = (origin: unknown): boolean =>
     ? URL.canParse(origin) && new URL(origin).origin === origin
     : /^[a-z][a-z0-9+.-]*:\/\/[^/]+$/.test(origin));
 
+const METHODS = ["park", "find", "claim", "forget"] as const;
+
 function resumeSeconds({ resume = {}, order = "strict" }: ServerOptions, limits: Limits): number {
   if (resume === false) return 0;
-  const { seconds } = resume;
+  const { seconds, store } = resume;
   if (seconds !== undefined && order === "window") throw new TypeError("resume: there is none in window order");
   if (seconds !== undefined && !(Number.isSafeInteger(seconds) && seconds >= 1 && seconds <= 86_400))
     throw new TypeError("resume.seconds is a whole number from 1 to 86,400, or resume is false");
+  if (store !== undefined && METHODS.some((name) => typeof store?.[name] !== "function"))
+    throw new TypeError("resume.store: see createMemoryResumeStore");
+  if (store !== undefined && order === "window") throw new TypeError("resume: there is none in window order");
   return order === "window" ? 0 : (seconds ?? limits.resumeSeconds);
 }

@@ -1,6 +1,6 @@
 import { SealwireError } from "@sealwire/core";
 import type { Chain } from "@sealwire/core/internal";
-import { concerns, type Revocation, RevocationList } from "./revocation.ts";
+import { assertRevocation, concerns, type Revocation, RevocationList } from "./revocation.ts";
 import type { LiveServerSession } from "./session.ts";
 import { type CheckedToken, revocableOf } from "./tokens.ts";
 
@@ -11,9 +11,9 @@ export class SessionDirectory {
   readonly #revoked: RevocationList;
   readonly #now: () => number;
 
-  /** `now` in milliseconds. */
-  constructor(revocations: number, now: () => number) {
-    this.#revoked = new RevocationList(revocations, now);
+  /** `now` in milliseconds; `seconds`: the longest life of a session. */
+  constructor(capacity: number, seconds: number, now: () => number) {
+    this.#revoked = new RevocationList(capacity, seconds, now);
     this.#now = now;
   }
 
@@ -28,7 +28,7 @@ export class SessionDirectory {
     for (const { kid } of after) this.#byChain.set(kid, session);
   }
 
-  /** The session that holds the chain with this K. */
+  /** The session that holds the chain with this K. Only sessions that can be resumed hold any. */
   find(kid: string): LiveServerSession | undefined {
     return this.#byChain.get(kid);
   }
@@ -39,14 +39,23 @@ export class SessionDirectory {
     throw new SealwireError("E_TOKEN", { stage: "claims", detail: "the token, its subject or its key is revoked" });
   }
 
-  /** Ends what it concerns, and keeps its tokens from opening anything. Answers with the number of sessions ended. */
+  /** A session, or the token of one that this server did not hold when it was revoked. */
+  isRevoked(id: string, token: CheckedToken): boolean {
+    return this.#revoked.hasSession(id) || this.#revoked.has(revocableOf(token));
+  }
+
+  /**
+   * Ends what it concerns, and keeps its tokens from opening anything. Answers with the number of sessions ended.
+   * @throws TypeError for what names nothing; SealwireError E_QUEUE_FULL if it cannot be remembered
+   */
   revoke(revocation: Revocation): number {
+    assertRevocation(revocation);
     const ended = [...this.sessions].filter((s) => concerns(revocation, s.id, s.revocable, this.#now()));
-    for (const session of ended) {
-      this.#revoked.addToken(session.revocable);
-      session.fail(new SealwireError("E_REVOKED", { stage: "session" }));
-    }
-    this.#revoked.add(revocation);
+    for (const session of ended) session.revoke();
+    this.#revoked.add(
+      revocation,
+      ended.flatMap((session) => session.tokens),
+    );
     return ended.length;
   }
 }

@@ -22,6 +22,7 @@ import type {
 } from "@sealwire/core";
 import type { CryptoBackend } from "@sealwire/core/internal";
 import type { Principal } from "./principal.ts";
+import type { ResumeStore } from "./resume-store.ts";
 import type { Revocation } from "./revocation.ts";
 import type { Tickets } from "./tickets.ts";
 
@@ -40,7 +41,7 @@ export interface TokenPolicy {
   readonly typ?: string;
   /** Signature algorithms that are accepted. Default: ES256 and Ed25519. */
   readonly algorithms?: readonly string[];
-  /** Seconds of tolerance for `exp` and `nbf`. Default: limit skewSeconds. */
+  /** Seconds of tolerance for `nbf` and `iat`; a token is not lengthened by it. Default: limit skewSeconds. */
   readonly clockTolerance?: number;
 }
 
@@ -109,8 +110,12 @@ export interface ServerOptions {
   /**
    * A session whose connection is lost can be resumed for so many seconds, without a message being lost or delivered twice;
    * false ends it with its connection. In window order there is no resume. Default: limit resumeSeconds.
+   *
+   * `store`: a session whose connection is lost, or whose server closes, is kept there too, and any server of the same
+   * identity with the same store resumes it. It holds secrets: see `ResumeStore`. What is still handled by a server when it
+   * loses a connection is answered by that server alone. Default: none.
    */
-  readonly resume?: false | { readonly seconds?: number };
+  readonly resume?: false | { readonly seconds?: number; readonly store?: ResumeStore };
   /**
    * Remembers idempotent messages, so that each is delivered once whatever session it comes in. Several servers of one id
    * share a store. Default: in memory, which refuses messages of before this server began.

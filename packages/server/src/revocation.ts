@@ -12,6 +12,11 @@ export type Revocation =
   | { readonly subject: string; readonly issuer?: string; readonly issuedBefore?: number }
   | { readonly thumbprint: string };
 
+/** The kinds have different members: what a member is undefined in is another kind. */
+type AnyRevocation = Partial<Record<"session" | "tokenId" | "subject" | "thumbprint" | "issuer", string>> & {
+  readonly issuedBefore?: number;
+};
+
 /** Who may be revoked: a session's principal, or a token's at the handshake. */
 export type Revocable = Pick<Principal, "issuer" | "subject" | "tokenId" | "thumbprint"> & {
   readonly issuedAt: number | undefined;
@@ -32,37 +37,41 @@ const ANY = "";
  */
 export class RevocationList {
   readonly #capacity: number;
+  readonly #seconds: number;
   readonly #now: () => number;
   /** Tokens of revoked sessions, by `nameOf`, with their end. */
   readonly #tokens = new Map<string, number>();
   readonly #ids = new Set<string>();
   readonly #subjects = new Map<string, number>();
   readonly #thumbprints = new Set<string>();
+  /** Sessions that another server may still be asked to resume, with the latest end that they can have. */
+  readonly #sessions = new Map<string, number>();
 
-  /** `now` in milliseconds. */
-  constructor(capacity: number, now: () => number) {
+  /** `now` in milliseconds; `seconds`: the longest life of a session. */
+  constructor(capacity: number, seconds: number, now: () => number) {
     this.#capacity = capacity;
+    this.#seconds = seconds;
     this.#now = now;
   }
 
-  /** @throws TypeError for what names nothing; SealwireError E_QUEUE_FULL if it cannot be remembered */
-  add(revocation: Revocation): void {
-    const by = assertRevocation(revocation);
-    if (this.#size >= this.#capacity) this.#sweep();
-    if (this.#size >= this.#capacity)
+  /** `tokens`: those of the sessions that it ended. @throws SealwireError E_QUEUE_FULL if they cannot be remembered */
+  add(by: AnyRevocation, tokens: readonly Revocable[]): void {
+    if (this.#size + tokens.length >= this.#capacity) this.#sweep();
+    if (this.#size + tokens.length >= this.#capacity)
       throw new SealwireError("E_QUEUE_FULL", { detail: "limit revocations: sessions end, but tokens can come back" });
-    if ("tokenId" in by) this.#ids.add(JSON.stringify([by.issuer ?? ANY, by.tokenId]));
-    if ("thumbprint" in by) this.#thumbprints.add(by.thumbprint);
-    if ("subject" in by) {
+    for (const token of tokens) this.#tokens.set(nameOf(token), token.expiresAt);
+    if (by.session !== undefined) this.#sessions.set(by.session, this.#now() / 1000 + this.#seconds);
+    if (by.tokenId !== undefined) this.#ids.add(JSON.stringify([by.issuer ?? ANY, by.tokenId]));
+    if (by.thumbprint !== undefined) this.#thumbprints.add(by.thumbprint);
+    if (by.subject !== undefined) {
       const key = JSON.stringify([by.issuer ?? ANY, by.subject]);
       const before = by.issuedBefore ?? Math.floor(this.#now() / 1000) + 1;
       this.#subjects.set(key, Math.max(before, this.#subjects.get(key) ?? 0));
     }
   }
 
-  /** The token of a revoked session does not open another one. */
-  addToken(token: Revocable): void {
-    this.#tokens.set(nameOf(token), token.expiresAt);
+  hasSession(id: string): boolean {
+    return this.#sessions.has(id);
   }
 
   has(token: Revocable): boolean {
@@ -77,20 +86,21 @@ export class RevocationList {
   }
 
   get #size(): number {
-    return this.#tokens.size + this.#ids.size + this.#subjects.size + this.#thumbprints.size;
+    return this.#tokens.size + this.#sessions.size + this.#ids.size + this.#subjects.size + this.#thumbprints.size;
   }
 
   #sweep(): void {
-    for (const [name, end] of this.#tokens) if (end * 1000 <= this.#now()) this.#tokens.delete(name);
+    for (const map of [this.#tokens, this.#sessions])
+      for (const [name, end] of map) if (end * 1000 <= this.#now()) map.delete(name);
   }
 }
 
 /** Whether `revocation` is about this session. */
-export function concerns(revocation: Revocation, id: string, token: Revocable, now: number): boolean {
-  if ("session" in revocation) return revocation.session === id;
-  if ("thumbprint" in revocation) return revocation.thumbprint === token.thumbprint;
+export function concerns(revocation: AnyRevocation, id: string, token: Revocable, now: number): boolean {
+  if (revocation.session !== undefined) return revocation.session === id;
+  if (revocation.thumbprint !== undefined) return revocation.thumbprint === token.thumbprint;
   if (revocation.issuer !== undefined && revocation.issuer !== token.issuer) return false;
-  if ("tokenId" in revocation) return revocation.tokenId === token.tokenId;
+  if (revocation.tokenId !== undefined) return revocation.tokenId === token.tokenId;
   const before = revocation.issuedBefore ?? Math.floor(now / 1000) + 1;
   return revocation.subject === token.subject && (token.issuedAt ?? Number.NEGATIVE_INFINITY) < before;
 }
@@ -98,7 +108,7 @@ export function concerns(revocation: Revocation, id: string, token: Revocable, n
 const KINDS = ["session", "tokenId", "subject", "thumbprint"] as const;
 
 /** @throws TypeError: a revocation that names nothing, or two things, would revoke something else than was meant */
-export function assertRevocation(value: Revocation): Revocation {
+export function assertRevocation(value: Revocation): void {
   const by = (value ?? {}) as Partial<Record<string, unknown>>;
   const named = KINDS.filter((kind) => by[kind] !== undefined);
   const text = (v: unknown) => v === undefined || (typeof v === "string" && v !== "");
@@ -106,5 +116,4 @@ export function assertRevocation(value: Revocation): Revocation {
   if (named.length !== 1 || !text(by[named[0] as string]) || !text(by.issuer) || !time) {
     throw new TypeError("a revocation names one session, tokenId, subject or thumbprint");
   }
-  return value;
 }

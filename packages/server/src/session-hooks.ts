@@ -1,5 +1,5 @@
 import { SealwireError } from "@sealwire/core";
-import { type CryptoBackend, type Maybe, replayKey, type SessionHooks } from "@sealwire/core/internal";
+import type { SessionHooks } from "@sealwire/core/internal";
 import type { VerifyToken } from "./carried.ts";
 import type { SessionDirectory } from "./directory.ts";
 import type { ServerOptions } from "./options.ts";
@@ -14,6 +14,9 @@ export interface ServerHooksOptions {
   readonly handler: (topic: string) => ((data: unknown, context: object) => unknown) | undefined;
   readonly onError: (error: SealwireError) => void;
   readonly once: NonNullable<SessionHooks["once"]>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly elsewhere: SessionHooks["elsewhere"];
   /** Undefined until its constructor is done. */
   readonly session: () => LiveServerSession | undefined;
   /** That of the handshake. */
@@ -32,7 +35,7 @@ export function hooksOf(o: ServerHooksOptions): SessionHooks {
     },
     topics: o.topics,
     onError: o.onError,
-    peerToken: () => session()?.token ?? token.token,
+    peerToken: () => (session()?.token ?? token).token,
     refresh: async (text) => {
       const live = session();
       const next = await o.verifyToken(text);
@@ -41,37 +44,18 @@ export function hooksOf(o: ServerHooksOptions): SessionHooks {
       if (o.options.admit !== undefined && (await o.options.admit(next.principal)) !== true)
         throw new SealwireError("E_FORBIDDEN", { stage: "claims", fatal: false });
       // It may have been revoked while it was checked.
-      live.replaceToken(directory.assertNotRevoked(next));
+      live.replaceToken(directory.assertNotRevoked(next), o.now() / 1000);
       return { scopes: next.scopes, expiresAt: next.expiresAt };
     },
     once: o.once,
+    ...(o.elsewhere === undefined ? {} : { elsewhere: o.elsewhere }),
     onChains: (after) => {
       const live = session();
-      if (live !== undefined) directory.index(live, chains, after);
+      if (live === undefined) return;
+      directory.index(live, chains, after);
       chains = after;
     },
     heartbeat: true,
     rateLimited: true,
-  };
-}
-
-/** Each idempotent message once, whatever session it comes in (specs/lifecycle.md, section 8). */
-export function onceOf(
-  backend: CryptoBackend,
-  serverId: string,
-  named: Maybe<string>,
-  startedAt: number,
-  skew: number,
-  store: () => NonNullable<ServerOptions["replay"]>,
-): NonNullable<SessionHooks["once"]> {
-  return async ({ jti, iat, exp, now }) => {
-    const client = await named;
-    const key = await replayKey(serverId, client, jti, backend);
-    // Issued after SH of this session, it was never sent before: a store that began empty has missed nothing.
-    const issuedAt = iat > startedAt ? Number.MAX_SAFE_INTEGER : iat;
-    const verdict = await store().insert({ key, issuer: client, issuedAt, keepUntil: exp + 2 * skew, now });
-    if (verdict === "new") return true;
-    if (verdict === "seen") return false;
-    throw new SealwireError("E_REPLAY_STORE", { detail: verdict });
   };
 }

@@ -1,31 +1,32 @@
-import type { Limits } from "@sealwire/core";
-import {
-  type Connection,
-  type Established,
-  Listeners,
-  LiveSession,
-  type ResumeCandidate,
-  type SessionHooks,
-} from "@sealwire/core/internal";
+import { type Limits, SealwireError } from "@sealwire/core";
+import { type Connection, type Established, Listeners, LiveSession, type SessionHooks } from "@sealwire/core/internal";
 import type { Principal } from "./principal.ts";
 import type { Revocable } from "./revocation.ts";
 import { type CheckedToken, revocableOf, sameHolder } from "./tokens.ts";
+
+/** Tokens of one session that have not expired: a client that needs more of them at once is refused. */
+const REMEMBERED = 64;
+
+/** Who is at the other end of a session. */
+export interface Peer {
+  readonly token: CheckedToken;
+  readonly remoteAddress: string;
+  /** Tokens that the session had before. */
+  readonly earlier?: readonly Revocable[];
+}
 
 /** A session as the server has it: with who is at the other end, by the token of this moment. */
 export class LiveServerSession extends LiveSession {
   readonly #principals: Listeners<Principal>;
   #token: CheckedToken;
+  #earlier: readonly Revocable[];
+  #revoked = false;
   remoteAddress: string;
 
-  constructor(
-    established: Established,
-    connection: Connection,
-    limits: Limits,
-    hooks: SessionHooks,
-    peer: { readonly token: CheckedToken; readonly remoteAddress: string },
-  ) {
+  constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks, peer: Peer) {
     super(established, connection, limits, hooks);
     this.#token = peer.token;
+    this.#earlier = peer.earlier ?? [];
     this.remoteAddress = peer.remoteAddress;
     this.#principals = new Listeners("onPrincipalChange", hooks.onError);
   }
@@ -34,12 +35,26 @@ export class LiveServerSession extends LiveSession {
     return this.#token.principal;
   }
 
-  get token(): string {
-    return this.#token.token;
+  get token(): CheckedToken {
+    return this.#token;
   }
 
   get revocable(): Revocable {
     return revocableOf(this.#token);
+  }
+
+  get peer(): Peer {
+    return { token: this.#token, remoteAddress: this.remoteAddress, earlier: this.#earlier };
+  }
+
+  /** Each token that it had and that has not expired, the one of this moment last. */
+  get tokens(): readonly Revocable[] {
+    return [...this.#earlier, this.revocable];
+  }
+
+  /** False once it is over, or about to be. */
+  get alive(): boolean {
+    return this.state !== "closed" && !this.#revoked && !this.byeSent && !this.byeReceived;
   }
 
   /** Whether a token is of the same issuer, subject, client and class. */
@@ -47,8 +62,12 @@ export class LiveServerSession extends LiveSession {
     return sameHolder(this.#token, token);
   }
 
-  /** A refresh: everything is decided by this token from now on. */
-  replaceToken(token: CheckedToken): void {
+  /** A refresh: everything is decided by this token from now on. @throws SealwireError E_TOKEN for one too many */
+  replaceToken(token: CheckedToken, now: number): void {
+    const earlier = this.tokens.filter(({ expiresAt }) => expiresAt > now);
+    if (earlier.length > REMEMBERED)
+      throw new SealwireError("E_TOKEN", { stage: "claims", detail: `more than ${REMEMBERED} tokens at a time` });
+    this.#earlier = earlier;
     this.#token = token;
     this.#principals.tell(token.principal);
   }
@@ -57,26 +76,10 @@ export class LiveServerSession extends LiveSession {
     return this.#principals.add(fn);
   }
 
-  /** What a resume CH with this chain finds; undefined once it is over. */
-  candidate(kid: string): ResumeCandidate<CheckedToken> | undefined {
-    const { facts, ledger } = this.life;
-    const chain = ledger.chains.find((held) => held.kid === kid);
-    if (chain === undefined) return undefined;
-    const session = this;
-    return {
-      facts,
-      ledger,
-      chain,
-      get alive() {
-        return session.state !== "closed" && !session.byeSent && !session.byeReceived;
-      },
-      get scopes() {
-        return session.scopes;
-      },
-      get expiresAt() {
-        return session.ends;
-      },
-      admits: (token) => this.holds(token),
-    };
+  /** Ends it; from here on nobody takes it up again, however long the end takes. */
+  revoke(): void {
+    this.#revoked = true;
+    this.life.ledger.chains = [];
+    this.fail(new SealwireError("E_REVOKED", { stage: "session" }));
   }
 }

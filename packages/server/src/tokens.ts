@@ -118,27 +118,34 @@ function explain(error: unknown, policy: Issuer["policy"]): never {
 }
 
 function checked(token: string, payload: JWTPayload, { clockTolerance }: Issuer["policy"], now: number): CheckedToken {
-  const { iss, sub, exp, iat, jti, client_id, cnf } = payload;
+  const { sub, exp, iat, cnf } = payload;
   // jose takes exp: 1e400, which becomes Infinity.
   if (!Number.isSafeInteger(exp)) return refuse("exp is not an integer");
+  // jose applies its tolerance here too; it does not lengthen a token (specs/session.md, section 6).
+  if ((exp as number) <= now / 1000) return refuse("the token has expired");
   // jose looks at iat only where a longest age is asked for.
   if (iat !== undefined && !(typeof iat === "number" && iat <= now / 1000 + clockTolerance)) {
     return refuse("iat is in the future; see the option tokens.clockTolerance");
   }
   if (typeof sub !== "string" || sub.length > 256) return refuse("sub is not a string of at most 256 characters");
+  return checkedToken(token, payload, cnf === undefined ? undefined : thumbprintOf(cnf));
+}
+
+/** From claims that were checked. `jkt` is `cnf.jkt`, or what was recorded with a ticket. */
+export function checkedToken(token: string, payload: JWTPayload, jkt: string | undefined): CheckedToken {
+  const { iss, sub, exp, jti, client_id } = payload;
   const scopes = scopesOf(payload);
-  const jkt = cnf === undefined ? undefined : thumbprintOf(cnf);
   const principal: Principal = {
     issuer: iss as string,
-    subject: sub,
+    subject: sub as string,
     clientId: typeof client_id === "string" ? client_id : undefined,
     tokenId: typeof jti === "string" ? jti : undefined,
     scopes: new Set(scopes),
     thumbprint: jkt,
     claims: payload,
   };
-  const { issuer, clientId } = principal;
-  return { token, principal, issuer, subject: sub, clientId, scopes, expiresAt: exp as number, jkt };
+  const { issuer, subject, clientId } = principal;
+  return { token, principal, issuer, subject, clientId, scopes, expiresAt: exp as number, jkt };
 }
 
 /** What a revocation can name of a token. */

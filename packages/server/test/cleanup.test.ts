@@ -1,8 +1,9 @@
 import { DEFAULT_LIMITS } from "@sealwire/core";
+import { createMemoryResumeStore } from "@sealwire/server";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Admission } from "../src/upgrade.ts";
 import { serverJwks } from "./support/keys.ts";
-import { rawSession, rawSocket, rawTcp, upgradeRequest } from "./support/raw.ts";
+import { rawResume, rawSession, rawSocket, rawTcp, upgradeRequest } from "./support/raw.ts";
 import { failure, startWorld, until, type World } from "./support/world.ts";
 
 /** Timers that are armed. Node lists only those that keep a process alive, and ours do not. */
@@ -112,6 +113,30 @@ describe("[close:cleanup] after 1,000 connections of every kind", () => {
     await world.server.close();
     expect(world.http.listenerCount("upgrade")).toBe(0);
   }, 60_000);
+});
+
+describe("[close:cleanup] a server with a resume store and a feed of revocations", () => {
+  it("leaves no timer behind, with sessions that are open, lost and taken up again", async () => {
+    const feed = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
+    const world = await startWorld({ resume: { store: createMemoryResumeStore() }, revocations: feed });
+    await world.connect({ reconnect: false });
+    const [lost, again] = [await rawSession(world, { keep: true }), await rawSession(world, { keep: true })];
+    for (const raw of [lost, again]) {
+      raw.ws.terminate();
+      await raw.info;
+    }
+    const resumed = await rawResume(world, again.session);
+    await resumed.open;
+    await until(() => [...world.server.sessions].filter(({ state }) => state === "open").length === 2);
+    await world.server.close({ timeout: 2000 });
+    expect(world.server.sessions.size).toBe(0);
+    // The clients of the test wait to be resumed; the server waits for nothing.
+    for (const { session } of [lost, again]) session.end({ code: 1000, clean: false, truncated: true });
+    await resumed.info;
+    for (let i = 0; i < 100 && timers.size > 0; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect(timers.size).toBe(0);
+    expect(world.http.listenerCount("upgrade")).toBe(0);
+  });
 });
 
 describe("places of an address", () => {

@@ -83,7 +83,9 @@ describe("server.close", () => {
     const world = await startWorld();
     let upgrades = 0;
     world.http.on("upgrade", () => upgrades++);
-    const clients = Array.from({ length: 5 }, () => world.connect().catch((error: { code: string }) => error.code));
+    const clients = Array.from({ length: 5 }, () =>
+      world.connect({ reconnect: false }).catch((error: { code: string }) => error.code),
+    );
     await until(() => upgrades === 5);
     await world.server.close();
     const results = await Promise.all(clients);

@@ -16,7 +16,7 @@ describe("a peer that does not read", () => {
     const [session] = world.server.sessions;
     // Send until one has to wait: what the kernel takes before that differs from machine to machine.
     let sent = 0;
-    let waiting: Promise<void> | undefined;
+    let waiting: Promise<unknown> | undefined;
     while (waiting === undefined) {
       const send = session!.send("t", `${sent++} ${CHUNK}`);
       const patience = new Promise<"waits">((resolve) => setTimeout(resolve, 200, "waits"));
@@ -145,7 +145,7 @@ describe("[limit:rate] a peer that sends too much", () => {
     const world = await startWorld();
     const raw = await rawSession(world);
     for (let i = 0; i < 60; i++)
-      raw.ws.send(raw.established.machine.prepareControl({ top: "ping" }).seal() as Uint8Array);
+      raw.ws.send(raw.established.machine.prepareControl({ top: "ping" }, performance.now()).seal() as Uint8Array);
     expect(await raw.info).toMatchObject({ error: { code: "E_QUOTA", remote: true, closeCode: 4529 } });
     expect(await world.nextError()).toMatchObject({ code: "E_QUOTA", closeCode: 4529 });
   });

@@ -7,7 +7,7 @@ export interface Refusal {
   readonly code: ErrorCode;
 }
 
-interface Said extends Refusal {
+export interface Said extends Refusal {
   /** Undefined until it has a number. */
   seq: number | undefined;
 }
@@ -37,6 +37,15 @@ export class Refusals {
   /** The peer has committed everything up to `rcv`. */
   acknowledge(rcv: number): void {
     if (this.#kept.length > 0) this.#kept = this.#kept.filter(({ seq }) => seq === undefined || seq > rcv);
+  }
+
+  all(): readonly Readonly<Said>[] {
+    return this.#kept;
+  }
+
+  /** Those of a session that was kept elsewhere. */
+  restore(said: readonly Readonly<Said>[]): void {
+    this.#kept = said.map((one) => ({ ...one }));
   }
 
   /** All that has to be said anew. */

@@ -5,10 +5,16 @@ export class TokenBucket {
   #level: number;
   #at: number | undefined;
 
-  constructor(rate: number, burst: number) {
+  constructor(rate: number, burst: number, level: number = burst) {
     this.#rate = rate;
     this.#burst = burst;
-    this.#level = burst;
+    this.#level = level;
+  }
+
+  /** What is there. */
+  level(elapsed: number): number {
+    this.#refill(elapsed);
+    return this.#level;
   }
 
   /** Takes `n` if they are there. */

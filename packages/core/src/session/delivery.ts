@@ -61,6 +61,11 @@ export class Delivery {
     return false;
   }
 
+  /** Resolves when no handler runs and no message waits for one. */
+  idle(): Promise<void> {
+    return this.#inbox.idle();
+  }
+
   handle(topic: string, fn: AnyHandler): () => void {
     if (!isTopic(topic)) throw new TypeError(`not a topic: ${JSON.stringify(topic)}`);
     this.#o.hooks.topics?.assertDefined(topic);

@@ -4,6 +4,7 @@ import type { Limits } from "../registry.generated.ts";
 import { StrictCounter } from "../replay/strict.ts";
 import { ReplayWindow } from "../replay/window.ts";
 import { decodeFrame, type WireFrame } from "../wire/frame.ts";
+import type { Said } from "./answers.ts";
 import { deriveEpoch, type Epoch, type EpochOptions } from "./epoch.ts";
 import { Ledger } from "./ledger.ts";
 import { SessionMachine } from "./machine.ts";
@@ -39,8 +40,8 @@ export interface Established {
   readonly expiresAt: number;
   /** Milliseconds from the local clock to the server's. */
   readonly offset: number;
-  /** After a resume: what each end announced that it has committed. */
-  readonly resume?: { readonly own: number; readonly peer: number };
+  /** After a resume: what each end announced that it has committed; of a session from a store, refusals to say anew. */
+  readonly resume?: { readonly own: number; readonly peer: number; readonly refusals?: readonly Said[] };
   /** Rebuilds the compact JOSE object from a frame of the binary wire. */
   readonly expand: (frame: Uint8Array, direction: "in" | "out") => string;
 }

@@ -8,6 +8,7 @@ export class Inbox {
   readonly #waiting: { readonly size: number; readonly run: () => Promise<void> }[] = [];
   #active = 0;
   #bytes = 0;
+  #onIdle: (() => void)[] = [];
 
   constructor(limits: Limits, onRoom: () => void) {
     this.#limits = limits;
@@ -25,6 +26,14 @@ export class Inbox {
     this.#next();
   }
 
+  /** Resolves when nothing runs and nothing waits. */
+  async idle(): Promise<void> {
+    while (this.#active > 0 || this.#waiting.length > 0)
+      await new Promise<void>((resolve) => {
+        this.#onIdle.push(resolve);
+      });
+  }
+
   /** Forgets what has not begun. */
   clear(): void {
     this.#waiting.length = 0;
@@ -40,6 +49,7 @@ export class Inbox {
       void run().finally(() => {
         this.#active--;
         this.#next();
+        if (this.#active === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
       });
       if (wasFull && !this.full) this.#onRoom();
     }

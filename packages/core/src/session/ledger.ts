@@ -7,6 +7,15 @@ import { type Kept, Retention } from "./retention.ts";
 /** Messages of ours whose first `err` is still free: as far back as anybody refuses in earnest. */
 const REFUSABLE = 16_384;
 
+export interface LedgerStart {
+  readonly sent: number;
+  readonly acknowledged: number;
+  readonly committed: number;
+  /** What is left of the peer's budget of control messages. Default: all of it. */
+  readonly control?: number;
+  readonly freeAcks?: number;
+}
+
 /** What a session counts on, whatever connection it is on. */
 export class Ledger {
   readonly resumable: boolean;
@@ -20,7 +29,7 @@ export class Ledger {
   /** Highest number of the peer that was committed on any connection. */
   committed: number;
   /** Acks and voids that cost the peer nothing: one for each message of ours, and those of a resume. */
-  freeAcks = 0;
+  freeAcks: number;
   freeVoids = 0;
   #chains: readonly Chain[] = [];
   /** Told of every message that is kept. */
@@ -31,13 +40,14 @@ export class Ledger {
   onTakenOver: (() => void) | undefined;
   #refused: ReplayWindow | undefined;
 
-  constructor(limits: Limits, resumable: boolean, start: { sent: number; acknowledged: number; committed: number }) {
+  constructor(limits: Limits, resumable: boolean, start: LedgerStart) {
     this.resumable = resumable;
     this.retention = new Retention(limits, resumable);
-    this.control = new TokenBucket(limits.controlPerSecond, limits.controlBurst);
+    this.control = new TokenBucket(limits.controlPerSecond, limits.controlBurst, start.control);
     this.sent = start.sent;
     this.acknowledged = start.acknowledged;
     this.committed = start.committed;
+    this.freeAcks = start.freeAcks ?? 0;
   }
 
   /** From which this session can be resumed, the newest first (specs/lifecycle.md, section 7, chains). */

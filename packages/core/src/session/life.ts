@@ -1,7 +1,7 @@
 import { dataOf } from "../envelope/codec.ts";
 import type { Control } from "../envelope/control.ts";
 import { asError, SealwireError } from "../errors.ts";
-import { attempt, type Maybe } from "../maybe.ts";
+import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import { type Refusal, Refusals } from "./answers.ts";
 import { Attachment, isSilence } from "./attachment.ts";
@@ -12,6 +12,7 @@ import type { SessionHooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
 import { Listeners } from "./listeners.ts";
 import type { Received, SessionMachine } from "./machine.ts";
+import type { Time } from "./payload.ts";
 import { sendAgain } from "./resend.ts";
 import { prepareResumed, type Rights } from "./resumption.ts";
 import type { Kept } from "./retention.ts";
@@ -137,6 +138,17 @@ export class Life {
     const attachment = this.#attach(e, connection);
     this.attachment = attachment;
     attachment.watch();
+    this.#takeUp(e, attachment, after);
+    return attachment;
+  }
+
+  /** A session from a store: its first connection here is one that it is resumed on. */
+  takeUp(e: Established, { peer, refusals = [] }: NonNullable<Established["resume"]>): void {
+    this.refusals.restore(refusals);
+    this.#takeUp(e, this.attachment as Attachment, peer);
+  }
+
+  #takeUp(e: Established, attachment: Attachment, after: number): void {
     this.#sweep();
     const { ledger, facts } = this;
     this.refusals.acknowledge(ledger.acknowledged);
@@ -150,10 +162,9 @@ export class Life {
     };
     void attempt(
       () => attachment.hold(work),
-      (error) => connection.fail(asError(error)),
+      (error) => attachment.connection.fail(asError(error)),
     );
     this.#goOn();
-    return attachment;
   }
 
   #withdraw(kept: Kept, reason: ErrorCode): void {
@@ -189,8 +200,19 @@ export class Life {
   /** Without a connection, and too late for another one: the end, or for a client that goes on, a new session. */
   lapse(info: ConnectionEnd): void {
     this.ledger.chains = [];
-    if (this.#hooks.lost === undefined) this.end(info);
-    else this.#giveUp();
+    if (this.#hooks.lost !== undefined) this.#giveUp();
+    else void chain(this.#hooks.elsewhere?.() ?? false, (taken) => (taken ? this.supersede() : this.end(info)));
+  }
+
+  /** Another node has the session, with all that is not acknowledged: nothing of it is undetermined. */
+  supersede(): void {
+    const { attachment } = this;
+    this.attachment = undefined;
+    attachment?.machine.retire();
+    attachment?.connection.close(1001, "away");
+    this.ledger.retention.clear();
+    const error = new SealwireError("E_SUPERSEDED", { stage: "session", detail: "another node has the session" });
+    this.end({ code: 4409, error, clean: false, truncated: true });
   }
 
   /** A new session in place of one that cannot be resumed. Only what was marked for it is sent again. */
@@ -279,7 +301,11 @@ export class Life {
 
   /** Milliseconds in the server's time, as the last connection told it. */
   get serverTime(): number {
-    return this.machine.serverTime({ unix: this.#clock.unix(), elapsed: this.#clock.elapsed() });
+    return this.machine.serverTime(this.time);
+  }
+
+  get time(): Time {
+    return { unix: this.#clock.unix(), elapsed: this.#clock.elapsed() };
   }
 
   #now(): number {

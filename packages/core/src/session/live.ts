@@ -3,7 +3,7 @@ import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Level, Limits } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
-import type { Data } from "../wire/json.ts";
+import type { Data, Json } from "../wire/json.ts";
 import type { Attachment } from "./attachment.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { ConnectionEnd } from "./close-info.ts";
@@ -16,6 +16,7 @@ import type { Outgoing, Received, ReceivedControl } from "./machine.ts";
 import { PendingRequests } from "./requests.ts";
 import { Rights } from "./rights.ts";
 import { Sender } from "./sender.ts";
+import { encodeSession } from "./snapshot.ts";
 import { Timers } from "./timers.ts";
 import type {
   CloseInfo,
@@ -136,6 +137,7 @@ export class LiveSession implements Session {
     });
     this.#rights.watch();
     this.#life.watch();
+    if (established.resume !== undefined) this.#life.takeUp(established, established.resume);
   }
 
   get id(): string {
@@ -309,6 +311,32 @@ export class LiveSession implements Session {
     attachment?.connection.close(code, reason);
   }
 
+  /** Takes nothing more from the connection for `ms`, and resolves when all that came is decided and handled. */
+  async settle(ms: number): Promise<void> {
+    this.#life.attachment?.connection.throttle(ms);
+    do {
+      await this.#dispatching;
+      await this.#delivery.idle();
+    } while (this.#dispatching !== undefined);
+  }
+
+  /** Nothing more is processed on the connection that it has, which stays open. */
+  freeze(): void {
+    this.#life.attachment?.machine.retire();
+  }
+
+  /** Server: all that another node needs to go on with it. */
+  snapshot(extra: Json): Uint8Array {
+    const { facts, ledger, refusals } = this.#life;
+    const [scopes, expiresAt] = [this.#scopes, this.#expiresAt];
+    return encodeSession({ facts, ledger, refusals: refusals.all(), scopes, expiresAt, extra }, this.#life.time);
+  }
+
+  /** Another node has the session: this end lets go of it, and of its connection (1001). */
+  supersede(): void {
+    this.#life.supersede();
+  }
+
   async #depart(code: string | undefined, close: (connection: Connection) => void): Promise<CloseInfo> {
     const { attachment } = this.#life;
     if (attachment === undefined) this.#life.end({ code: 1000, clean: false, truncated: true });
@@ -475,7 +503,9 @@ export class LiveSession implements Session {
     const error = info.error ?? new SealwireError("E_CLOSED");
     this.#abort.abort(error);
     this.#abandoned(error);
-    this.#delivery.end(info.truncated || (error.fatal && !error.remote && info.error !== undefined));
+    // What is committed and not handled yet no other node has.
+    const lost = error.code !== "E_SUPERSEDED";
+    this.#delivery.end(lost && (info.truncated || (error.fatal && !error.remote && info.error !== undefined)));
     this.#sender.end();
     this.#timers.clear();
     this.#resolveClosed(info);

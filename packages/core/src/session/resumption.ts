@@ -4,6 +4,7 @@ import { SealwireError } from "../errors.ts";
 import type { Limits } from "../registry.generated.ts";
 import { StrictCounter } from "../replay/strict.ts";
 import type { WireFrame } from "../wire/frame.ts";
+import type { Said } from "./answers.ts";
 import type { Epoch, EpochOptions } from "./epoch.ts";
 import { type Established, expander, type SessionFacts, serverTimeOf } from "./established.ts";
 import type { Ledger } from "./ledger.ts";
@@ -55,11 +56,12 @@ export interface ResumeOptions {
   readonly peer: number;
   readonly scopes: readonly string[];
   readonly expiresAt: number;
+  readonly refusals?: readonly Said[] | undefined;
 }
 
 /** The session on its new connection: numbers go on, from what each end announced. */
 export function resumeEstablished(o: ResumeOptions): Established {
-  const { facts, ledger, limits, protocol, keys, epoch, offset, time, own, peer, scopes, expiresAt } = o;
+  const { facts, ledger, limits, protocol, keys, epoch, offset, time, own, peer, scopes, expiresAt, refusals } = o;
   // What the old connection commits from here on would be neither announced nor known as delivered.
   ledger.onTakenOver?.();
   ledger.chains = [epoch.chain];
@@ -86,6 +88,6 @@ export function resumeEstablished(o: ResumeOptions): Established {
     expiresAt,
     offset,
     expand: expander(machine),
-    resume: { own, peer },
+    resume: { own, peer, ...(refusals === undefined ? {} : { refusals }) },
   };
 }

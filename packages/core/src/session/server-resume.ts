@@ -7,6 +7,7 @@ import type { Limits } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { utf8 } from "../wire/bytes.ts";
 import { compactJws, signingInput, type WireFrame } from "../wire/frame.ts";
+import type { Said } from "./answers.ts";
 import { type Chain, chainSalt, helloKeys } from "./chain.ts";
 import { tokenHash } from "./client-auth.ts";
 import type { HandshakeStep } from "./client-handshake.ts";
@@ -28,6 +29,10 @@ export interface ResumeCandidate<T> {
   readonly alive: boolean;
   readonly scopes: readonly string[];
   readonly expiresAt: number;
+  /** Of a session from a store: what the peer was refused and has not committed. */
+  readonly refusals?: readonly Said[];
+  /** Takes the session for this node, in one atomic step; false if another one has it. */
+  readonly claim?: () => Promise<boolean>;
   /** Whether a token that came with the upgrade is of the same issuer, subject, client and class. */
   admits(token: T): boolean;
 }
@@ -138,7 +143,8 @@ export class ServerResume<T> {
     if (message.exp !== undefined)
       throw new SealwireError("E_CLAIMS", { stage: "claims", detail: "exp from a client" });
     if (rcv !== peer) throw new SealwireError("E_SEQ", { stage: "claims", detail: "rcv is not that of CH" });
-    const { facts, ledger, chain, scopes, expiresAt } = candidate;
+    if (candidate.claim !== undefined && !(await candidate.claim())) return refuse("another node has the session");
+    const { facts, ledger, chain, scopes, expiresAt, refusals } = candidate;
     // Compare and set: nothing between these two lines waits for anything.
     if (!candidate.alive || !ledger.chains.includes(chain)) return refuse("the session has gone on without this chain");
     const keys = { ...facts.keys, wire: wireOf(protocol) };
@@ -155,6 +161,7 @@ export class ServerResume<T> {
       peer,
       scopes,
       expiresAt,
+      refusals,
     });
     established.machine.acknowledge(rcv);
     return { established, candidate };

@@ -8,7 +8,8 @@ import { serverOptions } from "../support/world.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const readme = readFileSync(join(root, "packages/server/README.md"), "utf8");
-const [program] = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((m) => m[1] as string);
+const blocks = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((m) => m[1] as string);
+const program = blocks.find((block) => block.includes("export const tokens"));
 
 it("README's policies compile in strict mode, and a server takes them", async () => {
   const cache = join(root, "packages/server/.cache/");

@@ -1,11 +1,14 @@
 import { type Socket, connect as tcp } from "node:net";
-import { type CloseInfo, DEFAULT_LIMITS, type Limits, type Subprotocol } from "@sealwire/core";
+import { DEFAULT_LIMITS, type Limits, type Subprotocol } from "@sealwire/core";
 import {
   adaptWebSocket,
   backend,
+  type Chain,
   ClientHandshake,
+  ClientResume,
   type Clock,
   Connection,
+  type ConnectionEnd,
   createKeySet,
   type Established,
   LiveSession,
@@ -86,6 +89,8 @@ export interface HandshakeOptions extends RawOptions {
   readonly tokenSentAtUpgrade?: boolean;
   readonly proof?: ProofKey;
   readonly limits?: Partial<Limits>;
+  /** The session does not end with its connection. */
+  readonly keep?: boolean;
   /** Called when CA has been sent and SR has not come yet. */
   readonly afterAuth?: (ws: WebSocket) => void;
   /** What is sent in place of the nth message. */
@@ -116,7 +121,7 @@ export async function clientHello(options: HandshakeOptions = {}): Promise<Paylo
 export interface RawSession extends RawSocket {
   readonly established: Established;
   readonly session: LiveSession;
-  readonly info: Promise<CloseInfo>;
+  readonly info: Promise<ConnectionEnd>;
 }
 
 export const clock: Clock = {
@@ -134,8 +139,8 @@ export async function rawSession(world: Pick<World, "url">, options: HandshakeOp
   const machine = await clientMachine(options);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   return await new Promise((resolve, reject) => {
-    let onInfo: (info: CloseInfo) => void;
-    const info = new Promise<CloseInfo>((done) => {
+    let onInfo: (info: ConnectionEnd) => void;
+    const info = new Promise<ConnectionEnd>((done) => {
       onInfo = done;
     });
     const adapted = adaptWebSocket(socket.ws as unknown as WebSocketLike, clock);
@@ -157,8 +162,8 @@ export async function rawSession(world: Pick<World, "url">, options: HandshakeOp
       },
       rateLimited: false,
       onEstablished: (established) => {
-        // It ends with its connection.
-        const hooks = { heartbeat: false, rateLimited: false, lost: () => false };
+        const end = options.keep ? {} : { lost: () => false };
+        const hooks = { heartbeat: false, rateLimited: false, ...end };
         const session = new LiveSession(established, connection, limits, hooks);
         resolve({ ...socket, established, session, info });
         return session.receiver;
@@ -169,6 +174,66 @@ export async function rawSession(world: Pick<World, "url">, options: HandshakeOp
       },
     });
   });
+}
+
+export interface ResumeAttempt extends RawSocket {
+  /** How the connection ended. */
+  readonly info: Promise<ConnectionEnd>;
+  /** Resolves when both ends have confirmed it. */
+  readonly open: Promise<void>;
+}
+
+export interface RawResumeOptions extends RawOptions {
+  readonly protocol?: Subprotocol;
+  readonly ath?: string;
+  /** Default: the newest of the session. */
+  readonly chain?: Chain;
+}
+
+export function resumeMachine(
+  { facts, ledger }: LiveSession["life"],
+  { chain, protocol = CBOR, ath }: RawResumeOptions = {},
+): ClientResume {
+  const [newest] = ledger.chains;
+  return new ClientResume({
+    facts,
+    ledger,
+    chain: chain ?? (newest as Chain),
+    limits: DEFAULT_LIMITS,
+    offeredProtocols: [protocol],
+    protocol,
+    signatures: ["ES256"],
+    ath,
+  });
+}
+
+/** A session of `rawSession` with `keep` once more, on a socket that the test holds. */
+export async function rawResume(
+  world: Pick<World, "url">,
+  session: LiveSession,
+  options: RawResumeOptions = {},
+): Promise<ResumeAttempt> {
+  const socket = await rawSocket(world, { ...options, protocols: options.protocols ?? [options.protocol ?? CBOR] });
+  const machine = resumeMachine(session.life, options);
+  let opened = () => {};
+  const open = new Promise<void>((resolve) => {
+    opened = resolve;
+  });
+  const info = new Promise<ConnectionEnd>((resolve) => {
+    const connection = new Connection({
+      socket: adaptWebSocket(socket.ws as unknown as WebSocketLike, clock),
+      clock,
+      limits: DEFAULT_LIMITS,
+      handshake: { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) },
+      rateLimited: false,
+      onEstablished: (established) => {
+        opened();
+        return session.resume(established, connection);
+      },
+      onClosed: resolve,
+    });
+  });
+  return { ...socket, info, open };
 }
 
 export interface TcpAnswer {

@@ -11,7 +11,7 @@ export type Loose<T> = { [K in keyof T]?: unknown };
 
 export interface Reported {
   readonly error: SealwireError;
-  readonly context: { readonly sessionId?: string; readonly remoteAddress: string };
+  readonly context: { readonly sessionId?: string; readonly remoteAddress?: string };
 }
 
 export interface World {

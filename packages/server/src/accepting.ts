@@ -1,0 +1,221 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { SealwireError } from "@sealwire/core";
+import {
+  adaptWebSocket,
+  type Clock,
+  Connection,
+  type CryptoBackend,
+  type ProofKey,
+  ServerHandshake,
+  type ServerStep,
+  type WebSocketLike,
+} from "@sealwire/core/internal";
+import type { WebSocket, WebSocketServer } from "ws";
+import { type Carried, carrierReader, type VerifyToken } from "./carried.ts";
+import type { checkOptions } from "./check.ts";
+import { type Resumable, type SessionHost, within } from "./hosting.ts";
+import type { ServerOptions } from "./options.ts";
+import type { Platform } from "./platform.ts";
+import { countBytes } from "./pre-auth.ts";
+import type { LiveServerSession } from "./session.ts";
+import type { CheckedToken } from "./tokens.ts";
+import { Admission, addressOf, originAllowed, type Refusal, refuseUpgrade, selectProtocol } from "./upgrade.ts";
+
+export interface AcceptingOptions {
+  readonly platform: Platform;
+  readonly options: ServerOptions;
+  readonly checked: ReturnType<typeof checkOptions>;
+  readonly backend: CryptoBackend;
+  readonly signers: Promise<readonly ProofKey[]>;
+  readonly verifyToken: VerifyToken;
+  readonly host: SessionHost;
+  readonly report: (error: SealwireError, where: Where) => void;
+}
+
+interface Where {
+  readonly sessionId?: string;
+  readonly remoteAddress?: string;
+}
+
+/** From the upgrade request to the connection of a session, new or resumed. */
+export class Accepting {
+  readonly #o: AcceptingOptions;
+  readonly #clock: Clock;
+  readonly #readCarried: ReturnType<typeof carrierReader>;
+  readonly #wss: WebSocketServer;
+  readonly #admission: Admission;
+  readonly #connections = new Map<Connection, Promise<void>>();
+  /** Every connection from the upgrade on, also those that never get as far as a session. */
+  readonly #sockets = new Set<Duplex>();
+  #closing = false;
+
+  constructor(options: AcceptingOptions) {
+    this.#o = options;
+    const { platform, checked, verifyToken } = options;
+    const { limits, protocols } = checked;
+    this.#clock = platform.clock;
+    this.#admission = new Admission(limits);
+    this.#readCarried = carrierReader(options.options, limits, verifyToken);
+    this.#wss = new platform.WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      // Compression before encryption leaks content by its size (RFC 7692 section 8).
+      perMessageDeflate: false,
+      maxPayload: limits.messageBytes,
+      ...{ maxFragments: limits.fragments },
+      // A peer that does not answer a close frame is not waited for longer than after a bye.
+      ...{ closeTimeout: limits.byeSeconds * 1000 },
+      handleProtocols: (offered) => selectProtocol(offered, protocols),
+    });
+  }
+
+  /** The same for a connection that will be asked to resume a session: nothing tells them apart yet. */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // It ended while the application routed it: its close event is gone, and a place given to it would never be freed.
+    if (socket.destroyed) return;
+    const { origins, trustProxy } = this.#o.checked;
+    const address = addressOf(req, trustProxy);
+    const refuse = (refusal: Refusal): void => {
+      refuseUpgrade(socket, refusal);
+      if (refusal.error !== undefined) this.#o.report(refusal.error, { remoteAddress: address });
+    };
+    if (!originAllowed(req, origins)) {
+      const text = "origin not allowed: see the server's option origins";
+      refuse({ status: 403, text, error: new SealwireError("E_ORIGIN") });
+      return;
+    }
+    const carried = this.#readCarried(req);
+    if ("status" in carried) {
+      refuse(carried);
+      return;
+    }
+    const place = this.#closing ? undefined : this.#admission.enter(address);
+    if (place === undefined) {
+      refuse({ status: 503, text: "no room for another connection now", error: new SealwireError("E_BUSY") });
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.on("error", () => {});
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      place.leave();
+    });
+    const upgrade = ([signers, refusal]: [readonly ProofKey[], Refusal | undefined]) => {
+      if (refusal !== undefined) return refuse(refusal);
+      if (this.#closing) return refuse({ status: 503, text: "this server is closing" });
+      // A broken upgrade request is answered by ws itself, and the socket closes.
+      this.#wss.handleUpgrade(req, socket, head, (ws) => {
+        if (ws.protocol !== "") return this.#open(ws, socket, carried, address, place.ready, signers);
+        // A page that offered no subprotocol can read this code; a refused upgrade it could not.
+        ws.on("error", () => {});
+        ws.close(4406, "negotiate");
+      });
+    };
+    const notReady = (cause: unknown) => {
+      const error = new SealwireError("E_INTERNAL", { detail: "identity.keys cannot be imported", cause });
+      refuse({ status: 503, text: "not ready", error });
+    };
+    // The 101 waits for it, so that nothing can arrive while nobody listens.
+    Promise.all([this.#o.signers, carried.early()]).then(upgrade, notReady);
+  }
+
+  #open(
+    ws: WebSocket,
+    socket: Duplex,
+    carried: Carried,
+    address: string,
+    ready: () => void,
+    signers: readonly ProofKey[],
+  ): void {
+    const { host, report } = this.#o;
+    const { limits } = this.#o.checked;
+    let found: Resumable | undefined;
+    const findSession = async (kid: string) => {
+      found = await host.find(kid);
+      return found;
+    };
+    const handshake = this.#handshake(ws.protocol, carried, signers, findSession);
+    let session: LiveServerSession | undefined;
+    let closed = () => {};
+    const connection = new Connection({
+      socket: adaptWebSocket(ws as unknown as WebSocketLike, this.#clock),
+      clock: this.#clock,
+      limits,
+      handshake,
+      rateLimited: true,
+      onEstablished: (established, step) => {
+        ready();
+        stopCounting();
+        const { candidate, token } = step as ServerStep<CheckedToken>;
+        session =
+          candidate === undefined
+            ? host.begin(established, connection, token as CheckedToken, address)
+            : (candidate as Resumable).take(established, connection, address);
+        return session.receiver;
+      },
+      onClosed: (info) => {
+        stopCounting();
+        this.#connections.delete(connection);
+        if (session === undefined) found?.release();
+        const superseded = info.error?.code === "E_SUPERSEDED";
+        if (info.error !== undefined && !superseded) report(info.error, where(session, address));
+        closed();
+      },
+    });
+    this.#connections.set(
+      connection,
+      new Promise((resolve) => {
+        closed = resolve;
+      }),
+    );
+    const stopCounting = countBytes(socket, limits.unauthenticatedBytes, (error) => connection.fail(error));
+  }
+
+  #handshake(
+    protocol: string,
+    carried: Carried,
+    signers: readonly ProofKey[],
+    findSession: (kid: string) => Promise<Resumable | undefined>,
+  ): ServerHandshake<CheckedToken> {
+    const { backend, host } = this.#o;
+    const { identity, proof = "optional", order = "strict" } = this.#o.options;
+    const { levels, codecs, suites, protocols, limits, resumeSeconds } = this.#o.checked;
+    return new ServerHandshake<CheckedToken>({
+      backend,
+      id: identity.id,
+      signers,
+      accept: { suites, levels, codecs, signatures: ["ES256", "Ed25519"] },
+      protocols,
+      protocol,
+      proof,
+      order,
+      resume: resumeSeconds,
+      exportableChain: host.exportable,
+      findSession,
+      limits,
+      upgradeToken: carried.token,
+      verifyToken: carried.verifyToken,
+      admit: carried.admit,
+    });
+  }
+
+  /** Refuses whoever comes from now on with 503, and ends what is no session yet. */
+  stop(): void {
+    this.#closing = true;
+    for (const connection of this.#connections.keys()) if (!connection.established) connection.close(1001, "away");
+  }
+
+  /** Waits for the connections, no longer than `ms`; what is left then is cut. */
+  async finish(ms: number, detach: () => void): Promise<void> {
+    await within(this.#clock, ms, Promise.all(this.#connections.values()));
+    // Until here a new upgrade got its 503; from here on it is the business of the HTTP server.
+    detach();
+    for (const connection of this.#connections.keys()) connection.terminate();
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(this.#connections.values());
+  }
+}
+
+const where = (session: LiveServerSession | undefined, remoteAddress: string): Where =>
+  session === undefined ? { remoteAddress } : { sessionId: session.id, remoteAddress };

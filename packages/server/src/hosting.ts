@@ -1,0 +1,294 @@
+import { type Limits, type ReplayStore, SealwireError } from "@sealwire/core";
+import {
+  attempt,
+  type Clock,
+  type Connection,
+  type CryptoBackend,
+  type Established,
+  type Maybe,
+  type ProofKey,
+  type ResumeCandidate,
+  type SessionHooks,
+} from "@sealwire/core/internal";
+import type { VerifyToken } from "./carried.ts";
+import type { SessionDirectory } from "./directory.ts";
+import { bearerName, onceOf, replayStore } from "./once.ts";
+import type { ServerOptions } from "./options.ts";
+import { isResumeKid, parkableAgain, parkableOf, readParked, type Stored } from "./parked-session.ts";
+import { Parking } from "./parking.ts";
+import type { ResumeStore } from "./resume-store.ts";
+import { LiveServerSession, type Peer } from "./session.ts";
+import { hooksOf, type ServerHooksOptions } from "./session-hooks.ts";
+import { type CheckedToken, sameHolder } from "./tokens.ts";
+
+export interface HostOptions {
+  readonly options: ServerOptions;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly backend: CryptoBackend;
+  readonly directory: SessionDirectory;
+  readonly verifyToken: VerifyToken;
+  readonly signers: Promise<readonly ProofKey[]>;
+  readonly topics: SessionHooks["topics"];
+  readonly handler: ServerHooksOptions["handler"];
+  readonly onError: (
+    error: SealwireError,
+    where: { readonly sessionId?: string; readonly remoteAddress?: string },
+  ) => void;
+  /** What the application does with a session that is new here. May throw. */
+  readonly onSession: (session: LiveServerSession) => void;
+}
+
+/** A session that can be resumed on a connection: one of this server, or of the store. */
+export interface Resumable extends ResumeCandidate<CheckedToken> {
+  /** Both ends have confirmed the connection. */
+  take(established: Established, connection: Connection, address: string): LiveServerSession;
+  /** The connection ended before that. */
+  release(): void;
+}
+
+/** Makes sessions, finds them again, and hands them from one server to the next. */
+export class SessionHost {
+  readonly #o: HostOptions;
+  readonly #store: ResumeStore | undefined;
+  readonly #parkings = new Map<LiveServerSession, Parking>();
+  readonly #replay: () => ReplayStore;
+
+  constructor(options: HostOptions) {
+    this.#o = options;
+    const { resume, replay } = options.options;
+    this.#store = resume === false ? undefined : resume?.store;
+    this.#replay = replayStore(replay, options.limits, options.clock.unix());
+  }
+
+  /** Chains are kept as bytes, for the store. */
+  get exportable(): boolean {
+    return this.#store !== undefined;
+  }
+
+  begin(established: Established, connection: Connection, token: CheckedToken, address: string): LiveServerSession {
+    const parking = this.#store === undefined ? undefined : this.#parking(this.#store);
+    return this.#make(established, connection, { token, remoteAddress: address }, parking);
+  }
+
+  #parking(store: ResumeStore, parked?: Stored): Parking {
+    return new Parking({ store, now: () => this.#o.clock.unix(), report: (...of) => this.#failed(...of) }, parked);
+  }
+
+  #failed(detail: string, cause: unknown): void {
+    this.#o.onError(new SealwireError("E_INTERNAL", { stage: "local", fatal: false, detail, cause }), {});
+  }
+
+  #make(established: Established, connection: Connection, peer: Peer, parking: Parking | undefined): LiveServerSession {
+    const { options, clock, limits, backend, directory, verifyToken, topics, handler } = this.#o;
+    const { facts, ledger } = established;
+    const { token } = peer;
+    const client = facts.keys.clientKey?.id.thumbprint ?? bearerName(backend, token);
+    let session: LiveServerSession | undefined;
+    const where = () =>
+      session === undefined
+        ? { remoteAddress: peer.remoteAddress }
+        : { sessionId: session.id, remoteAddress: session.remoteAddress };
+    const hooks = hooksOf({
+      options,
+      directory,
+      verifyToken,
+      topics,
+      handler,
+      now: () => clock.unix(),
+      elsewhere: parking === undefined ? undefined : async () => (await this.#claim(parking)) === false,
+      onError: (error) => this.#o.onError(error, where()),
+      once: onceOf(backend, facts.keys.serverId, client, facts.startedAt, limits.skewSeconds, this.#replay),
+      session: () => session,
+      token,
+    });
+    session = new LiveServerSession(established, connection, limits, hooks, peer);
+    directory.add(session);
+    hooks.onChains?.(ledger.chains);
+    if (parking !== undefined && ledger.resumable) this.#keep(session, parking);
+    this.#announce(session, connection);
+    return session;
+  }
+
+  /** A listener that fails must not leave half a session behind: it ends, in order. */
+  #announce(session: LiveServerSession, connection: Connection): void {
+    // It may have been revoked since it was checked.
+    if (this.#o.directory.isRevoked(session.id, session.token)) {
+      queueMicrotask(() => session.revoke());
+      return;
+    }
+    attempt(
+      () => this.#o.onSession(session),
+      (cause) => {
+        const error = new SealwireError("E_INTERNAL", { detail: "a listener of onSession failed", cause });
+        queueMicrotask(() => connection.fail(error));
+      },
+    );
+  }
+
+  // --- the store -----------------------------------------------------------------------------------------------
+
+  /** Parks it whenever its connection is lost. */
+  #keep(session: LiveServerSession, parking: Parking): void {
+    this.#parkings.set(session, parking);
+    const { res } = session.life.facts.policy;
+    const parkLost = (seconds?: number) => {
+      if (session.state === "reconnecting") void this.#park(session, parking, seconds);
+    };
+    session.onStateChange((state) => {
+      // Not at once: where another connection takes it over, it is lost for a moment only.
+      if (state === "reconnecting") this.#o.clock.schedule(() => parkLost(res), 0);
+    });
+    session.onPrincipalChange(() => {
+      if (parking.parked) parkLost();
+    });
+    void session.closed.then(() => {
+      this.#parkings.delete(session);
+      return parking.forget();
+    });
+  }
+
+  async #park(session: LiveServerSession, parking: Parking, seconds?: number): Promise<void> {
+    if (!(await parking.park(parkableOf(session), seconds))) session.supersede();
+    // It has ended, or was taken up again here, while the store was at work.
+    else if (session.state === "closed") await parking.forget();
+    else if (session.state === "open") await this.#claim(parking);
+  }
+
+  /** False if another server has it; undefined where the store failed, which is reported. */
+  async #claim(parking: Parking): Promise<boolean | undefined> {
+    return await attempt(
+      () => parking.claim(),
+      (cause) => {
+        this.#failed("the resume store failed", cause);
+        return undefined;
+      },
+    );
+  }
+
+  /** The session that a resume CH names. */
+  find(kid: string): Maybe<Resumable | undefined> {
+    const session = this.#o.directory.find(kid);
+    if (session !== undefined) return this.#local(session, kid);
+    return this.#store === undefined || !isResumeKid(kid) ? undefined : this.#fromStore(kid, this.#store);
+  }
+
+  #local(session: LiveServerSession, kid: string): Resumable | undefined {
+    const { facts, ledger } = session.life;
+    const chain = ledger.chains.find((held) => held.kid === kid);
+    if (chain === undefined) return undefined;
+    const parking = this.#parkings.get(session);
+    const claim = async (of: Parking): Promise<boolean> => {
+      const claimed = await this.#claim(of);
+      if (claimed === false) session.supersede();
+      return claimed === true;
+    };
+    return {
+      facts,
+      ledger,
+      chain,
+      get alive() {
+        return session.alive;
+      },
+      get scopes() {
+        return session.scopes;
+      },
+      get expiresAt() {
+        return session.ends;
+      },
+      admits: (token) => session.holds(token),
+      ...(parking === undefined ? {} : { claim: () => claim(parking) }),
+      take: (established, connection, address) => {
+        session.remoteAddress = address;
+        session.resume(established, connection);
+        return session;
+      },
+      release: () => {
+        if (parking !== undefined && session.state === "reconnecting")
+          void this.#park(session, parking, facts.policy.res);
+      },
+    };
+  }
+
+  async #fromStore(kid: string, store: ResumeStore): Promise<Resumable | undefined> {
+    const { backend, limits, options, clock, directory, signers } = this.#o;
+    const time = { unix: clock.unix(), elapsed: clock.elapsed() };
+    const serverId = options.identity.id;
+    let stored: Stored;
+    try {
+      const bytes = await store.find(kid);
+      if (bytes === undefined) return undefined;
+      stored = await readParked(bytes, { backend, limits, serverId, signers: await signers, time });
+    } catch (cause) {
+      this.#failed("a session could not be had from the resume store", cause);
+      return undefined;
+    }
+    const { state, peer } = stored;
+    const { facts, ledger, scopes, expiresAt, refusals } = state;
+    const chain = ledger.chains.find((held) => held.kid === kid);
+    if (chain === undefined) return undefined;
+    const parking = this.#parking(store, stored);
+    const { until } = stored;
+    let claimed = false;
+    const alive = () => clock.unix() < Math.min(until, expiresAt) * 1000 && !directory.isRevoked(facts.id, peer.token);
+    return {
+      facts,
+      ledger,
+      chain,
+      scopes,
+      expiresAt,
+      refusals,
+      get alive() {
+        return alive();
+      },
+      admits: (token) => sameHolder(peer.token, token),
+      claim: async () => {
+        claimed = (await this.#claim(parking)) === true;
+        return claimed;
+      },
+      take: (established, connection, remoteAddress) => {
+        claimed = false;
+        // What this server still has of it is from before it went elsewhere.
+        for (const other of directory.sessions) if (other.id === facts.id) other.supersede();
+        return this.#make(established, connection, { ...peer, remoteAddress }, parking);
+      },
+      release: () => {
+        if (claimed && alive()) void parking.park(parkableAgain(stored, time));
+      },
+    };
+  }
+
+  // --- the end of the server -----------------------------------------------------------------------------------
+
+  /** Hands every session to the store, or says bye to it. At most `ms`, half of it for what is being handled. */
+  async drain(ms: number): Promise<void> {
+    const { clock, directory } = this.#o;
+    const work = [...directory.sessions].map(async (session) => {
+      const parking = this.#parkings.get(session);
+      if (parking === undefined || !session.alive) return void session.leave();
+      await within(clock, ms / 2, Promise.race([session.settle(ms), session.closed]));
+      if (!session.alive) return;
+      session.freeze();
+      const here = await parking.park(parkableOf(session), session.life.facts.policy.res);
+      if (!here || (await parking.leave())) session.supersede();
+      else await session.leave();
+    });
+    await within(clock, ms, Promise.all(work));
+  }
+
+  /** Ends what is left once there are no connections: a store that does not answer keeps nothing alive. */
+  end(): void {
+    const error = new SealwireError("E_TRUNCATED", { stage: "local", detail: "the server was closed" });
+    for (const session of this.#o.directory.sessions) session.end({ code: 1001, error, clean: false, truncated: true });
+  }
+}
+
+/** Until `work` is done, and no longer than `ms`. */
+export async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  let cancel = () => {};
+  const late = new Promise<void>((resolve) => {
+    cancel = clock.schedule(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  cancel();
+}

@@ -1,0 +1,76 @@
+import type { Json } from "@sealwire/core";
+import {
+  chain,
+  decodeSession,
+  encodeSession,
+  type Maybe,
+  type RestoreOptions,
+  type SessionState,
+} from "@sealwire/core/internal";
+import type { JWTPayload } from "jose";
+import type { Parkable } from "./parking.ts";
+import type { Revocable } from "./revocation.ts";
+import type { LiveServerSession, Peer } from "./session.ts";
+import { checkedToken } from "./tokens.ts";
+
+/** A session as the store has it. */
+export interface Stored {
+  /** Under which it is parked. */
+  readonly id: string;
+  /** NumericDate, the end of its time to be resumed in. */
+  readonly until: number;
+  readonly state: SessionState;
+  readonly peer: Peer;
+}
+
+/** What a server keeps with a session: written and read by servers of one identity alone. */
+interface Extra {
+  readonly id: string;
+  readonly until: number;
+  readonly token: string;
+  readonly claims: Json;
+  readonly jkt: string | null;
+  readonly address: string;
+  readonly earlier: readonly Revocable[];
+}
+
+/** K of the hellos: strangers send what they like. */
+export const isResumeKid = (kid: string): boolean => /^[A-Za-z0-9_-]{22}$/.test(kid);
+
+function extraOf({ token, remoteAddress, earlier = [] }: Peer, id: string, until: number): Json {
+  const { principal, jkt } = token;
+  const extra: Extra = {
+    id,
+    until,
+    token: token.token,
+    claims: principal.claims as Json,
+    jkt: jkt ?? null,
+    address: remoteAddress,
+    earlier,
+  };
+  return extra as unknown as Json;
+}
+
+export const parkableOf = (session: LiveServerSession): Parkable => ({
+  get kids() {
+    return session.life.ledger.chains.map(({ kid }) => kid);
+  },
+  state: (id, until) => session.snapshot(extraOf(session.peer, id, until)),
+});
+
+/** One that was taken from the store and not taken up. */
+export const parkableAgain = ({ state, peer }: Stored, time: RestoreOptions["time"]): Parkable => ({
+  get kids() {
+    return state.ledger.chains.map(({ kid }) => kid);
+  },
+  state: (id, until) => encodeSession({ ...state, extra: extraOf(peer, id, until) }, time),
+});
+
+/** @throws SealwireError E_RESUME for what no server of this identity wrote */
+export function readParked(bytes: Uint8Array, options: RestoreOptions): Maybe<Stored> {
+  return chain(decodeSession(bytes, options), (state) => {
+    const { id, until, token, claims, jkt, address, earlier } = state.extra as unknown as Extra;
+    const checked = checkedToken(token, claims as JWTPayload, jkt ?? undefined);
+    return { id, until, state, peer: { token: checked, remoteAddress: address, earlier } };
+  });
+}
