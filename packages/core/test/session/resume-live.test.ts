@@ -242,6 +242,24 @@ describe("what is not sent again", () => {
     await released(pair);
   });
 
+  it("also where only the new connection tells the client what time it is: its clock stood still [resume:void]", async () => {
+    const { pair, got, client } = await resumable();
+    const undetermined: unknown[] = [];
+    client.onUndetermined((list) => undetermined.push(...list));
+    pair.link.tap = () => [];
+    await client.send("t", 1, { ttl: 5 });
+    await cut(pair);
+    const asleep = pair.clock.elapsed();
+    Object.assign(pair.clocks.client, { elapsed: () => asleep });
+    await pair.clock.advance(7_000);
+    expect(undetermined).toEqual([]);
+    await resume(pair);
+    expect(undetermined).toEqual([{ session: client.id, seq: 1, topic: "t" }]);
+    expect(got.server).toEqual([]);
+    await client.close();
+    await released(pair);
+  });
+
   it("what is larger on the new wire than the peer takes is `void`, and reported", async () => {
     const { pair, got, client } = await resumable({ level: "nest" });
     const undetermined: unknown[] = [];
