@@ -1,37 +1,37 @@
-import { type AnyTopics, type Limits, SealwireError, type TopicMap, type TopicOption } from "@sealwire/core";
+import type { AnyTopics, TopicMap, TopicOption } from "@sealwire/core";
 import {
-  adaptWebSocket,
-  ClientHandshake,
-  type Clock,
   CODECS,
-  Connection,
   type CryptoBackend,
   backend as defaultBackend,
-  hintedError,
   isIdentifier,
   LEVELS,
-  LiveSession,
   limitsOf,
   namesOf,
+  type Offer,
   type ProofKey,
-  type SessionHooks,
   SUBPROTOCOLS,
   SUITES,
   thumbprint,
   topicChecks,
-  type WebSocketLike,
 } from "@sealwire/core/internal";
 import { checkAddress, unsafeAllowInsecure } from "./address.ts";
-import { checkCredential, credentialOf } from "./credential.ts";
+import { checkCredential } from "./credential.ts";
+import { deadline } from "./deadline.ts";
+import { Dialer } from "./dialer.ts";
 import { hooksOf } from "./hooks.ts";
-import { serverKeys } from "./keys.ts";
+import { KeptSession } from "./kept-session.ts";
 import type { ClientSession, ConnectOptions } from "./options.ts";
 import { type Platform, systemPlatform } from "./platform.ts";
-import { openSocket } from "./websocket.ts";
+import { isProofKeyStore } from "./proof-store.ts";
+import { checkReconnect } from "./reconnect-policy.ts";
+
+/** A server pings every limit heartbeatSeconds: after this silence another connection is the better bet. */
+const SILENCE_SECONDS = 45;
 
 /**
  * Opens a sealed session. When it resolves, the server has proven that it holds one of `server.keys`, both ends have
- * the same transcript and keys, and the server accepted the token.
+ * the same transcript and keys, and the server accepted the token. From then on the session outlives its connections and
+ * its token: see the options `reconnect` and `token`.
  *
  * Not checked: that `server.keys` are the right ones (pin them from another path than the connection), and the
  * server's certificate beyond what the platform does for `wss:`.
@@ -42,7 +42,7 @@ import { openSocket } from "./websocket.ts";
  */
 export function connect<T extends TopicMap<T> = AnyTopics>(
   address: string | URL,
-  options: ConnectOptions,
+  options: ConnectOptions & TopicOption<T>,
 ): Promise<ClientSession<T>> {
   return connectOn(systemPlatform, address, options);
 }
@@ -54,102 +54,39 @@ export async function connectOn<T extends TopicMap<T> = AnyTopics>(
   options: ConnectOptions & TopicOption<T>,
 ): Promise<ClientSession<T>> {
   const url = checkAddress(address, options[unsafeAllowInsecure] === true);
-  const limits = limitsOf(options.limits);
-  const { signal, cancel } = deadline(
-    platform.clock,
-    options.signal,
-    options.timeout ?? limits.handshakeSeconds * 1000,
-  );
+  const reconnect = checkReconnect(options.reconnect);
+  const silence = reconnect === false ? {} : { idleSeconds: SILENCE_SECONDS };
+  const limits = limitsOf({ ...silence, ...options.limits });
+  const timeout = options.timeout ?? limits.handshakeSeconds * 1000;
+  const { signal, cancel } = deadline(platform.clock, options.signal, timeout);
   try {
+    const backend = options.crypto ?? defaultBackend;
+    const proof = await checkedProof(backend, options);
+    const offer = offerOf(options, proof);
+    const protocols = namesOf("protocols", options.protocols ?? SUBPROTOCOLS, SUBPROTOCOLS);
+    signal.throwIfAborted();
+    const dialer = new Dialer({ platform, url, options, limits, backend, proof, offer, protocols });
     const hooks = hooksOf(options, topicChecks(options.topics));
-    const session = await handshake(platform, url, options, limits, hooks, signal);
-    return session as unknown as ClientSession<T>;
+    const { random } = backend;
+    const kept = new KeptSession({ platform, dialer, options, limits, hooks, reconnect, random, timeout });
+    return (await kept.open(signal)) as unknown as ClientSession<T>;
   } finally {
     cancel();
   }
 }
 
-async function handshake(
-  platform: Platform,
-  url: URL,
-  options: ConnectOptions,
-  limits: Limits,
-  hooks: SessionHooks,
-  signal: AbortSignal,
-): Promise<LiveSession> {
-  const backend = options.crypto ?? defaultBackend;
+/** @throws TypeError for what cannot work, before anything is asked for or sent */
+async function checkedProof(backend: CryptoBackend, options: ConnectOptions): Promise<ProofKey | undefined> {
   if (!isIdentifier(options.server?.id)) throw new TypeError("server.id is not 1 to 256 visible ASCII characters");
   checkCredential(options);
-  const proof = options.proof === undefined ? undefined : await importProof(backend, options.proof);
-  const offer = offerOf(options, proof);
-  const order = options.order ?? "strict";
+  const { order = "strict", proof } = options;
   if (order !== "strict" && order !== "window") throw new TypeError('order is "strict" or "window"');
-  const protocols = namesOf("protocols", options.protocols ?? SUBPROTOCOLS, SUBPROTOCOLS);
-  signal.throwIfAborted();
-  const keys = await serverKeys(options.server.keys, signal);
-  const credential = await credentialOf(url, options, signal);
-  const ws = await openSocket(platform.WebSocket, credential, protocols, {
-    limits,
-    signal,
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
-  });
-  return await run(platform.clock, ws, signal, limits, hooks, {
-    backend,
-    serverId: options.server.id,
-    serverKeys: keys,
-    offeredProtocols: protocols,
-    protocol: ws.protocol,
-    offer,
-    limits,
-    token: credential.token,
-    tokenSentAtUpgrade: options.tokenAtUpgrade !== undefined,
-    proof,
-    order,
-  });
+  if (proof === undefined) return undefined;
+  const signer = await backend.importSigner(isProofKeyStore(proof) ? await proof.key() : proof);
+  return { signer, id: { alg: signer.alg, thumbprint: await thumbprint(backend, signer.publicJwk) } };
 }
 
-function run(
-  clock: Clock,
-  ws: WebSocketLike,
-  signal: AbortSignal,
-  limits: Limits,
-  hooks: SessionHooks,
-  handshakeOptions: ConstructorParameters<typeof ClientHandshake>[0],
-): Promise<LiveSession> {
-  return new Promise((resolve, reject) => {
-    const machine = new ClientHandshake(handshakeOptions);
-    const connection = new Connection({
-      socket: adaptWebSocket(ws, clock),
-      clock,
-      limits,
-      handshake: { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) },
-      rateLimited: false,
-      onEstablished: (established) => {
-        signal.removeEventListener("abort", abort);
-        const session = new LiveSession(established, connection, limits, hooks);
-        resolve(session);
-        // Handlers are registered by what awaits connect: a request that came together with SR waits for them.
-        connection.throttle(1);
-        return session;
-      },
-      onClosed: (info) => {
-        signal.removeEventListener("abort", abort);
-        reject(signal.aborted ? signal.reason : (info.error ?? hintedError(info.code, "before the session was ready")));
-      },
-    });
-    // The own deadline is an error of the protocol with a close code; the application's signal is not.
-    const abort = () =>
-      connection.fail(
-        signal.reason instanceof SealwireError
-          ? signal.reason
-          : new SealwireError("E_CLOSED", { detail: "connecting was given up", cause: signal.reason }),
-      );
-    signal.addEventListener("abort", abort, { once: true });
-    ws.resume?.();
-  });
-}
-
-function offerOf(options: ConnectOptions, proof: ProofKey | undefined) {
+function offerOf(options: ConnectOptions, proof: ProofKey | undefined): Offer {
   const levels = namesOf("levels", options.levels ?? ["aead"], LEVELS);
   if (proof === undefined && levels.some((level) => level === "sig" || level === "nest")) {
     throw new TypeError("levels sig and nest need the option proof: the key that the token's cnf.jkt names");
@@ -158,32 +95,6 @@ function offerOf(options: ConnectOptions, proof: ProofKey | undefined) {
     levels,
     suites: namesOf("suites", options.suites ?? ["x25519", "p256"], SUITES),
     codecs: namesOf("codecs", options.codecs ?? ["cbor", "json"], CODECS),
-    signatures: ["ES256", "Ed25519"] as const,
+    signatures: ["ES256", "Ed25519"],
   };
-}
-
-async function importProof(backend: CryptoBackend, key: NonNullable<ConnectOptions["proof"]>): Promise<ProofKey> {
-  const signer = await backend.importSigner(key);
-  return { signer, id: { alg: signer.alg, thumbprint: await thumbprint(backend, signer.publicJwk) } };
-}
-
-/** One signal for both ways to give up. */
-function deadline(
-  clock: Clock,
-  outer: AbortSignal | undefined,
-  ms: number,
-): { signal: AbortSignal; cancel: () => void } {
-  const controller = new AbortController();
-  const stop = clock.schedule(
-    () => controller.abort(new SealwireError("E_TIMEOUT_HS", { stage: "local", detail: `after ${ms} ms` })),
-    ms,
-  );
-  const forward = () => controller.abort(outer?.reason);
-  if (outer?.aborted) forward();
-  outer?.addEventListener("abort", forward, { once: true });
-  const cancel = () => {
-    stop();
-    outer?.removeEventListener("abort", forward);
-  };
-  return { signal: controller.signal, cancel };
 }

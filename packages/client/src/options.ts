@@ -14,11 +14,23 @@ import type {
 } from "@sealwire/core";
 import type { CryptoBackend, TraceRecord } from "@sealwire/core/internal";
 import type { unsafeAllowInsecure } from "./address.ts";
+import type { ProofKeyStore } from "./proof-store.ts";
 
 export interface TokenContext {
-  readonly reason: "connect";
-  /** Aborted when `connect` is given up. */
+  /** "connect": for a new session, also where an earlier one was lost. "refresh": to replace the token of this one. */
+  readonly reason: "connect" | "refresh";
+  /** Aborted when the token is not needed any more. */
   readonly signal: AbortSignal;
+}
+
+/** How connections are made again. */
+export interface ReconnectOptions {
+  /** Milliseconds before the first attempt, at the most; each further one waits up to twice as long. Default: 500. */
+  readonly minDelay?: number;
+  /** Milliseconds that an attempt waits at the most. Default: 20,000. */
+  readonly maxDelay?: number;
+  /** Attempts in a row that may find no server before the session ends. Default: any number. */
+  readonly attempts?: number;
 }
 
 export interface ConnectOptions {
@@ -26,11 +38,16 @@ export interface ConnectOptions {
   readonly server: { readonly id: string; readonly keys: JWKS | URL };
   /**
    * An access token for this server, or a function that gets one. Sent sealed, inside the handshake. With
-   * `tokenAtUpgrade: "ticket"` it is a ticket.
+   * `tokenAtUpgrade: "ticket"` it is a ticket for reason "connect", and an access token for "refresh".
+   * The function is asked in time before the session ends, and again with growing pauses if it throws; throwing
+   * `stopRefresh()` says that there will be no more. It answers with a token that is fresh, not with one that it keeps.
    */
   readonly token: string | ((context: TokenContext) => string | Promise<string>);
-  /** The key that the token's `cnf.jkt`, or the ticket, names: a CryptoKeyPair (non-extractable will do) or a private JWK. */
-  readonly proof?: CryptoKeyPair | PrivateJwk;
+  /**
+   * The key that the token's `cnf.jkt`, or the ticket, names: a CryptoKeyPair (non-extractable will do), a private JWK, or
+   * a store that keeps one in the browser.
+   */
+  readonly proof?: CryptoKeyPair | PrivateJwk | ProofKeyStore;
   /** Protection of messages, in the order of preference. What is offered is accepted. Default: `["aead"]`. */
   readonly levels?: readonly Level[];
   /** Wires in the order of preference. Default: binary, then text. */
@@ -44,6 +61,12 @@ export interface ConnectOptions {
    * end such a session; `CloseInfo.window` counts it. Default: "strict", and such a server is refused.
    */
   readonly order?: MessageOrder;
+  /**
+   * When a connection is lost: others are made, the session is resumed where that is possible, and otherwise a new one
+   * takes its place under the same object; what is not known to have arrived is reported (`onUndetermined`). False: the
+   * session ends with its connection. Default: `{}`.
+   */
+  readonly reconnect?: ReconnectOptions | false;
   /** Gives up connecting. */
   readonly signal?: AbortSignal;
   /** Milliseconds until connecting is given up. Default: limit handshakeSeconds. */
@@ -73,4 +96,10 @@ export interface ConnectOptions {
 }
 
 /** The client's end of a session. */
-export type ClientSession<T extends TopicMap<T> = AnyTopics> = Session<T>;
+export interface ClientSession<T extends TopicMap<T> = AnyTopics> extends Session<T> {
+  /**
+   * Says bye, and forgets what could open the session or another one: its chains, and the proof key where a store keeps
+   * it. Not ended: other sessions of that key, and the tokens themselves, which their issuer revokes.
+   */
+  logout(): Promise<void>;
+}

@@ -14,13 +14,14 @@ export type SocketConstructor = new (url: string, protocols: string[], options?:
 /** Resolves when the WebSocket is open and a Sealwire subprotocol was selected; it does not read until `resume`. */
 export async function openSocket(
   WebSocket: SocketConstructor | null,
-  { url, authorization, subprotocol }: Credential,
+  { url, authorization, subprotocol }: Omit<Credential, "token">,
   protocols: readonly string[],
   { limits, signal, tls }: SocketOptions,
 ): Promise<WebSocketLike> {
   if (WebSocket === null) throw new TypeError("this platform has no WebSocket");
   if (authorization !== undefined && (WebSocket as unknown) === globalThis.WebSocket)
     throw new TypeError('tokenAtUpgrade: the WebSocket of this platform sends no headers; "subprotocol" works here');
+  signal.throwIfAborted();
   const ws = new WebSocket(url.href, [...protocols, ...(subprotocol === undefined ? [] : [subprotocol])], {
     // Compression before encryption leaks content by its size (RFC 7692 section 8); ws offers it by default.
     perMessageDeflate: false,

@@ -33,6 +33,8 @@ export {
 export { replayKey } from "./replay/store.ts";
 export { StrictCounter } from "./replay/strict.ts";
 export { ReplayWindow } from "./replay/window.ts";
+export { type Chain, chainOf, chainSalt, deriveChain, helloKeys } from "./session/chain.ts";
+export { tokenHash } from "./session/client-auth.ts";
 export {
   ClientHandshake,
   type ClientHandshakeOptions,
@@ -40,16 +42,28 @@ export {
   type ProofKey,
 } from "./session/client-handshake.ts";
 export { ephemeralKey, type Offer, select } from "./session/client-hello.ts";
-export { Connection, type Handshake } from "./session/connection.ts";
+export { ClientResume, type ClientResumeOptions } from "./session/client-resume.ts";
+export type { ConnectionEnd } from "./session/close-info.ts";
+export { Connection, type ConnectionOptions, type Handshake, type Receiver } from "./session/connection.ts";
+export { buildEpoch } from "./session/epoch.ts";
 export type { Established } from "./session/established.ts";
-export type { AuthorizeRequest, SessionHooks, TraceRecord } from "./session/hooks.ts";
+export type { AuthorizeRequest, Grant, OnceMessage, SessionHooks, TraceRecord } from "./session/hooks.ts";
+export { Ledger } from "./session/ledger.ts";
+export { Listeners } from "./session/listeners.ts";
 export { LiveSession } from "./session/live.ts";
 export { type Received, SessionMachine } from "./session/machine.ts";
 export { limitsOf, namesOf } from "./session/options.ts";
 export { decodePayload, encodePayload, hintedError, sizeOf } from "./session/payload.ts";
 export { KeySchedule, sessionId, transcriptHash } from "./session/schedule.ts";
-export { ServerHandshake, type ServerHandshakeOptions, type VerifiedToken } from "./session/server-handshake.ts";
+export {
+  ServerHandshake,
+  type ServerHandshakeOptions,
+  type ServerStep,
+  type VerifiedToken,
+} from "./session/server-handshake.ts";
+export type { ResumeCandidate } from "./session/server-resume.ts";
 export type { Clock, SessionSocket } from "./session/socket.ts";
+export { Timers } from "./session/timers.ts";
 export { type TopicChecks, topicChecks } from "./session/topics.ts";
 export { BEARER_SUBPROTOCOL, isSubprotocolToken, isTicket } from "./session/upgrade-forms.ts";
 export { adaptWebSocket, type WebSocketLike } from "./session/websocket.ts";

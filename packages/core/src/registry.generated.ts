@@ -53,7 +53,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
   "E_IDLE": {"steps":["local"],"close":3008,"fatal":true,"text":"Nothing was received for too long.","mend":"Check the network; reconnect."},
   "E_BUSY": {"steps":["local"],"close":1013,"fatal":true,"text":"The server has no room for another connection now.","mend":"Try again later, with a growing delay."},
   "E_INTERNAL": {"steps":["local"],"close":1011,"fatal":true,"text":"An operation failed that cannot fail in a working system.","mend":"See the cause; report it."},
-  "E_RESUME": {"steps":["session"],"close":4504,"fatal":true,"text":"The session cannot be resumed.","mend":"Make a full handshake."},
+  "E_RESUME": {"steps":["header","session"],"close":4504,"fatal":true,"text":"The session cannot be resumed.","mend":"Make a full handshake."},
   "E_KEY_LIMIT": {"steps":["commit"],"close":4508,"fatal":true,"text":"The keys of this connection have been used as often as they may.","mend":"Reconnect."},
   "E_SUPERSEDED": {"steps":["session"],"close":4409,"fatal":true,"text":"A newer connection of the same session took over.","mend":"Nothing to do."},
   "E_TIMEOUT": {"steps":["local"],"close":null,"fatal":false,"text":"No reply came in time.","mend":"Use a longer timeout, or look at the handler on the other side."},
@@ -202,6 +202,8 @@ export interface Limits {
   readonly resumeChains: number;
   /** time before the end of a session at which the server asks for a new token; s, default 60; beyond it auth-soon is sent. */
   readonly refreshSeconds: number;
+  /** revocations that a server remembers; entries, default 1000000; beyond it E_QUEUE_FULL. */
+  readonly revocations: number;
   /** wait for the end of the connection after bye; seconds, default 2; beyond it E_CLOSED. */
   readonly byeSeconds: number;
   /** wait for a reply; seconds, default 30; beyond it E_TIMEOUT. */
@@ -288,6 +290,7 @@ export const DEFAULT_LIMITS: Limits = {
   "ackSeconds": 2,
   "resumeChains": 4,
   "refreshSeconds": 60,
+  "revocations": 1000000,
   "byeSeconds": 2,
   "requestSeconds": 30,
   "keyMessages": 16777216,

@@ -10,6 +10,8 @@ type Checked = Required<
   Pick<ServerOptions, "protocols" | "levels" | "codecs" | "suites" | "origins" | "trustProxy">
 > & {
   readonly limits: Limits;
+  /** 0: no resume. */
+  readonly resumeSeconds: number;
 };
 
 /** Fills in the defaults. @throws TypeError for what cannot work, so that no connection has to find it out */
@@ -27,10 +29,12 @@ export function checkOptions(o: ServerOptions): Checked {
     throw new TypeError('order is "strict" or "window"');
   }
   checkCarriers(o);
+  const limits = limitsOf(o.limits);
   return {
     origins,
     trustProxy,
-    limits: limitsOf(o.limits),
+    limits,
+    resumeSeconds: resumeSeconds(o, limits),
     protocols: namesOf("protocols", o.protocols ?? SUBPROTOCOLS, SUBPROTOCOLS),
     levels: namesOf("levels", o.levels ?? ["aead"], LEVELS),
     codecs: namesOf("codecs", o.codecs ?? ["cbor", "json"], CODECS),
@@ -57,3 +61,12 @@ const isOrigin = (origin: unknown): boolean =>
   (/^https?:/.test(origin)
     ? URL.canParse(origin) && new URL(origin).origin === origin
     : /^[a-z][a-z0-9+.-]*:\/\/[^/]+$/.test(origin));
+
+function resumeSeconds({ resume = {}, order = "strict" }: ServerOptions, limits: Limits): number {
+  if (resume === false) return 0;
+  const { seconds } = resume;
+  if (seconds !== undefined && order === "window") throw new TypeError("resume: there is none in window order");
+  if (seconds !== undefined && !(Number.isSafeInteger(seconds) && seconds >= 1 && seconds <= 86_400))
+    throw new TypeError("resume.seconds is a whole number from 1 to 86,400, or resume is false");
+  return order === "window" ? 0 : (seconds ?? limits.resumeSeconds);
+}

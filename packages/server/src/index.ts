@@ -12,6 +12,7 @@ export type {
 export { type Policy, type PolicyExplanation, policy } from "./policy/policy.ts";
 export type { PolicyCondition, PolicyRule } from "./policy/rule.ts";
 export type { Principal } from "./principal.ts";
+export type { Revocation } from "./revocation.ts";
 export { createServer, type SealwireServer } from "./server.ts";
 export {
   createTickets,

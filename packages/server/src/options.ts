@@ -11,6 +11,7 @@ import type {
   MessageOrder,
   PrivateJwk,
   Received,
+  ReplayStore,
   Reply,
   SealwireError,
   Session,
@@ -21,6 +22,7 @@ import type {
 } from "@sealwire/core";
 import type { CryptoBackend } from "@sealwire/core/internal";
 import type { Principal } from "./principal.ts";
+import type { Revocation } from "./revocation.ts";
 import type { Tickets } from "./tickets.ts";
 
 /** How access tokens of one issuer are checked. Everything is strict by default. */
@@ -104,21 +106,37 @@ export interface ServerOptions {
    * and `verify` says, after CA, whether it is this principal's; anything but true closes with 3003. Default: none.
    */
   readonly cookie?: CookieFactor;
+  /**
+   * A session whose connection is lost can be resumed for so many seconds, without a message being lost or delivered twice;
+   * false ends it with its connection. In window order there is no resume. Default: limit resumeSeconds.
+   */
+  readonly resume?: false | { readonly seconds?: number };
+  /**
+   * Remembers idempotent messages, so that each is delivered once whatever session it comes in. Several servers of one id
+   * share a store. Default: in memory, which refuses messages of before this server began.
+   */
+  readonly replay?: ReplayStore;
+  /** What others revoke: an identity provider's events, another server. Taken until it ends; its failures go to `onError`. */
+  readonly revocations?: AsyncIterable<Revocation>;
   readonly limits?: Partial<Limits>;
   /** Proxies in front of this server that append to X-Forwarded-For; the address is taken that many hops back. Default: 0. */
   readonly trustProxy?: number;
   /** Told of failed handshakes and handlers, and of what window order drops. Must not throw. Never gets a token, key or body. */
   readonly onError?: (
     error: SealwireError,
-    context: { readonly sessionId?: string; readonly remoteAddress: string },
+    context: { readonly sessionId?: string; readonly remoteAddress?: string },
   ) => void;
   /** Default: node:crypto. */
   readonly crypto?: CryptoBackend;
 }
 
 export interface ServerSession<T extends TopicMap<T> = AnyTopics> extends Session<T> {
+  /** By the token of this moment: a refresh replaces it. */
   readonly principal: Principal;
+  /** Of the connection that the session is on, or was on last. */
   readonly remoteAddress: string;
+  /** Called when a refresh has replaced the principal: what it may no longer get can be stopped. */
+  onPrincipalChange(fn: (principal: Principal) => void): () => void;
 }
 
 export interface ServerContext<T extends TopicMap<T>, D = Data> {

@@ -1,7 +1,16 @@
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { type AnyTopics, SealwireError, type Topic, type TopicMap, type TopicOption } from "@sealwire/core";
+import {
+  type AnyTopics,
+  createMemoryReplayStore,
+  type Limits,
+  type ReplayStore,
+  SealwireError,
+  type Topic,
+  type TopicMap,
+  type TopicOption,
+} from "@sealwire/core";
 import {
   adaptWebSocket,
   all,
@@ -12,23 +21,29 @@ import {
   type CryptoBackend,
   chain,
   backend as defaultBackend,
+  type Established,
   isTopic,
   type Maybe,
   type ProofKey,
   ServerHandshake,
+  type ServerStep,
   type TopicChecks,
   thumbprint,
   topicChecks,
+  transcriptHash,
   type WebSocketLike,
 } from "@sealwire/core/internal";
 import type { WebSocket, WebSocketServer } from "ws";
-import { type Carried, carrierReader } from "./carried.ts";
+import { type Carried, carrierReader, type VerifyToken } from "./carried.ts";
 import { checkOptions } from "./check.ts";
+import { SessionDirectory } from "./directory.ts";
 import type { ServerHandler, ServerOptions, ServerSession } from "./options.ts";
 import { type Platform, systemPlatform } from "./platform.ts";
 import { countBytes } from "./pre-auth.ts";
+import { assertRevocation, type Revocation } from "./revocation.ts";
 import { attach } from "./routes.ts";
 import { LiveServerSession } from "./session.ts";
+import { hooksOf, onceOf } from "./session-hooks.ts";
 import { type CheckedToken, tokenVerifier } from "./tokens.ts";
 import { Admission, addressOf, originAllowed, type Refusal, refuseUpgrade, selectProtocol } from "./upgrade.ts";
 
@@ -41,7 +56,14 @@ export interface SealwireServer<T extends TopicMap<T> = AnyTopics> {
   onSession(fn: (session: ServerSession<T>) => void): () => void;
   /** Handles messages and requests on a topic, of every session. One handler per topic. */
   handle<K extends Topic<T>>(topic: K, fn: ServerHandler<T, K>): () => void;
+  /** All that have not ended, also those that wait for a connection to be resumed on. */
   readonly sessions: ReadonlySet<ServerSession<T>>;
+  /**
+   * Ends what a revocation concerns, with close code 4403, and refuses its tokens from now on; answers with the number of
+   * sessions ended. Held in memory: see the option `revocations`.
+   * @throws TypeError for what names nothing; SealwireError E_QUEUE_FULL where it cannot be remembered (limit revocations)
+   */
+  revoke(revocation: Revocation): Promise<number>;
   /** Takes no more connections, says bye to every session, and waits for them at most `timeout` ms (default 5,000). */
   close(options?: { readonly timeout?: number }): Promise<void>;
 }
@@ -85,7 +107,9 @@ class Server {
   /** Every connection from the upgrade on, also those that never get as far as a session. */
   readonly #sockets = new Set<Duplex>();
   readonly #detach = new Set<() => void>();
-  readonly sessions: Set<LiveServerSession> = new Set();
+  readonly #directory: SessionDirectory;
+  readonly #verifyToken: VerifyToken;
+  readonly #replay: () => ReplayStore;
   #closing = false;
 
   constructor(platform: Platform, options: ServerOptions, topics: TopicChecks | undefined) {
@@ -100,8 +124,12 @@ class Server {
     // Every connection reports it; here it must not end the process.
     this.#signers.catch(() => {});
     const now = () => platform.clock.unix();
-    const verifyToken = tokenVerifier([options.tokens].flat(), { audience: options.identity.id, limits, now });
-    this.#readCarried = carrierReader(options, limits, verifyToken);
+    this.#directory = new SessionDirectory(limits.revocations, now);
+    const verify = tokenVerifier([options.tokens].flat(), { audience: options.identity.id, limits, now });
+    this.#verifyToken = async (token) => this.#directory.assertNotRevoked(await verify(token));
+    this.#readCarried = carrierReader(options, limits, this.#verifyToken);
+    this.#replay = replayStore(options.replay, limits, now());
+    if (options.revocations !== undefined) void this.#follow(options.revocations);
     this.#wss = new platform.WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -113,6 +141,10 @@ class Server {
       ...{ closeTimeout: limits.byeSeconds * 1000 },
       handleProtocols: (offered) => selectProtocol(offered, protocols),
     });
+  }
+
+  get sessions(): Set<LiveServerSession> {
+    return this.#directory.sessions;
   }
 
   attach(http: HttpServer | HttpsServer, { path }: { path?: string } = {}): () => void {
@@ -183,7 +215,7 @@ class Server {
     signers: readonly ProofKey[],
   ): void {
     const { identity, proof, order } = this.#o;
-    const { levels, codecs, suites, protocols, limits } = this.#c;
+    const { levels, codecs, suites, protocols, limits, resumeSeconds } = this.#c;
     const handshake = new ServerHandshake<CheckedToken>({
       backend: this.#backend,
       id: identity.id,
@@ -193,6 +225,8 @@ class Server {
       protocol: ws.protocol,
       proof: proof ?? "optional",
       order: order ?? "strict",
+      resume: resumeSeconds,
+      findSession: (kid) => this.#directory.find(kid)?.candidate(kid),
       limits,
       upgradeToken: carried.token,
       verifyToken: carried.verifyToken,
@@ -209,23 +243,20 @@ class Server {
       onEstablished: (established, step) => {
         ready();
         stopCounting();
-        const { principal, token } = (step as unknown as { token: CheckedToken }).token;
-        session = new LiveServerSession(
-          established,
-          connection,
-          limits,
-          this.#hooks(principal, token, address, () => session),
-          { principal, remoteAddress: address },
-        );
-        this.sessions.add(session);
-        this.#announce(session, connection);
-        return session;
+        const { candidate, token } = step as ServerStep<CheckedToken>;
+        if (candidate !== undefined) {
+          session = this.#directory.find(established.epoch.chain.kid) as LiveServerSession;
+          session.remoteAddress = address;
+          return session.resume(established, connection);
+        }
+        session = this.#newSession(established, connection, token as CheckedToken, address);
+        return session.receiver;
       },
       onClosed: (info) => {
         stopCounting();
         this.#connections.delete(connection);
-        if (session !== undefined) this.sessions.delete(session);
-        if (info.error !== undefined) this.#report(info.error, context(session, address));
+        const superseded = info.error?.code === "E_SUPERSEDED";
+        if (info.error !== undefined && !superseded) this.#report(info.error, context(session, address));
         closed();
       },
     });
@@ -238,8 +269,43 @@ class Server {
     const stopCounting = countBytes(socket, limits.unauthenticatedBytes, (error) => connection.fail(error));
   }
 
+  #newSession(
+    established: Established,
+    connection: Connection,
+    token: CheckedToken,
+    remoteAddress: string,
+  ): LiveServerSession {
+    const { limits } = this.#c;
+    const { facts, ledger } = established;
+    const client = facts.keys.clientKey?.id.thumbprint ?? bearerName(this.#backend, token);
+    let session: LiveServerSession | undefined;
+    const hooks = hooksOf({
+      options: this.#o,
+      directory: this.#directory,
+      verifyToken: this.#verifyToken,
+      topics: this.#topics,
+      handler: (topic) => this.#handlers.get(topic),
+      onError: (error) => this.#report(error, context(session, session?.remoteAddress ?? remoteAddress)),
+      once: onceOf(this.#backend, facts.keys.serverId, client, facts.startedAt, limits.skewSeconds, this.#replay),
+      session: () => session,
+      token,
+    });
+    session = new LiveServerSession(established, connection, limits, hooks, { token, remoteAddress });
+    this.#directory.add(session);
+    this.#directory.index(session, [], ledger.chains);
+    this.#announce(session, connection, token);
+    return session;
+  }
+
   /** A listener that fails must not leave half a session behind: it ends, in order. */
-  #announce(session: LiveServerSession, connection: Connection): void {
+  #announce(session: LiveServerSession, connection: Connection, token: CheckedToken): void {
+    try {
+      // It may have been revoked since it was checked.
+      this.#directory.assertNotRevoked(token);
+    } catch {
+      queueMicrotask(() => session.fail(new SealwireError("E_REVOKED", { stage: "session" })));
+      return;
+    }
     try {
       for (const fn of this.#listeners) fn(session);
     } catch (cause) {
@@ -248,27 +314,26 @@ class Server {
     }
   }
 
-  #hooks(
-    principal: CheckedToken["principal"],
-    token: string,
-    address: string,
-    session: () => LiveServerSession | undefined,
-  ) {
-    const { authorize } = this.#o;
-    return {
-      authorize: (
-        request: Parameters<NonNullable<ConstructorParameters<typeof LiveServerSession>[3]["authorize"]>>[0],
-      ) => authorize({ principal, ...request }),
-      handler: (topic: string) => {
-        const fn = this.#handlers.get(topic);
-        return fn && ((data: unknown, rest: object) => fn(data, { ...rest, session: session() }));
-      },
-      topics: this.#topics,
-      onError: (error: SealwireError) => this.#report(error, context(session(), address)),
-      peerToken: token,
-      heartbeat: true,
-      rateLimited: true,
-    };
+  /** Takes revocations from elsewhere, for as long as they come. */
+  async #follow(revocations: AsyncIterable<Revocation>): Promise<void> {
+    const report = (detail: string, cause: unknown) =>
+      this.#report(new SealwireError("E_INTERNAL", { stage: "local", fatal: false, detail, cause }), {});
+    try {
+      for await (const revocation of revocations) {
+        if (this.#closing) return;
+        try {
+          this.#directory.revoke(revocation);
+        } catch (cause) {
+          report("a revocation was not taken", cause);
+        }
+      }
+    } catch (cause) {
+      report("the option revocations failed: nothing more is revoked by it", cause);
+    }
+  }
+
+  async revoke(revocation: Revocation): Promise<number> {
+    return this.#directory.revoke(assertRevocation(revocation));
   }
 
   onSession(fn: (session: LiveServerSession) => void): () => void {
@@ -285,7 +350,7 @@ class Server {
   }
 
   /** A stranger can cause an error, so a logger that fails must not end the process. */
-  #report(error: SealwireError, where: { readonly sessionId?: string; readonly remoteAddress: string }): void {
+  #report(error: SealwireError, where: { readonly sessionId?: string; readonly remoteAddress?: string }): void {
     attempt(
       () => this.#o.onError?.(error, where) as unknown,
       () => {},
@@ -308,6 +373,21 @@ class Server {
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(this.#connections.values());
   }
+}
+
+/** A bearer client in the replay store: b64u(TH("bearer", iss, sub)). */
+function bearerName(backend: CryptoBackend, { issuer, subject }: CheckedToken): Maybe<string> {
+  const [iss, sub] = [issuer, subject].map((text) => Buffer.from(text, "utf8")) as [Buffer, Buffer];
+  return chain(transcriptHash(backend, "bearer", iss, sub), (hash) => Buffer.from(hash).toString("base64url"));
+}
+
+/** Tables for everybody's messages are not made before the first idempotent one comes. */
+function replayStore(given: ReplayStore | undefined, limits: Limits, startedMs: number): () => ReplayStore {
+  let store = given;
+  return () => {
+    store ??= createMemoryReplayStore({ startedAt: Math.floor(startedMs / 1000), skew: limits.skewSeconds });
+    return store;
+  };
 }
 
 const context = (session: LiveServerSession | undefined, remoteAddress: string) =>

@@ -12,6 +12,7 @@ import {
 import { discoveredKeys } from "./discovery.ts";
 import type { TokenPolicy } from "./options.ts";
 import type { Principal } from "./principal.ts";
+import type { Revocable } from "./revocation.ts";
 import { remoteKeys } from "./token-keys.ts";
 
 export interface CheckedToken extends VerifiedToken {
@@ -136,7 +137,20 @@ function checked(token: string, payload: JWTPayload, { clockTolerance }: Issuer[
     thumbprint: jkt,
     claims: payload,
   };
-  return { token, principal, subject: sub, scopes, expiresAt: exp as number, jkt };
+  const { issuer, clientId } = principal;
+  return { token, principal, issuer, subject: sub, clientId, scopes, expiresAt: exp as number, jkt };
+}
+
+/** What a revocation can name of a token. */
+export function revocableOf({ principal, expiresAt, jkt }: CheckedToken): Revocable {
+  const { issuer, subject, tokenId, claims } = principal;
+  const issuedAt = typeof claims.iat === "number" ? claims.iat : undefined;
+  return { issuer, subject, tokenId, thumbprint: jkt, issuedAt, expiresAt };
+}
+
+/** Same issuer, subject, client and class: what a refresh, and a token beside a resume, may not change. */
+export function sameHolder(a: CheckedToken, b: CheckedToken): boolean {
+  return a.issuer === b.issuer && a.subject === b.subject && a.clientId === b.clientId && a.jkt === b.jkt;
 }
 
 /** A confirmation that this protocol cannot prove must not pass for none. */

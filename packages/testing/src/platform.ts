@@ -35,7 +35,12 @@ export function clientPlatform({ clock, connect, mask }: ClientParts): ClientPla
       super(url, protocols, streams as unknown as ClientOptions);
     }
   }
-  return { clock, WebSocket: StreamWebSocket as unknown as Constructor };
+  return {
+    clock,
+    WebSocket: StreamWebSocket as unknown as Constructor,
+    delay: (fn, ms) => clock.schedule(fn, ms),
+    presence: { online: () => true, watch: () => () => {} },
+  };
 }
 
 /** The real server, with the real `ws`. */

@@ -25,6 +25,7 @@ export interface WrittenClaims {
   readonly aud?: string;
   readonly bnd?: string;
   readonly seq: number;
+  readonly jti?: string;
   readonly iat?: number;
   readonly exp: number;
   readonly top: string;

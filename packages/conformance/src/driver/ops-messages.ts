@@ -1,7 +1,11 @@
 import { createHash } from "node:crypto";
 import { type Codec, DEFAULT_LIMITS, type Level, type Limits, SealwireError } from "@sealwire/core";
 import {
+  buildEpoch,
+  type Chain,
   type Control,
+  decodeControl,
+  Ledger,
   limitsOf,
   MessageOpener,
   MessageSealer,
@@ -9,11 +13,13 @@ import {
   type Protection,
   type PublicJwk,
   type Received,
+  type ReceivedControl,
   ReplayWindow,
   SessionMachine,
   StrictCounter,
   thumbprint,
   type Wire,
+  type WireFrame,
 } from "@sealwire/core/internal";
 import { backend, parts } from "./backend.ts";
 import { applicationResult, controlResult, type WrittenClaims, writeApplication, writeControl } from "./ops-claims.ts";
@@ -67,14 +73,6 @@ async function sealerOf(input: Seals): Promise<MessageSealer> {
   return new MessageSealer(protection, { signer, id });
 }
 
-async function openerOf(input: Opens): Promise<MessageOpener> {
-  const protection = await protectionOf(input);
-  if (input.peerKey === undefined) return new MessageOpener(protection);
-  const verifier = await backend.importVerifier(input.peerKey);
-  const id = { alg: verifier.alg, thumbprint: await thumbprint(backend, input.peerKey) };
-  return new MessageOpener(protection, { verifier, id });
-}
-
 function receivedOf({ order, window, committed = [], last = 0 }: Opens): StrictCounter | ReplayWindow {
   if (order === "window") {
     const received = new ReplayWindow(window);
@@ -84,35 +82,80 @@ function receivedOf({ order, window, committed = [], last = 0 }: Opens): StrictC
   return new StrictCounter(last);
 }
 
+/** No key comes after those of the input. */
+const noChain: Chain = { kid: "", key: await parts.mac(new Uint8Array(32)), bytes: undefined };
+
+/** What a control message says of what the input leaves open: which end sends it, and the suite of its key. */
+async function heard(input: Opens, frame: WireFrame): Promise<ReceivedControl | undefined> {
+  const opener = new MessageOpener({ ...(await protectionOf(input)), level: "aead" });
+  if (opener.admits(frame) !== "control") return undefined;
+  try {
+    return decodeControl((await opener.open(frame, () => {})).claims);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The machine of a session that stands where the input says. It only receives. */
-async function machineOf(input: Opens, sealer: MessageSealer): Promise<SessionMachine> {
-  const { wire, level, codec, self, peer, sent = 0, rcv = 0 } = input;
-  const signed = level === "sig" || level === "nest";
-  return new SessionMachine({
+async function machineOf(input: Opens, control?: ReceivedControl): Promise<SessionMachine> {
+  const { wire, level, codec, self = "", peer = "", peerKey, sent = 0, rcv = 0 } = input;
+  const limits = limitsOf(input.limits);
+  const verifier = peerKey && (await backend.importVerifier(peerKey));
+  const { top, epk } = (control?.message ?? {}) as { readonly top?: string; readonly epk?: PublicJwk };
+  const role = top === "auth" ? "server" : "client";
+  const alg = verifier?.alg ?? "Ed25519";
+  const sign = () => {
+    throw new Error("it only receives");
+  };
+  const own = { signer: { alg, publicJwk: peerKey as PublicJwk, sign }, id: { alg, thumbprint: self } };
+  const other = verifier && { verifier, id: { alg, thumbprint: await thumbprint(backend, verifier.publicJwk) } };
+  const keys = {
+    backend,
+    role,
     wire,
     level,
     codec,
-    sealer,
-    opener: await openerOf(input),
-    binding: signed ? { self: self as string, peer: peer as string, sendKid: "", receiveKid: kidOf(input) } : undefined,
-    limits: limitsOf(input.limits),
+    suite: epk?.crv === "X25519" ? "x25519" : "p256",
+    serverId: role === "client" ? peer : self,
+    serverKey: role === "client" ? other : own,
+    clientKey: role === "client" ? own : other,
+    exportableChain: false,
+  } as const;
+  const traffic = (await protectionOf(input)).keys;
+  return new SessionMachine({
+    keys,
+    epoch: buildEpoch(keys, 0, traffic, traffic, noChain),
+    limits,
+    ledger: new Ledger(limits, false, { sent, acknowledged: rcv, committed: 0 }),
     received: receivedOf(input),
-    start: { sent, rcv },
     peerMessageBytes: DEFAULT_LIMITS.messageBytes,
-    offset: 0,
+    serverTime: ({ unix }) => unix,
+    elapsed: 0,
+    startedAt: 0,
   });
 }
 
 const at = (seconds: number): { unix: number; elapsed: number } => ({ unix: seconds * 1000, elapsed: 0 });
 
-function resultOf(received: Received): object {
-  switch (received.kind) {
+/** What the machine makes of one message. */
+async function received(machine: SessionMachine, frame: WireFrame, now: number): Promise<Received> {
+  const all: Received[] = [];
+  await machine.receive(frame, at(now), (one) => {
+    all.push(one);
+  });
+  return all[0] as Received;
+}
+
+function resultOf(one: Received, control?: ReceivedControl): object {
+  switch (one.kind) {
     case "dropped":
-      throw received.error;
+      // `void` is handed to nobody.
+      if (one.error === undefined && control !== undefined) return { kind: "control", ...controlResult(control) };
+      throw one.error;
     case "control":
-      return { kind: "control", ...controlResult(received) };
+      return { kind: "control", ...controlResult(decodeControl(one.raw)) };
     case "message": {
-      const { claims, jws, late } = received;
+      const { claims, jws, late } = one;
       if (late !== undefined) throw new SealwireError(late, { stage: "time" });
       return { kind: "message", ...applicationResult(claims), ...(jws === undefined ? {} : { jws }) };
     }
@@ -121,9 +164,9 @@ function resultOf(received: Received): object {
 
 async function open(input: Opens & { readonly message: Message; readonly now: number }): Promise<object> {
   const frame = readMessage({ ...input, maxBytes: limitsOf(input.limits).messageBytes });
-  // The other direction seals nothing here.
-  const machine = await machineOf(input, new MessageSealer(await protectionOf({ ...input, level: "aead" })));
-  return resultOf(await machine.receive(frame, at(input.now)));
+  const control = await heard(input, frame);
+  const machine = await machineOf(input, control);
+  return resultOf(await received(machine, frame, input.now), control);
 }
 
 /** Levels sig and nest: what binds a message to its signer, its receiver and its connection. */
@@ -133,7 +176,7 @@ const bindingOf = (input: Direction): Pick<WrittenClaims, "iss" | "aud" | "bnd">
 async function seal(
   input: Seals & WrittenClaims & { readonly control?: Control & { readonly rcv: number } },
 ): Promise<object> {
-  const { seq, iat, exp, top, ref, req, data, control, codec } = input;
+  const { seq, jti, iat, exp, top, ref, req, data, control, codec } = input;
   if (control !== undefined) {
     const sealer = await sealerOf(input);
     return { message: toMessage(await sealer.control(seq, writeControl({ ...control, seq }))) };
@@ -141,6 +184,7 @@ async function seal(
   const claims = writeApplication(codec, {
     ...bindingOf(input),
     seq,
+    ...(jti === undefined ? {} : { jti }),
     ...(iat === undefined ? {} : { iat }),
     exp,
     top,
@@ -163,7 +207,7 @@ async function accumulate(input: Run): Promise<object> {
   const { codec, clock, seed, count, self, peer } = input;
   const sealer = await sealerOf(input);
   const turned = self === undefined || peer === undefined ? {} : { self: peer, peer: self };
-  const machine = await machineOf({ ...input, ...turned }, sealer);
+  const machine = await machineOf({ ...input, ...turned });
   const binding = bindingOf(input);
   const iat = self === undefined ? {} : { iat: clock };
   const digest = createHash("sha256");
@@ -171,7 +215,7 @@ async function accumulate(input: Run): Promise<object> {
     const data = { i, x: createHash("sha256").update(`${seed}${i}`).digest("hex") };
     const claims = writeApplication(codec, { ...binding, seq: i, ...iat, exp: clock + 60, top: "acc", data });
     const payload = await sealer.application(i, claims);
-    resultOf(await machine.receive(readMessage({ wire: input.wire, message: toMessage(payload) }), at(clock)));
+    resultOf(await received(machine, readMessage({ wire: input.wire, message: toMessage(payload) }), clock));
     digest.update(payload);
   }
   return { digest: digest.digest("hex") };

@@ -1,17 +1,23 @@
-// `init` of session.run, as the handshakes and sessions of core and the token check of the server take it.
+// `init` of session.run, as the handshakes of core take it.
 import type { JWKS, Limits, PrivateJwk } from "@sealwire/core";
 import {
   ClientHandshake,
   type ClientHandshakeOptions,
+  ClientResume,
   createKeySet,
   type Handshake,
+  type LiveSession,
   limitsOf,
   type Offer,
+  type ResumeCandidate,
   ServerHandshake,
   type ServerHandshakeOptions,
+  tokenHash,
 } from "@sealwire/core/internal";
-import { tokenVerifier } from "@sealwire/server/internal";
-import { scripted, signingKey } from "./session-backend.ts";
+import type { tokenVerifier } from "@sealwire/server/internal";
+import { backend } from "./backend.ts";
+import type { Authority, Token } from "./session-authority.ts";
+import { type Draw, type Draws, signingKey } from "./session-backend.ts";
 
 interface Names {
   readonly prt: readonly string[];
@@ -20,11 +26,10 @@ interface Names {
   readonly cod: Offer["codecs"];
 }
 
-export interface Init {
+export interface Init extends Draw {
   readonly now: number;
   readonly serverId: string;
-  readonly rnd: string;
-  readonly ephemeral: Readonly<Record<string, PrivateJwk>>;
+  readonly more?: readonly Draw[];
   readonly msg?: number;
   readonly limits?: Partial<Limits>;
   readonly allow?: readonly string[];
@@ -45,6 +50,9 @@ export interface ServerInit extends Init {
   readonly support: Names;
   readonly pop: "required" | "optional";
   readonly issuers: Parameters<typeof tokenVerifier>[0];
+  readonly res?: number;
+  readonly store?: readonly string[] | "down" | "new";
+  readonly scopes?: Readonly<Record<string, string>>;
 }
 
 const offerOf = ({ st, lvl, cod }: Names, signatures: Offer["signatures"]): Offer => ({
@@ -59,12 +67,12 @@ const orderOf = ({ order }: Init): Pick<Init, "order"> => (order === undefined ?
 export const limitsFrom = ({ limits, msg }: Init): Limits =>
   limitsOf({ ...limits, ...(msg === undefined ? {} : { messageBytes: msg }) });
 
-export async function clientHandshake(init: ClientInit, protocol: string): Promise<Handshake> {
-  const backend = scripted(init.rnd, init.ephemeral);
+export async function clientHandshake(init: ClientInit, protocol: string, draws: Draws): Promise<Handshake> {
+  const scripted = draws.backend();
   const options: ClientHandshakeOptions = {
-    backend,
+    backend: scripted,
     serverId: init.serverId,
-    serverKeys: await createKeySet(backend, init.pinned, { source: "configured" }),
+    serverKeys: await createKeySet(scripted, init.pinned, { source: "configured" }),
     offeredProtocols: init.offer.prt,
     protocol,
     offer: offerOf(init.offer, init.offer.sig),
@@ -78,20 +86,53 @@ export async function clientHandshake(init: ClientInit, protocol: string): Promi
   return { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) };
 }
 
-export async function serverHandshake(init: ServerInit, protocol: string, unix: () => number): Promise<Handshake> {
-  const limits = limitsFrom(init);
-  const signers = await Promise.all(init.identity.map(signingKey));
-  const options: ServerHandshakeOptions = {
-    backend: scripted(init.rnd, init.ephemeral),
+/** With the chain at `place`: 0 is the newest. */
+export async function clientResume(
+  init: ClientInit,
+  protocol: string,
+  { facts, ledger }: LiveSession["life"],
+  place: number,
+): Promise<Handshake> {
+  const chain = ledger.chains[place];
+  if (chain === undefined) throw new TypeError(`the client has no chain ${place}`);
+  const machine = new ClientResume({
+    facts,
+    ledger,
+    chain,
+    limits: limitsFrom(init),
+    offeredProtocols: init.offer.prt,
+    protocol,
+    signatures: init.offer.sig,
+    ath: init.upgradeToken === true ? await tokenHash(backend, init.token) : undefined,
+  });
+  return { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) };
+}
+
+export interface ServerSide {
+  readonly draws: Draws;
+  readonly authority: Authority;
+  readonly upgradeToken: string | undefined;
+  readonly findSession: (kid: string) => ResumeCandidate<Token> | undefined;
+}
+
+export async function serverHandshake(
+  init: ServerInit,
+  protocol: string,
+  { draws, authority, upgradeToken, findSession }: ServerSide,
+): Promise<ServerHandshake<Token>> {
+  const options: ServerHandshakeOptions<Token> = {
+    backend: draws.backend(),
     id: init.serverId,
-    signers,
+    signers: await Promise.all(init.identity.map(signingKey)),
     accept: offerOf(init.support, ["ES256", "Ed25519"]),
     protocols: init.support.prt as ServerHandshakeOptions["protocols"],
     protocol,
     proof: init.pop,
-    limits,
-    upgradeToken: init.upgradeToken as string | undefined,
-    verifyToken: tokenVerifier(init.issuers, { audience: init.serverId, limits, now: unix }),
+    resume: init.res ?? 0,
+    findSession,
+    limits: limitsFrom(init),
+    upgradeToken,
+    verifyToken: (token) => authority.verify(token),
     admit: () => true,
     ...orderOf(init),
   };

@@ -1,222 +1,257 @@
 // session.run: the session code of core in virtual time.
-import { type CloseInfo, type ErrorCode, SealwireError } from "@sealwire/core";
-import { Connection, type Established, type Handshake, LiveSession, type SessionHooks } from "@sealwire/core/internal";
+import { type CloseInfo, type Limits, SealwireError } from "@sealwire/core";
+import {
+  type ConnectionOptions,
+  type Established,
+  LiveSession,
+  type ResumeCandidate,
+  type ServerStep,
+} from "@sealwire/core/internal";
+import { type Application, hooksOf, type Step } from "./session-application.ts";
+import { Authority, isOfSameClient, type Token } from "./session-authority.ts";
+import { Draws } from "./session-backend.ts";
 import {
   type ClientInit,
   clientHandshake,
+  clientResume,
   type Init,
   limitsFrom,
   type ServerInit,
   serverHandshake,
 } from "./session-init.ts";
+import { Link } from "./session-link.ts";
+import { codeOf, Outcome, type Values } from "./session-outcome.ts";
 import { fromJson, type Input, type Message, type Ops, toJson, toMessage } from "./values.ts";
-import { ScriptSocket, settle, VirtualClock } from "./virtual.ts";
+import { settle, VirtualClock } from "./virtual.ts";
 
-interface Step {
-  readonly op: "start" | "recv" | "send" | "request" | "tick" | "close" | "drop";
-  readonly protocol: string;
-  readonly message?: Message;
-  readonly messages?: readonly Message[];
-  readonly top: string;
-  readonly data: unknown;
-  readonly ttl?: number;
-  readonly seconds: number;
-  readonly code?: number;
-}
-
-type Values = Record<string, unknown>;
-type Trace = Parameters<NonNullable<SessionHooks["trace"]>>[0];
-
-/** The step that refuses with a code is the same for every code that an `err` carries. */
-const stepOf = (code: ErrorCode): string => new SealwireError(code).stage;
-const codeOf = (error: unknown): string => {
-  if (error instanceof SealwireError) return error.code;
-  if (error instanceof TypeError) return "TypeError";
-  throw error;
-};
-
-/** Lists of an outcome, as they come into being. */
-class Outcome {
-  readonly deliver: Values[] = [];
-  readonly settled: Values[] = [];
-  readonly refused: Values[] = [];
-  readonly denied: Values[] = [];
-  thrown: Values | undefined;
-  opened: Values | undefined;
-}
-
-class Endpoint {
+class Endpoint implements Application {
   readonly #role: "client" | "server";
   readonly #init: Init;
+  readonly #limits: Limits;
   readonly #clock: VirtualClock;
-  #outcome = new Outcome();
-  #socket: ScriptSocket | undefined;
-  #session: LiveSession | undefined;
-  #info: CloseInfo | undefined;
-  #sent = 0;
-  #reported = false;
+  readonly #draws: Draws;
+  readonly #links: Link[] = [];
+  readonly authority: Authority | undefined;
+  token: Token | undefined;
+  outcome = new Outcome();
+  session: LiveSession | undefined;
+  /** That the session is on, or was on last. */
+  #link: Link | undefined;
+  /** Of the session. */
+  #end: CloseInfo | undefined;
+  #epochs = { send: 0, receive: 0 };
   /** Takes the number of the request that this step seals. */
-  #onSealed: (seq: number) => void = () => {};
+  onSealed: (seq: number) => void = () => {};
 
   constructor(role: "client" | "server", init: Init) {
     this.#role = role;
     this.#init = init;
+    this.#limits = limitsFrom(init);
     this.#clock = new VirtualClock(init.now);
+    this.#draws = new Draws([init, ...(init.more ?? [])]);
+    if (role === "server") this.authority = new Authority(init as ServerInit, this.#limits, () => this.#clock.unix());
   }
 
   async run(step: Step): Promise<Values> {
-    this.#outcome = new Outcome();
+    this.outcome = new Outcome();
+    const before = {
+      session: this.session,
+      ended: this.#end !== undefined,
+      failed: this.#links[0]?.end !== undefined,
+    };
     await this.#do(step);
     await settle();
-    this.#onSealed = () => {};
-    return this.#take(step);
+    this.onSealed = () => {};
+    return this.#take(step, before);
   }
 
   async #do(step: Step): Promise<void> {
-    switch (step.op) {
+    const { op, conn = this.#links.length - 1 } = step;
+    switch (op) {
       case "start":
-        return await this.#start(step.protocol);
+        return await this.#start(step);
       case "recv":
-        return this.#socket?.receive(step.messages ?? [step.message as Message]);
+        return this.#links[conn]?.socket.receive(step.messages ?? [step.message as Message]);
+      case "drop":
+        return this.#links[conn]?.socket.drop(step.code ?? 1006, "");
+      case "tick":
+        return await this.#clock.advance(step.seconds * 1000);
       case "send":
         return this.#send(step);
       case "request":
         return this.#request(step);
-      case "tick":
-        return await this.#clock.advance(step.seconds * 1000);
       case "close":
-        void this.#session?.close();
-        return;
-      case "drop":
-        this.#socket?.drop(step.code ?? 1006, "");
+        return void this.session?.close();
+      case "rekey":
+        return this.session?.rekey();
+      case "auth":
+        return this.#auth(step.at);
+      case "revoke":
+        if (this.authority?.revoke(step.by, this.token, this.session?.id))
+          this.session?.fail(new SealwireError("E_REVOKED"));
     }
   }
 
-  async #start(protocol: string): Promise<void> {
-    const handshake = await this.#handshake(protocol);
-    const limits = limitsFrom(this.#init);
-    this.#socket = new ScriptSocket(protocol);
-    const server = this.#role === "server";
-    const connection: Connection = new Connection({
-      socket: this.#socket,
+  // --- connections ---------------------------------------------------------------------------------------------
+
+  async #start(step: Step): Promise<void> {
+    const place = this.#links.length;
+    if (this.#role === "client" && place > 0) {
+      this.session?.detach(4409, "superseded");
+      this.#links.at(-1)?.leave();
+      await settle();
+    }
+    const resume = this.#resumable(step.resume);
+    const handshake = await this.#handshake(step, resume);
+    const link: Link = new Link(place, step.protocol, handshake, {
+      role: this.#role,
+      resume: resume !== undefined,
       clock: this.#clock,
-      limits,
-      handshake,
-      rateLimited: server,
-      onEstablished: (established) => {
-        this.#session = new LiveSession(established, connection, limits, this.#hooks());
-        this.#session.onDenied(({ seq, code }) => this.#outcome.denied.push({ seq, error: code }));
-        this.#opened(established);
-        return this.#session;
-      },
-      onClosed: (info) => {
-        this.#info = info;
-      },
+      limits: this.#limits,
+      onEstablished: (established, handed) => this.#established(established, handed, link),
+      onSent: (payload) => this.outcome.emit.push(toMessage(payload)),
     });
+    this.#links.push(link);
   }
 
-  #handshake(protocol: string): Promise<Handshake> {
-    if (this.#role === "client") return clientHandshake(this.#init as ClientInit, protocol);
-    return serverHandshake(this.#init as ServerInit, protocol, () => this.#clock.unix());
+  /** The place of the chain, unless the client holds too many of them. */
+  #resumable(place: number | undefined): number | undefined {
+    const chains = this.session?.life.ledger.chains.length ?? 0;
+    return chains < this.#limits.resumeChains ? place : undefined;
   }
 
-  #opened({ id, level, codec, subject, scopes, expiresAt }: Established): void {
-    this.#outcome.opened = { sid: id, lvl: level, cod: codec, sub: subject, scp: scopes, exp: expiresAt };
+  #handshake({ protocol, upgradeToken }: Step, resume: number | undefined) {
+    if (this.#role === "server") {
+      const init = this.#init as ServerInit;
+      return serverHandshake(init, protocol, {
+        draws: this.#draws,
+        authority: this.authority as Authority,
+        upgradeToken:
+          upgradeToken === undefined ? (init.upgradeToken as string | undefined) : (upgradeToken ?? undefined),
+        findSession: (kid) => this.#find(kid),
+      });
+    }
+    const init = this.#init as ClientInit;
+    if (resume === undefined) return clientHandshake(init, protocol, this.#draws);
+    return clientResume(init, protocol, (this.session as LiveSession).life, resume);
   }
 
-  #hooks(): SessionHooks {
-    const server = this.#role === "server";
-    const { allow = [], handlers = {} } = this.#init;
-    // The session asks for the handler of an item right after its authorization.
-    let request = false;
+  #find(kid: string): ResumeCandidate<Token> | undefined {
+    const session = this.session;
+    if (session === undefined) return undefined;
+    const { facts, ledger } = session.life;
+    const chain = ledger.chains.find((c) => c.kid === kid);
+    if (chain === undefined || !ledger.resumable) return undefined;
     return {
-      heartbeat: server,
-      rateLimited: server,
-      authorize: ({ topic, direction, kind }) => {
-        request = kind === "request";
-        return direction === "out" || allow.includes(topic);
+      facts,
+      ledger,
+      chain,
+      get alive() {
+        return session.state !== "closed";
       },
-      handler: (topic) => {
-        const kind = Object.hasOwn(handlers, topic) ? handlers[topic] : undefined;
-        const req = request;
-        if (kind === undefined && req) return undefined;
-        return (data, { message: { seq, index } }) => {
-          const place = index === undefined ? { seq } : { seq, index };
-          this.#outcome.deliver.push({ ...place, top: topic, data: toJson(data), ...(req ? { req } : {}) });
-          if (kind === "fail") throw new Error("the script's handler fails");
-          return data;
-        };
-      },
-      trace: (record) => this.#trace(record),
+      scopes: session.scopes,
+      expiresAt: session.expiresAt.getTime() / 1000,
+      admits: (token) => isOfSameClient(token, this.token as Token),
     };
   }
 
-  #trace({ direction, kind, seq, claims }: Trace): void {
-    if (direction === "in") return;
-    if (kind === "application") {
-      this.#onSealed(seq);
-      return;
+  #established(e: Established, handed: ServerStep<Token>, link: Link): ReturnType<ConnectionOptions["onEstablished"]> {
+    const { facts, ledger, resume, scopes, expiresAt } = e;
+    this.#link = link;
+    this.#epochs = { send: 0, receive: 0 };
+    if (resume !== undefined) {
+      this.outcome.resumed = { rcv: ledger.committed, peer: resume.peer };
+      return (this.session as LiveSession).resume(e, link.connection);
     }
-    const { top, code, ref } = JSON.parse(Buffer.from(claims).toString());
-    if (top !== "err") return;
-    const place = Array.isArray(ref) ? { seq: ref[0], index: ref[1] } : { seq: ref };
-    this.#outcome.refused.push({ ...place, error: code, step: stepOf(code) });
+    const { level, codec } = facts.keys;
+    this.outcome.opened = { sid: facts.id, lvl: level, cod: codec, sub: facts.subject, scp: scopes, exp: expiresAt };
+    this.token = handed.token;
+    if (this.token !== undefined) this.authority?.opened(this.token);
+    if (this.session !== undefined && this.#end === undefined) return this.session.replace(e, link.connection);
+    this.#end = undefined;
+    const session = new LiveSession(e, link.connection, this.#limits, hooksOf(this.#init, this));
+    session.onDenied(({ seq, code }) => this.outcome.denied.push({ seq, error: code }));
+    session.onUndetermined((messages) => this.outcome.lost(messages));
+    void session.closed.then((info) => {
+      this.#end = info;
+    });
+    this.session = session;
+    return session.receiver;
   }
 
-  #send({ top, data, ttl }: Step): void {
-    const sent = this.#session?.send(top, fromJson(data), ttl === undefined ? {} : { ttl });
-    sent?.catch((error: unknown) => {
-      this.#outcome.thrown = { error: codeOf(error) };
+  // --- the application -----------------------------------------------------------------------------------------
+
+  #send({ top, data, ttl, idempotent }: Step): void {
+    const outcome = this.outcome;
+    this.#draws.messageId = idempotent;
+    const options = {
+      ...(ttl === undefined ? {} : { ttl }),
+      ...(idempotent === undefined ? {} : { idempotent: true }),
+    };
+    this.session?.send(top, fromJson(data), options).catch((error: unknown) => {
+      outcome.thrown = { error: codeOf(error) };
     });
   }
 
   #request({ top, data }: Step): void {
+    const outcome = this.outcome;
     let seq: number | undefined;
-    this.#onSealed = (taken) => {
+    this.onSealed = (taken) => {
       seq = taken;
     };
-    this.#session?.request(top, fromJson(data)).then(
-      (value) => this.#outcome.settled.push({ seq, data: toJson(value) }),
+    this.session?.request(top, fromJson(data)).then(
+      (value) => this.outcome.settled.push({ seq, data: toJson(value) }),
       (error: unknown) => {
-        if (seq === undefined) this.#outcome.thrown = { error: codeOf(error) };
-        else this.#outcome.settled.push({ seq, error: codeOf(error) });
+        if (seq === undefined) outcome.thrown = { error: codeOf(error) };
+        else this.outcome.settled.push({ seq, error: codeOf(error) });
       },
     );
   }
 
-  #take(step: Step): Values {
-    const { deliver, settled, refused, denied, thrown, opened } = this.#outcome;
-    const emit = (this.#socket?.sent.slice(this.#sent) ?? []).map(toMessage);
-    this.#sent += emit.length;
-    const outcome: Values = {};
-    for (const [name, list] of Object.entries({ emit, deliver, settled, refused, denied })) {
-      if (list.length > 0) outcome[name] = list;
-    }
-    if (thrown !== undefined) outcome.thrown = thrown;
-    if (opened !== undefined) outcome.opened = opened;
-    if (this.#info !== undefined && !this.#reported) {
-      this.#reported = true;
-      if (this.#socket?.closed !== undefined) outcome.close = this.#socket.closed;
-      Object.assign(outcome, this.#end(this.#info, step));
-    }
-    return { ...outcome, state: this.#state };
+  #auth(token: string): void {
+    this.session?.refresh(token).then(
+      ({ scopes, expiresAt }) => {
+        this.outcome.refreshed = { scp: scopes, exp: expiresAt };
+      },
+      (error: unknown) => {
+        // Otherwise an earlier one is unanswered, or the session has ended.
+        if (codeOf(error) === "E_TOKEN") this.outcome.notRefreshed = true;
+      },
+    );
   }
 
-  #end({ error, clean, truncated, window }: CloseInfo, step: Step): Values {
-    // Before SR the close code of the peer is no more than a hint, and no finding of this end.
-    const hint = step.op === "drop" && this.#session === undefined;
-    const ended = { clean, truncated, ...window };
-    if (error === undefined || hint) return { ended };
-    const peer = error.remote && error.code !== "E_TRUNCATED";
-    return { error: { error: error.code, step: error.stage, ...(peer ? { peer } : {}) }, ended };
+  // --- outcomes ------------------------------------------------------------------------------------------------
+
+  #take(step: Step, before: { session: LiveSession | undefined; ended: boolean; failed: boolean }): Values {
+    const outcome = this.outcome;
+    const session = this.session;
+    for (const link of this.#links) link.report(outcome, before.session !== undefined);
+    if (session === undefined) {
+      const { end } = this.#links[0] as Link;
+      if (end !== undefined && !before.failed) outcome.over(end, step.op !== "drop");
+    } else {
+      const { send, receive } = session.epochs;
+      if (send !== this.#epochs.send || receive !== this.#epochs.receive) {
+        outcome.epoch = { send, receive };
+        this.#epochs = { send, receive };
+      }
+      if (this.#end !== undefined && !(before.ended && before.session === session)) {
+        outcome.over(this.#end, true);
+        if (session.life.ledger.resumable) outcome.lost(this.#end.undetermined);
+      }
+      const own = ["start", "recv", "drop"].includes(step.op);
+      const link = own ? this.#links[step.conn ?? this.#links.length - 1] : this.#link;
+      outcome.attempt = link?.state;
+    }
+    return outcome.values(this.#state);
   }
 
   get #state(): string {
-    if (this.#info !== undefined) return "closed";
-    const session = this.#session;
-    if (session !== undefined) return session.byeSent || session.byeReceived ? "closing" : "open";
-    const waits = this.#role === "client" ? ["wait-sh", "wait-sh", "wait-sr"] : ["wait-ch", "wait-ca"];
-    return waits[this.#sent] as string;
+    const session = this.session;
+    if (session === undefined) return this.#links[0]?.state ?? "closed";
+    if (this.#end !== undefined) return "closed";
+    if (session.byeSent || session.byeReceived) return "closing";
+    return session.state === "open" ? "open" : "lost";
   }
 }
 
@@ -224,8 +259,9 @@ async function run({ role, init, steps: script }: Input): Promise<Values> {
   const endpoint = new Endpoint(role as "client" | "server", init as unknown as Init);
   const steps: Values[] = [];
   for (const step of script as Step[]) steps.push(await endpoint.run(step));
-  const error = steps.at(-1)?.error as { readonly error: string; readonly step: string } | undefined;
-  return error === undefined ? { steps } : { ok: false, error: error.error, step: error.step, fatal: true, steps };
+  const last = steps.at(-1);
+  const { error, step } = (last?.error ?? last?.failed ?? {}) as { readonly error?: string; readonly step?: string };
+  return error === undefined ? { steps } : { ok: false, error, step, fatal: true, steps };
 }
 
 export const ops: Ops = { "session.run": run };

@@ -77,19 +77,22 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Keeps what is sent; a close, of either end, is complete at once. */
+/** Tells what is sent; a close, of either end, is complete at once. */
 export class ScriptSocket implements SessionSocket {
   readonly protocol: string;
   readonly bufferedAmount = 0;
-  readonly sent: Payload[] = [];
+  readonly onSent: (payload: Payload) => void;
+  /** Messages. */
+  sent = 0;
   closed: { readonly code: number; readonly reason: string } | undefined;
   #events: Events | undefined;
   #gone = false;
   #paused = false;
   readonly #held: Payload[] = [];
 
-  constructor(protocol: string) {
+  constructor(protocol: string, onSent: (payload: Payload) => void) {
     this.protocol = protocol;
+    this.onSent = onSent;
   }
 
   listen(events: Events): void {
@@ -97,7 +100,9 @@ export class ScriptSocket implements SessionSocket {
   }
 
   send(payload: Payload): void {
-    if (!this.#gone) this.sent.push(typeof payload === "string" ? payload : payload.slice());
+    if (this.#gone) return;
+    this.sent++;
+    this.onSent(typeof payload === "string" ? payload : payload.slice());
   }
 
   receive(messages: readonly Message[]): void {

@@ -23,6 +23,13 @@ export const rewrite =
     return text.replace(piece, by);
   };
 
+/** `pol` of SH. */
+export const policyOf = ({ level, pop, res = 0, order = "strict" }: Setup): Claims => ({
+  pop: level === "sig" || level === "nest" ? "required" : pop,
+  res,
+  seq: order,
+});
+
 const PROTOCOL = { text: "sealwire.v1.text", binary: "sealwire.v1.cbor" } as const;
 export const protocolOf = (wire: Wire): string => PROTOCOL[wire];
 
@@ -48,6 +55,8 @@ export interface Setup {
   readonly ath?: boolean;
   readonly pop: "required" | "optional";
   readonly order?: "strict" | "window";
+  /** Seconds for which the session can be resumed; 0 by default. */
+  readonly res?: number;
   readonly offer: {
     readonly prt: readonly string[];
     readonly lvl: readonly string[];
@@ -78,7 +87,7 @@ export interface Faults {
 
 export type Changes = Readonly<Partial<Record<"ch" | "sh" | "ca" | "sr", Faults>>>;
 
-const asText = (content: Content): string =>
+export const asText = (content: Content): string =>
   Buffer.from(content instanceof Uint8Array ? content : json(content)).toString();
 const same = (text: string): string => text;
 const unchanged: Edit = (members) => members;
@@ -124,7 +133,7 @@ export class Handshake {
   get sh(): string {
     return this.#once("sh", () => {
       const { wire, suite, level, codec, serverId, now, serverRnd, serverKeys, identity } = this.setup;
-      const { pop, order = "strict", serverMsg } = this.setup;
+      const { serverMsg } = this.setup;
       const { members = unchanged, header = unchanged, signer = identity, text = same } = this.#changes.sh ?? {};
       const payload = members({
         iss: serverId,
@@ -136,7 +145,7 @@ export class Handshake {
         epk: wireJwk(serverKeys[suite] as Jwk),
         lvl: level,
         cod: codec,
-        pol: { pop: level === "sig" || level === "nest" ? "required" : pop, res: 0, seq: order },
+        pol: policyOf(this.setup),
         lim: { msg: serverMsg },
       });
       const kid = thumbprint(identity);
@@ -219,6 +228,11 @@ export class Handshake {
     };
   }
 
+  /** The chain of epoch 0. */
+  get chain(): Bytes {
+    return kdf(this.z, this.th2, "chain", this.th3, 32);
+  }
+
   get cb(): Bytes {
     return kdf(this.z, this.th2, "cb", this.th3, 32);
   }
@@ -246,13 +260,17 @@ export class Handshake {
 
   /** What one end seals messages with. */
   channel(from: "client" | "server"): Channel {
-    const { wire, level, codec, serverId, identity, proof } = this.setup;
-    const keys = this.#keys(from === "client" ? "c app" : "s app", this.th3);
-    if (level === "mac" || level === "aead") return { wire, level, codec, keys };
-    const client = thumbprint(proof as Jwk);
-    const [iss, aud] = from === "client" ? [client, serverId] : [serverId, client];
-    return { wire, level, codec, keys, signer: from === "client" ? (proof as Jwk) : identity, iss, aud };
+    return channelOf(this.setup, from, this.#keys(from === "client" ? "c app" : "s app", this.th3));
   }
+}
+
+/** One direction of a session under some keys. */
+export function channelOf(setup: Setup, from: "client" | "server", keys: Keys, epoch = 0): Channel {
+  const { wire, level, codec, serverId, identity, proof } = setup;
+  if (level === "mac" || level === "aead") return { wire, level, codec, keys, epoch };
+  const client = thumbprint(proof as Jwk);
+  const [iss, aud] = from === "client" ? [client, serverId] : [serverId, client];
+  return { wire, level, codec, keys, epoch, signer: from === "client" ? (proof as Jwk) : identity, iss, aud };
 }
 
 /** An access token (RFC 9068). */

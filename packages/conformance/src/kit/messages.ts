@@ -16,6 +16,8 @@ export interface Channel {
   readonly level: Level;
   readonly codec: Codec;
   readonly keys: Keys;
+  /** That of `keys`; 0 until the first rekey of a connection. */
+  readonly epoch?: number;
   readonly signer?: Jwk;
   readonly iss?: string;
   readonly aud?: string;
@@ -74,7 +76,7 @@ export function messageHeader({ level, codec, keys, signer }: Channel): Claims {
 
 export const innerHeader = ({ codec, signer }: Channel): Claims => signedHeader(codec, signer as Jwk);
 
-const ORDER = "iss aud bnd seq iat exp top ref req dat bin bat rcv pad".split(" ");
+const ORDER = "iss aud bnd seq jti iat exp top ref req dat bin bat rcv pad".split(" ");
 
 /** The claims in the order of the table; others follow in the order in which they came. */
 export function ordered(claims: Claims): Claims {
@@ -116,24 +118,31 @@ const seqOf = (claims: Claims | Bytes | string, { seq }: Faults): number => seq 
 /** An application message on its wire. */
 export function applicationMessage(channel: Channel, claims: Claims | Bytes | string, faults: Faults = {}): Message {
   const seq = seqOf(claims, faults) ?? 0;
-  return short(channel.wire, compact(channel, claims, faults), faults.h ?? 0, seq);
+  return short(channel.wire, compact(channel, claims, faults), faults.h ?? 2 * (channel.epoch ?? 0), seq);
 }
 
-const CONTROL_ORDER = ["seq", "top", "code", "ref", "rcv"];
+const CONTROL_ORDER = "seq top n epk at code ref exp scp rcv".split(" ");
+
+/** The members of a control message in the order of the specification, as text; others follow. */
+export function controlClaims(claims: Claims | string): string {
+  if (typeof claims === "string") return claims;
+  const others = Object.keys(claims).filter((name) => !CONTROL_ORDER.includes(name));
+  return JSON.stringify(Object.fromEntries([...CONTROL_ORDER, ...others].map((name) => [name, claims[name]])));
+}
 
 /** A control message in text form: the same at every level, JSON. */
 export function compactControl({ keys }: Channel, claims: Claims | string, faults: Faults = {}): string {
   const iv = faults.iv ?? nonce(keys.iv, seqOf(claims, faults));
-  const others = typeof claims === "string" ? [] : Object.keys(claims).filter((name) => !CONTROL_ORDER.includes(name));
-  const content =
-    typeof claims === "string"
-      ? claims
-      : Object.fromEntries([...CONTROL_ORDER, ...others].map((name) => [name, claims[name]]));
-  return jwe(faults.header ?? controlHeader(keys), faults.key ?? keys.key, iv, content);
+  return jwe(faults.header ?? controlHeader(keys), faults.key ?? keys.key, iv, controlClaims(claims));
 }
 
 export function controlMessage(channel: Channel, claims: Claims | string, faults: Faults = {}): Message {
-  return short(channel.wire, compactControl(channel, claims, faults), faults.h ?? 1, seqOf(claims, faults));
+  return short(
+    channel.wire,
+    compactControl(channel, claims, faults),
+    faults.h ?? 2 * (channel.epoch ?? 0) + 1,
+    seqOf(claims, faults),
+  );
 }
 
 /** The same compact object with one segment (negative: from the end) replaced: its bytes, or its text. */

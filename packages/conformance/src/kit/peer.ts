@@ -1,9 +1,20 @@
 // The other end of an endpoint under test: it seals what the endpoint hears, and knows byte for byte what it answers.
 import { readFileSync } from "node:fs";
 import { repository } from "../repository.ts";
-import type { Handshake } from "./handshake.ts";
+import type { Bytes } from "./bytes.ts";
+import { channelOf, type Handshake } from "./handshake.ts";
 import { full, type Message } from "./jose.ts";
-import { applicationMessage, type Channel, type Claims, controlMessage, type Faults, keyId } from "./messages.ts";
+import type { Traffic } from "./kdf.ts";
+import {
+  applicationMessage,
+  type Channel,
+  type Claims,
+  controlClaims,
+  controlMessage,
+  type Faults,
+  keyId,
+} from "./messages.ts";
+import type { Resume } from "./resume.ts";
 
 export type Role = "client" | "server";
 type Values = Record<string, unknown>;
@@ -59,6 +70,19 @@ export function endBefore(
   };
 }
 
+/** The end of a further connection before it carries the session, which stays as it is. */
+export function failedAttempt(
+  role: Role,
+  wire: "text" | "binary",
+  conn: number,
+  [error, step]: readonly [string, string],
+  code: number = closeCodeOf(error),
+): Values {
+  const close = closeOf(code);
+  const said = JSON.stringify({ typ: "sealwire-err", code: close.reason });
+  return { ...(role === "server" ? { emit: [full(wire, said)] } : {}), failed: { conn, error, step, close } };
+}
+
 /** Both directions of an open session, with what each end has sent. */
 export class Peer {
   readonly handshake: Handshake;
@@ -69,15 +93,30 @@ export class Peer {
   seq = 0;
   /** Last number of the endpoint under test. */
   own = 0;
-  readonly #in: Channel;
-  readonly #out: Channel;
+  /** What the next rekey or resume rests on. */
+  chain: Bytes;
+  /** Plaintext of the last control message of either end. */
+  plaintext = "";
+  /** What the peer's last control message said that it has received. */
+  told = 0;
+  #in: Channel;
+  #out: Channel;
+  /** Claims of the application messages of each end. */
+  readonly #heard = new Map<number, Claims>();
+  readonly #said = new Map<number, Claims>();
 
   constructor(handshake: Handshake, tested: Role) {
     this.handshake = handshake;
     this.tested = tested;
     this.now = handshake.setup.now;
-    this.#in = handshake.channel(tested === "client" ? "server" : "client");
+    this.chain = handshake.chain;
+    this.#in = handshake.channel(this.role);
     this.#out = handshake.channel(tested);
+  }
+
+  /** The role that this end plays. */
+  get role(): Role {
+    return this.tested === "client" ? "server" : "client";
   }
 
   /** The direction that the endpoint under test hears. */
@@ -95,7 +134,8 @@ export class Peer {
     const signed = iss === undefined ? {} : { iss, aud, bnd: keyId(keys), iat: this.now };
     const data = "bat" in over || "bin" in over ? {} : { dat: { text: "hello" } };
     const topic = "bat" in over ? {} : { top: "chat.say" };
-    return { ...signed, seq, exp: this.now + 60, ...topic, ...data, ...over };
+    const life = this.handshake.setup.res ? 180 : 60;
+    return { ...signed, seq, exp: this.now + life, ...topic, ...data, ...over };
   }
 
   /** Honest claims of the peer's next message, with other members. */
@@ -106,25 +146,82 @@ export class Peer {
   /** The peer's next application message. */
   message(over: Claims = {}, faults: Faults = {}): Message {
     this.seq++;
-    return applicationMessage(this.#in, this.claims(over, this.seq), faults);
+    const claims = this.claims(over, this.seq);
+    this.#heard.set(this.seq, claims);
+    return applicationMessage(this.#in, claims, faults);
   }
 
   /** The peer's next control message; it has received everything. */
   control(claims: Claims, faults: Faults = {}): Message {
     this.seq++;
-    return controlMessage(this.#in, { seq: this.seq, rcv: this.own, ...claims }, faults);
+    const members: Claims = { seq: this.seq, rcv: this.own, ...claims };
+    this.told = Number(members.rcv) || 0;
+    return this.#control(this.#in, members, faults);
   }
 
   /** The next application message of the endpoint under test. */
   says(over: Claims = {}): Message {
     this.own++;
-    return applicationMessage(this.#out, this.#claims(this.#out, this.own, over));
+    const claims = this.#claims(this.#out, this.own, over);
+    this.#said.set(this.own, claims);
+    return applicationMessage(this.#out, claims);
   }
 
   /** Its next control message; it has committed everything, or up to `rcv`. */
   answers(claims: Claims): Message {
     this.own++;
-    return controlMessage(this.#out, { seq: this.own, rcv: this.seq, ...claims });
+    return this.#control(this.#out, { seq: this.own, rcv: this.seq, ...claims });
+  }
+
+  #control(channel: Channel, claims: Claims, faults: Faults = {}): Message {
+    this.plaintext = controlClaims(claims);
+    return controlMessage(channel, claims, faults);
+  }
+
+  /** A message of either end that takes no number of the count. */
+  uncounted(from: "in" | "out", claims: Claims, faults: Faults = {}): Message {
+    return controlMessage(from === "in" ? this.#in : this.#out, claims, faults);
+  }
+
+  /** Application messages of the endpoint under test above a number that its peer has told. */
+  unconfirmed(rcv: number): Values[] {
+    const above = [...this.#said].filter(([seq]) => seq > rcv);
+    return above.map(([seq, { top, jti }]) => ({ seq, top, ...(jti === undefined ? {} : { jti }) }));
+  }
+
+  /** New keys for the direction that the endpoint under test hears (`in`), or in which it speaks. */
+  turn(direction: "in" | "out", traffic: Traffic): void {
+    const hears = direction === "in";
+    const [role, { epoch = 0, wire }] = hears ? [this.role, this.#in] : [this.tested, this.#out];
+    const channel = { ...channelOf(this.handshake.setup, role, traffic[role], epoch + 1), wire };
+    if (hears) this.#in = channel;
+    else this.#out = channel;
+    this.chain = traffic.chain;
+  }
+
+  /** Both directions are those of a resume. */
+  move(resume: Resume): void {
+    this.#in = resume.channel(this.role);
+    this.#out = resume.channel(this.tested);
+    this.chain = resume.chain;
+  }
+
+  /** The directions as they were, where a resume came to nothing. */
+  restore(before: { readonly chain: Bytes; readonly in: Channel; readonly out: Channel }): void {
+    this.chain = before.chain;
+    this.#in = before.in;
+    this.#out = before.out;
+  }
+
+  /** What an end sends again: its numbers from `first` on, those of control messages and of `voided` as `void`. */
+  again(direction: "in" | "out", first: number, voided: readonly number[] = []): Message[] {
+    const hears = direction === "in";
+    const [channel, sent, last] = hears ? [this.#in, this.#heard, this.seq] : [this.#out, this.#said, this.own];
+    return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => {
+      const claims = voided.includes(first + i) ? undefined : sent.get(first + i);
+      if (claims === undefined) return controlMessage(channel, { seq: first + i, top: "void" });
+      return applicationMessage(channel, channel.iss === undefined ? claims : { ...claims, bnd: keyId(channel.keys) });
+    });
   }
 
   /** A fatal error that the endpoint finds in the peer's last message, which it has not committed. */

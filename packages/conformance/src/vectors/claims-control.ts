@@ -2,14 +2,12 @@
 import { readFileSync } from "node:fs";
 import { hex, json } from "../kit/bytes.ts";
 import { repository } from "../repository.ts";
+import { lifecycle } from "./claims-lifecycle.ts";
 import { CLAIMS, MAX, type Members } from "./claims-sheet.ts";
 import { Group } from "./file.ts";
 
 const read = (name: string): unknown => JSON.parse(readFileSync(repository(`specs/registry/${name}.json`), "utf8"));
-const { errCodes, reserved } = read("suites") as {
-  readonly errCodes: readonly string[];
-  readonly reserved: { readonly control: readonly string[] };
-};
+const { errCodes } = read("suites") as { readonly errCodes: readonly string[] };
 const { closeCodes } = read("close-codes") as { readonly closeCodes: readonly { readonly name: string }[] };
 
 const slug = (code: string): string => code.toLowerCase().replaceAll("_", "-");
@@ -56,6 +54,7 @@ export function control(): Group {
     ["ctl:unknown-member"],
   );
   refusals(group);
+  lifecycle(group);
   return group;
 }
 
@@ -65,7 +64,17 @@ function refusals(group: Group): void {
   const refuse = (name: string, from: string, mutation: string, change: Members): unknown =>
     text(name, from, mutation, JSON.stringify({ ...FROM[from], ...change }));
   for (const name of ["seq", "top", "rcv"]) refuse(`no-${name}`, "ping", `${name} left out`, { [name]: undefined });
-  for (const top of [...reserved.control, "", "PING", "ping ", "chat.say", "constructor"]) {
+  for (const top of [
+    "rekeying",
+    "exporter",
+    "acknowledge",
+    "auth-maybe",
+    "",
+    "PING",
+    "ping ",
+    "chat.say",
+    "constructor",
+  ]) {
     const name = top.replace(/[^A-Za-z-]/g, "-").replace("PING", "upper-ping") || "empty";
     refuse(`top-${name}`, "ping", `top: ${JSON.stringify(top)}`, { top });
   }

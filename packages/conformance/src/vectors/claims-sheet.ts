@@ -15,6 +15,8 @@ export const MAX: number = Number.MAX_SAFE_INTEGER;
 export const ISS: string = b64u(labelled("claims iss"));
 export const AUD = "chat.example";
 export const BND: string = b64u(labelled("claims kid").subarray(0, 16));
+/** Id of a message that may be sent again. */
+export const JTI: string = b64u(labelled("claims jti").subarray(0, 16));
 
 export const isSigned = (level: Level): boolean => level === "sig" || level === "nest";
 

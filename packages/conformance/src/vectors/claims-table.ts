@@ -8,6 +8,7 @@ import {
   ISS,
   isSigned,
   item,
+  JTI,
   type Level,
   MAX,
   type Members,
@@ -50,6 +51,35 @@ function presence(sheet: Sheet, level: Level): void {
   const added = (name: string, value: unknown): void =>
     sheet.refuse(`with-${name}`, "plain", `${name} added`, TABLE, { [name]: value });
   for (const name of ["seq", "exp", "top"]) missing(name);
+  sheet.accept(
+    "jti",
+    "a message that may be sent again",
+    TABLE,
+    { jti: JTI, iat: CLOCK },
+    { seq: 1, jti: JTI, iat: CLOCK, items: [item("hello")] },
+  );
+  const again = (name: string, mutation: string, change: Members): void =>
+    sheet.refuse(`jti-${name}`, "jti", mutation, TABLE, change);
+  again("number", "jti: 7", { jti: 7 });
+  again("beside-req", "req beside jti", { req: true });
+  again("beside-ref", "ref beside jti", { ref: 7 });
+  again("beside-ref-pair", "a pair as ref beside jti", { ref: [7, 0] });
+  again("beside-bat", "bat beside jti", { top: undefined, dat: undefined, bat: [["chat.say", null, "hello"]] });
+  if (!isSigned(level)) sheet.refuse("jti-no-iat", "jti", "iat left out", ["idem:iat"], { iat: undefined });
+  if (level === "aead") {
+    for (const [name, jti] of [
+      ["short", JTI.slice(1)],
+      ["long", `${JTI}A`],
+      ["padding", `${JTI}==`],
+      ["pad-bits", `${JTI.slice(0, -1)}B`],
+      ["plus", `+${JTI.slice(1)}`],
+      ["empty", ""],
+      ["null", null],
+      ["array", [JTI]],
+    ] as const) {
+      again(name, `jti: ${JSON.stringify(jti)}`, { jti });
+    }
+  }
   added("rcv", 0);
   if (isSigned(level)) {
     for (const name of ["iss", "aud", "bnd", "iat"]) missing(name);
@@ -100,7 +130,7 @@ function accepted(sheet: Sheet): void {
   ];
   for (const [name, value] of data)
     sheet.accept(`dat-${name}`, `data: ${name}`, ["claims:data"], { dat: value }, one(value));
-  const unknown = { sub: "x", jti: 7, nbf: "later", x: [{ y: { z: [] } }] };
+  const unknown = { sub: "x", nbf: "later", x: [{ y: { z: [] } }] };
   sheet.accept(
     "unknown",
     "claims that the table does not name are ignored, whatever their type",

@@ -1,8 +1,10 @@
 // Writing claims: order of members, codecs, and what a caller cannot have written.
 import { b64u, hex, json } from "../kit/bytes.ts";
 import { cbor } from "../kit/cbor.ts";
-import { AUD, BND, type Codec, EXP, ISS, isSigned, type Level, MAX, type Members } from "./claims-sheet.ts";
+import { wireJwk } from "../kit/keys.ts";
+import { AUD, BND, type Codec, EXP, ISS, isSigned, JTI, type Level, MAX, type Members } from "./claims-sheet.ts";
 import { CLOCK, Group } from "./file.ts";
+import { jwkOf } from "./keys.ts";
 
 const LEVELS = ["mac", "aead", "sig", "nest"] as const;
 
@@ -47,6 +49,8 @@ function application(codec: Codec): Group {
       { ...claims, ref: [7, 255] },
       "hello",
     );
+    const again = { ...bound(level), seq: 1, jti: JTI, iat: CLOCK, exp: EXP, top: "chat.say" };
+    accept(`${level}-jti`, "jti behind seq, iat behind jti", level, again, "hello");
   }
   const plain = { seq: 1, exp: EXP, top: "chat.say" };
   accept("iat", "iat before exp", "aead", { seq: 1, iat: CLOCK, exp: EXP, top: "chat.say" }, null);
@@ -120,5 +124,16 @@ function control(): Group {
   accept("err-item", "a pair as ref", { seq: 3, top: "err", code: "E_RATE", ref: [2, 0], rcv: 2 });
   accept("bye", "without a code", { seq: 3, top: "bye", rcv: 0 });
   accept("bye-code", "with a coarse name", { seq: 3, top: "bye", code: "expired", rcv: MAX });
+  const epk = wireJwk(jwkOf("server ephemeral p256"));
+  accept("rekey", "n and epk before rcv", { seq: 3, top: "rekey", n: 1, epk, rcv: 2 });
+  accept("rekeyed", "ref between epk and rcv", { seq: 3, top: "rekeyed", n: 1, epk, ref: 2, rcv: 2 });
+  accept("ack", "ack", { seq: 3, top: "ack", rcv: 2 });
+  accept("auth", "at before rcv", { seq: 3, top: "auth", at: "a.b.c", rcv: 2 });
+  accept("auth-ok", "ref, exp, scp", { seq: 3, top: "auth-ok", ref: 2, exp: EXP, scp: ["chat.say"], rcv: 2 });
+  accept("auth-no", "auth-no", { seq: 3, top: "auth-no", ref: 2, rcv: 2 });
+  accept("auth-soon", "auth-soon", { seq: 3, top: "auth-soon", rcv: 2 });
+  accept("resumed", "resumed of a client", { seq: 0, top: "resumed", rcv: 2 });
+  accept("resumed-server", "resumed of a server", { seq: 0, top: "resumed", exp: EXP, scp: [], rcv: 2 });
+  accept("void", "void has no rcv", { seq: 3, top: "void" });
   return group;
 }

@@ -39,6 +39,7 @@ function anchors(): ReadonlySet<string> {
 
 interface Outcome {
   readonly error?: { readonly peer?: boolean };
+  readonly failed?: { readonly peer?: boolean };
 }
 
 /** Beside these only the outcomes of a script. */
@@ -76,7 +77,8 @@ function refusedFaults(group: Group, { result }: Vector, steps: ReadonlyMap<stri
   const { error, step, steps: outcomes } = result as { error?: unknown; step?: unknown; steps?: Outcome[] };
   const found: string[] = [];
   // The peer's word can be any error; this end found nothing in any step.
-  if (error === "TypeError" || outcomes?.at(-1)?.error?.peer === true) {
+  const last = outcomes?.at(-1);
+  if (error === "TypeError" || (last?.error ?? last?.failed)?.peer === true) {
     if (step !== "local") found.push(`the step of ${error} is local here`);
   } else if (!steps.get(String(error))?.has(String(step))) found.push(`${error} does not belong to step ${step}`);
   for (const name of Object.keys(result)) {

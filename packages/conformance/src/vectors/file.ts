@@ -30,7 +30,11 @@ export type Suite =
   | "limits"
   | "kdf"
   | "handshake"
-  | "session";
+  | "session"
+  | "rekey"
+  | "refresh"
+  | "resume"
+  | "idempotent";
 
 type Values = Record<string, unknown>;
 

@@ -125,6 +125,14 @@ function members(): Group {
   refuse("pop-other", "pol.pop is neither of the two", { pol: { pop: "no", res: 0, seq: "strict" } });
   refuse("pop-missing", "pol.pop is missing", { pol: { res: 0, seq: "strict" } });
   refuse("res-missing", "pol.res is missing", { pol: { pop: "optional", seq: "strict" } });
+  for (const [name, res] of [
+    ["negative", -1],
+    ["string", "60"],
+    ["fraction", 0.5],
+    ["null", null],
+  ] as const) {
+    refuse(`res-${name}`, `pol.res: ${JSON.stringify(res)}`, { pol: { pop: "optional", res, seq: "strict" } });
+  }
   refuse("seq-other", "pol.seq is neither of the two", { pol: { pop: "optional", res: 0, seq: "any" } });
   refuse("lim-msg-least", "lim.msg is one below the least", { lim: { msg: 65535 } });
   rewritten("twice", "st stands twice", '"st":"p256"', '"st":"p256","st":"x25519"', "json:duplicate");
@@ -145,6 +153,7 @@ function members(): Group {
 function comparisons(): Group {
   const g = new HandshakeGroup("handshake/sh", SECTION, { role: "client" });
   g.open("open", "SH answers this CH", ["hs:states"]);
+  g.open("res", "the session can be resumed for 60 seconds", ["sh:pol", "resume:strict"], {}, { setup: { res: 60 } });
   g.open("least-limit", "the server takes messages of the least size", ["hs:members"], {
     sh: { members: set({ lim: { msg: 65536 } }) },
   });
@@ -188,7 +197,6 @@ function comparisons(): Group {
   );
   refuse("cod-not-offered", "cod was not offered", ["sh:offered"], { cod: "cbor" }, NEGOTIATE);
   const pol = (over: Claims): Claims => ({ pol: { pop: "optional", res: 0, seq: "strict", ...over } });
-  refuse("res", "pol.res is 60", ["sh:pol"], pol({ res: 60 }), NEGOTIATE);
   refuse(
     "window",
     "pol.seq is window, which the client does not accept",

@@ -119,7 +119,10 @@ function outOfPlace(): Group[] {
     );
   const peer = (): Peer => new Peer(hs, "server");
   first("ca-first", "CA comes first", "hs:states", hs.message("ca"));
-  first("sh-first", "SH comes first", "hs:states", hs.message("sh"));
+  first("sh-first", "SH comes first: a JWS, but no CH of a resume", "header:typ", hs.message("sh"), [
+    "E_TYP",
+    "header",
+  ]);
   first("message-first", "an application message comes first", "hs:states", peer().message());
   first("err-json", "a sealwire-err comes first", "hs:states", { text: '{"typ":"sealwire-err","code":"busy"}' }, [
     "E_CLAIMS",

@@ -65,6 +65,17 @@ function verify(): Group {
       content: CBOR_CLAIMS,
     },
   ];
+  for (const [name, typ] of [
+    ["resume-ch", "sealwire-ch+jwt"],
+    ["resume-sh", "sealwire-sh+jwt"],
+  ] as const) {
+    rows.push({
+      name,
+      comment: `a hello of a resume, ${typ}`,
+      header: { alg: "HS256", kid: K, typ },
+      content: HANDSHAKE,
+    });
+  }
   for (const row of rows) verifyRow(group, row, MAC_KEY, oct(MAC_KEY), oct(flip(MAC_KEY)));
   for (const alg of ALGS) {
     const label = `jose signer ${alg}`;

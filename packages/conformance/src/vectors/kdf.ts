@@ -1,4 +1,4 @@
-// Key agreement, transcript and key schedule (specs/session.md, section 8).
+// Key agreement, transcript and key schedule (specs/session.md, section 8; specs/lifecycle.md, sections 3 and 7).
 import { b64u, hex, unb64u, unhex, utf8 } from "../kit/bytes.ts";
 import type { Handshake, Suite } from "../kit/handshake.ts";
 import { agree } from "../kit/jose.ts";
@@ -6,6 +6,7 @@ import { kdf, sid, th } from "../kit/kdf.ts";
 import { type Jwk, wireJwk } from "../kit/keys.ts";
 import { type Generator, Group, type Step } from "./file.ts";
 import { Scene } from "./handshake-scene.ts";
+import { continuations } from "./kdf-lifecycle.ts";
 import { $key, jwkOf } from "./keys.ts";
 
 const SECTION = "session.md#8-transcript-and-key-schedule";
@@ -29,6 +30,7 @@ const SCHEDULE: readonly (readonly [string, number, "th2" | "th3"])[] = [
       ] as const
     ).map(([name, length]) => [`${side} app ${name}`, length, "th3"] as const),
   ),
+  ["chain", 32, "th3"],
   ["cb", 32, "th3"],
 ];
 
@@ -163,4 +165,5 @@ function suiteGroup(suite: Suite): Group {
   return group;
 }
 
-export const generate: Generator = () => [suiteGroup("p256"), suiteGroup("x25519")];
+export const generate: Generator = () =>
+  (["p256", "x25519"] as const).flatMap((suite) => [suiteGroup(suite), ...continuations(suite)]);

@@ -7,12 +7,16 @@ import * as errors from "./errors.ts";
 import type { Group, Suite } from "./file.ts";
 import * as framing from "./framing.ts";
 import * as handshake from "./handshake.ts";
+import * as idempotent from "./idempotent.ts";
 import * as jose from "./jose.ts";
 import * as kdf from "./kdf.ts";
 import * as limits from "./limits.ts";
 import * as message from "./message.ts";
 import { differences, produce, type Suites, write } from "./produce.ts";
+import * as refresh from "./refresh.ts";
+import * as rekey from "./rekey.ts";
 import * as replay from "./replay.ts";
+import * as resume from "./resume.ts";
 import * as session from "./session.ts";
 import * as standalone from "./standalone.ts";
 
@@ -29,6 +33,10 @@ export const SUITES: Suites = [
   ["kdf", kdf.generate],
   ["handshake", handshake.generate],
   ["session", session.generate],
+  ["rekey", rekey.generate],
+  ["refresh", refresh.generate],
+  ["resume", resume.generate],
+  ["idempotent", idempotent.generate],
 ];
 
 const line = (text: string): unknown => process.stdout.write(`${text}\n`);

@@ -2,8 +2,10 @@
 import { flip } from "../kit/bytes.ts";
 import { cbor } from "../kit/cbor.ts";
 import { binary, jws, type Message, nonce } from "../kit/jose.ts";
+import { wireJwk } from "../kit/keys.ts";
 import { type Claims, compactControl, controlHeader, messageHeader, withSegment } from "../kit/messages.ts";
-import type { Group, Step } from "./file.ts";
+import { CLOCK, type Group, type Step } from "./file.ts";
+import { jwkOf } from "./keys.ts";
 import { KEYS, Scene, type SceneOptions, SEQ, STATE } from "./message-scene.ts";
 
 type Verdict = readonly [string, Step];
@@ -42,8 +44,8 @@ function accept(
   claims: Claims,
   input: object = {},
 ): void {
-  const { seq, top, rcv, code, ref } = claims;
-  const result = { kind: "control", seq, top, rcv, ...(code ? { code } : {}), ...(ref ? { ref } : {}) };
+  const { later: _, ...members } = claims;
+  const result = { kind: "control", ...members };
   scene.group.accept(name, comment, req, { message: scene.control(claims), ...input }, result);
 }
 
@@ -60,11 +62,17 @@ function honest(scene: Scene): void {
     code: "E_RATE",
     ref: [3, 255],
   });
-  accept(scene, "unknown-member", "members beyond the table", ["ctl:unknown-member"], {
+  accept(scene, "unknown-member", "members beyond the table", ["ctl:unknown-member"], { ...PING, later: { x: [1] } });
+  const epk = wireJwk(jwkOf("server ephemeral x25519"));
+  accept(scene, "rekey", "new keys are asked for", members, { ...PING, top: "rekey", n: 1, epk });
+  accept(scene, "auth-ok", "a token was accepted", members, {
     ...PING,
-    later: { x: [1] },
-    exp: 1,
+    top: "auth-ok",
+    ref: 6,
+    exp: CLOCK + 60,
+    scp: ["chat.say"],
   });
+  accept(scene, "void", "a number without a message", members, { seq: SEQ, top: "void" });
 }
 
 /** Steps header to inner: control looks the same whatever the level. */
@@ -169,7 +177,7 @@ function members(scene: Scene): void {
     req = "ctl:members",
     verdict = CLAIMS,
   ): void => scene.refuse(name, mutation, req.split(" "), scene.control(claims, { seq: SEQ }), verdict, { from });
-  for (const top of ["rekey", "ack", "void", "auth", "resumed", "Ping", "chat.say"]) {
+  for (const top of ["rekeying", "exporter", "Ping", "chat.say"]) {
     refuse(`top-${top.toLowerCase().replace(".", "-")}`, "ping", `top ${top}`, {
       ...PING,
       top,

@@ -152,7 +152,7 @@ export class Scene {
 
   /** What the opener makes of honest claims. */
   opened(over: Claims = {}): Values {
-    const { seq, iat, exp, iss, aud, bnd, top, ref, req, dat, bin, bat } = this.claims(over);
+    const { seq, jti, iat, exp, iss, aud, bnd, top, ref, req, dat, bin, bat } = this.claims(over);
     const data = bin === undefined ? dat : Buffer.from(bin as string, "base64url");
     const single = { top, ref: ref ?? null, req: req ?? false, data: asData(data ?? null) };
     const items = (bat as unknown[][] | undefined)?.map(([t, r, d, q]) => ({
@@ -166,6 +166,7 @@ export class Scene {
       kind: "message",
       seq,
       exp,
+      ...(jti === undefined ? {} : { jti }),
       ...(iat === undefined ? {} : { iat }),
       ...(this.signed ? { iss, aud, bnd } : {}),
       items: items ?? [single],

@@ -2,10 +2,10 @@
 import { createHash, createPrivateKey, sign } from "node:crypto";
 import { b64u, hex, json, sha256, unhex, utf8 } from "../kit/bytes.ts";
 import { jwe, type Message, nonce, short } from "../kit/jose.ts";
-import type { Jwk } from "../kit/keys.ts";
+import { type Jwk, wireJwk } from "../kit/keys.ts";
 import { applicationMessage, type Channel, encodeClaims, innerHeader, keyId, messageHeader } from "../kit/messages.ts";
 import { CLOCK, Group, type Vector } from "./file.ts";
-import { $key } from "./keys.ts";
+import { $key, jwkOf } from "./keys.ts";
 import {
   asData,
   channelOf,
@@ -55,6 +55,12 @@ const MESSAGES: readonly (readonly [name: string, comment: string, req: string, 
   ["request", "a request", "claims:order", { req: true, dat: "now?" }],
   ["reply", "a reply", "req:reply", { ref: 3, dat: [] }],
   ["reply-item", "a reply to an item of a batch", "req:reply", { ref: [3, 7], dat: 1 }],
+  [
+    "jti",
+    "a message that may be sent again in another session",
+    "idem:same",
+    { jti: "AAAAAAAAAAAAAAAAAAAAAA", iat: CLOCK - 1 },
+  ],
   ["seq-65536", "a sequence number in four bytes", "aead:nonce", { seq: 65536 }],
 ];
 
@@ -68,12 +74,13 @@ function sealGroup(options: SceneOptions): Group {
     context,
   });
   for (const [name, comment, req, over] of MESSAGES) {
-    const { seq, iat, exp, top, ref, req: asked, dat } = scene.claims(over);
+    const { seq, jti, iat, exp, top, ref, req: asked, dat } = scene.claims(over);
     const bytes = dat instanceof Uint8Array;
     if (options.codec === "cbor" && name === "object") continue;
     const sealed = bytes && options.codec === "json" ? { ...over, dat: undefined, bin: b64u(dat) } : over;
     const input = {
       seq,
+      ...(jti === undefined ? {} : { jti }),
       ...(iat === undefined ? {} : { iat }),
       exp,
       top,
@@ -150,6 +157,11 @@ function controls(group: Group, scene: Scene): void {
   one("ping", { top: "ping", rcv: 0 });
   one("pong", { top: "pong", ref: 6, rcv: 4 });
   one("err", { top: "err", code: "E_NO_HANDLER", ref: [3, 1], rcv: 4 });
+  const epk = wireJwk(jwkOf("client ephemeral p256"));
+  one("rekeyed", { top: "rekeyed", n: 2, epk, ref: 4, rcv: 4 });
+  one("auth", { top: "auth", at: "a.b.c", rcv: 4 });
+  one("auth-ok", { top: "auth-ok", ref: 4, exp: CLOCK + 60, scp: ["chat.say"], rcv: 4 });
+  one("void", { top: "void" });
   one("bye", { top: "bye", code: "expired", rcv: Number.MAX_SAFE_INTEGER });
 }
 

@@ -43,7 +43,7 @@ function members(): Group[] {
     g.ok("rcv", "rcv grows, or stays", ["ctl:rcv"], rcv);
     const bad = (name: string, mutation: string, req: string, claims: Claims, verdict: Verdict = CLAIMS) =>
       g.badControl(name, mutation, [req], claims, verdict, {}, "ping");
-    bad("top-unknown", "top is rekey", "ctl:members", { top: "rekey" });
+    bad("top-unknown", "top is rekeying", "ctl:members", { top: "rekeying" });
     bad("top-application", "top is a topic of the application", "ctl:members", { top: "chat.say" });
     bad("top-missing", "top is missing", "ctl:members", { top: undefined });
     bad("top-case", "top is Ping", "ctl:members", { top: "Ping" });

@@ -3,6 +3,7 @@ import type { Changes, Setup } from "../kit/handshake.ts";
 import type { Message } from "../kit/jose.ts";
 import type { Claims, Faults } from "../kit/messages.ts";
 import { Peer } from "../kit/peer.ts";
+import type { Suite } from "./file.ts";
 import { HandshakeGroup, type SceneOptions, type Script, type Values, type Verdict } from "./handshake-scene.ts";
 
 export const TALK = "session.md#10-states";
@@ -14,9 +15,9 @@ export interface TalkOptions {
 
 /** A script from the open session on. */
 export class Talk {
-  readonly peer: Peer;
+  peer: Peer;
   readonly script: Script;
-  readonly wire: "text" | "binary";
+  wire: "text" | "binary";
   state = "open";
 
   constructor(group: SessionGroup, { setup = {}, changes = {} }: TalkOptions = {}) {
@@ -33,8 +34,8 @@ export class Talk {
   }
 
   /** A message of the peer with what becomes of it. */
-  recv(message: object, outcome: Values = {}): this {
-    return this.step({ op: "recv", message }, outcome);
+  recv(message: object, outcome: Values = {}, step: Values = {}): this {
+    return this.step({ op: "recv", ...step, message }, outcome);
   }
 
   /** Messages of the peer that arrive together. */
@@ -73,8 +74,8 @@ export class Talk {
 
 /** A group of scripts of one scene; its first vector opens and hears one message. */
 export class SessionGroup extends HandshakeGroup {
-  constructor(id: string, section: string, options: SceneOptions) {
-    super(`session/${id}`, section, options, "L3");
+  constructor(id: string, section: string, options: SceneOptions, suite: Suite = "session") {
+    super(`${suite}/${id}`, section, options, "L3");
   }
 
   talk(options: TalkOptions = {}): Talk {

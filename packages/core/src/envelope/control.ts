@@ -71,9 +71,9 @@ function message(o: Members): Control {
       if (o.code === undefined) return { top };
       return COARSE_NAMES.has(o.code) ? { top, code: o.code as string } : fail("code of bye");
     case "rekey":
-      return { top, n: epoch(o), epk: o.epk };
+      return { top, n: epoch(o), epk: jwk(o) };
     case "rekeyed":
-      return { top, n: epoch(o), epk: o.epk, ref: seqRef(o) };
+      return { top, n: epoch(o), epk: jwk(o), ref: seqRef(o) };
     case "auth":
       return typeof o.at === "string" ? { top, at: o.at } : fail("at is not a string");
     case "auth-ok":
@@ -86,6 +86,8 @@ function message(o: Members): Control {
 }
 
 const epoch = ({ n }: Members): number => (isInteger(n, 1) ? n : fail("n is not an integer from 1"));
+const jwk = ({ epk }: Members): object =>
+  typeof epk === "object" && epk !== null && !Array.isArray(epk) ? epk : fail("epk is not an object");
 const seqRef = ({ ref }: Members): number => (isInteger(ref, 1) ? ref : fail("ref is not a sequence number"));
 
 /** What the server grants from now on. */

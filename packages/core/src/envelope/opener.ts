@@ -35,6 +35,11 @@ export class MessageOpener {
     this.#headers = sessionHeaders(level, codec, keys.kid, peer?.id);
   }
 
+  /** False at sig on the text wire: its header is that of every epoch. */
+  get headerTellsEpoch(): boolean {
+    return this.#p.level !== "sig" || this.#p.wire !== "text";
+  }
+
   /** Step header: what the receive table of this direction and epoch says of the frame; undefined if it holds nothing. */
   admits(frame: WireFrame): "application" | "control" | undefined {
     const { level, wire, epoch } = this.#p;

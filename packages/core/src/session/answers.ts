@@ -1,43 +1,46 @@
-import type { Control } from "../envelope/control.ts";
+import type { Ref } from "../envelope/claims.ts";
+import type { ErrorCode } from "../registry.generated.ts";
 
-interface Answer {
-  readonly message: Control;
-  readonly onSeq: ((seq: number) => void) | undefined;
+/** What `err` says. */
+export interface Refusal {
+  readonly ref: Ref;
+  readonly code: ErrorCode;
+}
+
+interface Said extends Refusal {
+  /** Undefined until it has a number. */
   seq: number | undefined;
 }
 
 /**
- * Control messages that somebody waits for: refusals, tokens and what became of them. A number that is lost with its
- * connection is filled with `void`, so that on the next connection they are said anew.
+ * Refusals that the peer has not committed. A number that is lost with its connection is filled with `void`, so that they
+ * are said anew on the next one (specs/lifecycle.md, section 7): somebody waits for them.
  */
-export class Answers {
+export class Refusals {
   readonly #limit: number;
-  #kept: Answer[] = [];
+  #kept: Said[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** `say` numbers it, or does nothing without a connection. */
-  add(message: Control, onSeq?: (seq: number) => void): (seq: number) => void {
-    const answer: Answer = { message, onSeq, seq: undefined };
-    this.#kept.push(answer);
+  /** Answers with what is told its number. */
+  add({ ref, code }: Refusal): (seq: number) => void {
+    const said: Said = { ref, code, seq: undefined };
+    this.#kept.push(said);
     if (this.#kept.length > this.#limit) this.#kept.shift();
     return (seq) => {
-      answer.seq = seq;
-      onSeq?.(seq);
+      said.seq = seq;
     };
   }
 
   /** The peer has committed everything up to `rcv`. */
   acknowledge(rcv: number): void {
-    this.#kept = this.#kept.filter(({ seq }) => seq === undefined || seq > rcv);
+    if (this.#kept.length > 0) this.#kept = this.#kept.filter(({ seq }) => seq === undefined || seq > rcv);
   }
 
   /** All that has to be said anew. */
-  take(): readonly { readonly message: Control; readonly onSeq: ((seq: number) => void) | undefined }[] {
-    const all = this.#kept;
-    this.#kept = [];
-    return all;
+  take(): readonly Refusal[] {
+    return this.#kept.splice(0);
   }
 }

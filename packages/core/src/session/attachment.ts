@@ -15,6 +15,8 @@ import type { WindowReport } from "./types.ts";
 /** What the session does with what comes from its connection. */
 export interface Attached {
   full(): boolean;
+  /** Throws SealwireError E_STATE for a control message that cannot come now. */
+  check(message: Control): void;
   dispatch(received: Received, from: Attachment): Maybe<void>;
   /** Messages that waited for room, or for keys, can go. */
   wake(): void;
@@ -55,6 +57,10 @@ export class Attachment implements Receiver {
       this.#receipts = new Acknowledger(limits, timer, () => void this.control({ top: "ack" }));
     }
     e.machine.events = {
+      onControl: (message) => {
+        e.machine.rekeying.check(message);
+        session.check(message);
+      },
       onPrepared: (prepared) => void this.#push(prepared),
       onEpoch: (epoch, confirmed) => {
         const { ledger } = e;
@@ -80,7 +86,8 @@ export class Attachment implements Receiver {
     };
     listen();
     const beat = () => {
-      void this.control({ top: "ping" });
+      // What ends the session at the same moment comes first.
+      this.connection.timer(() => void this.control({ top: "ping" }), 0);
       this.connection.timer(beat, heartbeatSeconds * 1000);
     };
     if (this.#hooks.heartbeat) this.connection.timer(beat, heartbeatSeconds * 1000);
@@ -137,6 +144,8 @@ export class Attachment implements Receiver {
       return;
     }
     onSeq?.(prepared.seq);
+    // From here on nobody takes this session up again.
+    if (message.top === "bye") this.established.ledger.chains = [];
     return this.push(prepared);
   }
 
@@ -159,7 +168,7 @@ export class Attachment implements Receiver {
     const { rekeying } = this.machine;
     if (message.top === "rekey") return this.hold(() => rekeying.onRekey(message, rekeying.peerKey(message), raw, seq));
     if (message.top !== "rekeyed") return;
-    return chain(rekeying.onRekeyed(message, rekeying.peerKey(message), raw), () => {});
+    return chain(rekeying.onRekeyed(rekeying.peerKey(message), raw), () => {});
   }
 
   /** In strict order a peer that does not show its new keys in time has lost them. */
@@ -181,12 +190,18 @@ export class Attachment implements Receiver {
     if (machine.rekeyDue(connection.time.elapsed)) void this.rekey();
   }
 
-  /** New keys, and the end of `hold`, look again: old ones whose renewal is under way need no timer. */
+  /** Renews the keys in time, and ends the session where that comes to nothing. New keys, and the end of `hold`, look again. */
   #watchAge(): void {
     this.#ageTimer();
-    const left = this.machine.rekeyIn(this.connection.time.elapsed);
-    if (left <= 0) this.#renewIfDue();
-    else this.#ageTimer = this.connection.timer(() => this.#watchAge(), Math.min(left, LONGEST_TIMER));
+    const { machine, connection } = this;
+    const { elapsed } = connection.time;
+    const [left, due] = [machine.keysLeft(elapsed), machine.rekeyIn(elapsed)];
+    if (left <= 0) {
+      connection.fail(new SealwireError("E_KEY_LIMIT"));
+      return;
+    }
+    this.#ageTimer = connection.timer(() => this.#watchAge(), Math.min(left, due > 0 ? due : left, LONGEST_TIMER));
+    if (due <= 0) this.#renewIfDue();
   }
 
   // --- what the connection calls -------------------------------------------------------------------------------
@@ -214,8 +229,14 @@ export class Attachment implements Receiver {
   #onReceived(received: Received): Maybe<void> {
     // It was being opened when this side ended the connection: nothing more is delivered.
     if (this.connection.failed) return;
-    if (received.kind === "message") this.#receipts?.committed(received.raw.length);
-    this.#renewIfDue();
+    const handled = this.#handle(received);
+    return chain(handled, () => {
+      if (received.kind === "message") this.#receipts?.committed(received.raw.length);
+      this.#renewIfDue();
+    });
+  }
+
+  #handle(received: Received): Maybe<void> {
     if (received.kind === "control" && (received.message.top === "rekey" || received.message.top === "rekeyed"))
       return this.#onRekey(received);
     return this.#session.dispatch(received, this);
@@ -223,7 +244,7 @@ export class Attachment implements Receiver {
 
   /** Says bye with the name of the error. Where the session is to go on elsewhere, there is nothing to say. */
   farewell(error: SealwireError, name: string): Maybe<void> {
-    if (error.code === "E_IDLE" && this.established.ledger.resumable) return;
+    if (isSilence(error) && this.established.ledger.resumable) return;
     return this.control(name === "normal" ? { top: "bye" } : { top: "bye", code: name });
   }
 
@@ -231,4 +252,9 @@ export class Attachment implements Receiver {
     this.machine.retire();
     this.#session.connectionEnded(info, this);
   }
+}
+
+/** The peer has fallen silent, which a lost connection explains: idle time is over, or a rekey has no answer. */
+export function isSilence(error: SealwireError | undefined): boolean {
+  return error !== undefined && !error.remote && (error.code === "E_IDLE" || error.code === "E_TIMEOUT_HS");
 }

@@ -180,6 +180,7 @@ export class ClientHandshake {
       messageBytes: limits.messageBytes,
       peerMessageBytes: hello.msg,
       subject: ready.sub,
+      startedAt: hello.iat,
       longestEnd: Number.POSITIVE_INFINITY,
     } as const;
     const { scp: scopes, exp: expiresAt } = ready;

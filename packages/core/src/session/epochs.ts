@@ -95,13 +95,14 @@ export class Epochs {
       (e): e is Epoch => e !== undefined && e.opener.admits(frame) !== undefined,
     );
     const epoch = alike[0] ?? headerError("not in the receive table");
-    if (this.#window === undefined && epoch === this.#next && epoch.opener.admits(frame) === "application")
+    const { opener } = epoch;
+    if (this.ordered && epoch === this.#next && opener.headerTellsEpoch && opener.admits(frame) === "application")
       headerError("application message before ack");
     const checked = (seq: number) => {
       this.assertOpen(epoch, seq);
       check(seq);
     };
-    return chain(epoch.opener.open(frame, checked), (opened) => ({ ...opened, epoch, alike }));
+    return chain(opener.open(frame, checked), (opened) => ({ ...opened, epoch, alike }));
   }
 
   /** Where the header does not tell the epoch, in window order the signed key id does. */
@@ -120,11 +121,15 @@ export class Epochs {
     return epoch === this.#next;
   }
 
+  /** Strict order: the peer shows new keys with `ack`. */
+  assertFirst(epoch: Epoch, control: Control): void {
+    if (epoch === this.#next && this.#window === undefined && control.top !== "ack")
+      throw new SealwireError("E_STATE", { detail: "the first message of an epoch is ack" });
+  }
+
   /** A message was committed. */
-  committed(epoch: Epoch, seq: number, control: Control | undefined): void {
+  committed(epoch: Epoch, seq: number): void {
     if (epoch === this.#next) {
-      if (this.#window === undefined && control?.top !== "ack")
-        throw new SealwireError("E_STATE", { detail: "the first message of an epoch is ack" });
       if (this.#window !== undefined) this.#previous = this.#current;
       this.#boundary = seq;
       this.#current = epoch;

@@ -20,6 +20,8 @@ export interface SessionFacts {
   readonly messageBytes: number;
   readonly peerMessageBytes: number;
   readonly subject: string;
+  /** `iat` of the SH that began the session: messages that are first sent in it are issued later. */
+  readonly startedAt: number;
   /** NumericDate in the server's time: no refresh goes beyond. Known to the server alone. */
   readonly longestEnd: number;
 }
@@ -70,6 +72,7 @@ export function establish(o: EstablishOptions): Maybe<Established> {
       ledger,
       received,
       peerMessageBytes: o.facts.peerMessageBytes,
+      startedAt: o.facts.startedAt,
       serverTime: serverTimeOf(keys.role, o.offset, o.time),
       elapsed: o.time.elapsed,
     });

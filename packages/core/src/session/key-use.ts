@@ -29,7 +29,8 @@ export class KeyUse {
   seal(seq: number, bytes: number, elapsed: number, bye: boolean): void {
     const { keyMessages, keyBytes } = this.#limits;
     const [messages, room] = bye ? [keyMessages, keyBytes] : [keyMessages - 1, keyBytes - BYE_BYTES];
-    this.#check(seq, bytes, elapsed, messages, room);
+    // Its own time may have come because the keys are old.
+    this.#check(seq, bytes, bye ? this.#since : elapsed, messages, room);
   }
 
   open(seq: number, bytes: number, elapsed: number): void {
@@ -45,16 +46,19 @@ export class KeyUse {
   /** Time to renew the keys; `slack` 0.1 waits for a tenth more, so that both ends rarely propose at once. */
   due(last: number, elapsed: number, slack: number): boolean {
     const { rekeyMessages, rekeyBytes } = this.#limits;
+    const reached = (used: number, limit: number) => 10 * used >= Math.round(10 * (1 + slack)) * limit;
     return (
-      last - this.#base >= rekeyMessages + slack * rekeyMessages ||
-      this.#bytes >= rekeyBytes + slack * rekeyBytes ||
-      elapsed >= this.dueAt(slack)
+      reached(last - this.#base, rekeyMessages) || reached(this.#bytes, rekeyBytes) || elapsed >= this.dueAt(slack)
     );
   }
 
   /** Elapsed time at which the keys are old enough. */
   dueAt(slack: number): number {
-    const ms = this.#limits.rekeySeconds * 1000;
-    return this.#since + ms + slack * ms;
+    return this.#since + Math.round(this.#limits.rekeySeconds * 1000 * (1 + slack));
+  }
+
+  /** Elapsed time until which the keys may be used. */
+  get end(): number {
+    return this.#since + this.#limits.keySeconds * 1000;
   }
 }

@@ -3,8 +3,8 @@ import type { Control } from "../envelope/control.ts";
 import { asError, SealwireError } from "../errors.ts";
 import { attempt, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
-import { Answers } from "./answers.ts";
-import { Attachment } from "./attachment.ts";
+import { type Refusal, Refusals } from "./answers.ts";
+import { Attachment, isSilence } from "./attachment.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection } from "./connection.ts";
 import type { Established, SessionFacts } from "./established.ts";
@@ -23,11 +23,15 @@ import type { CloseInfo, SessionState, Undetermined } from "./types.ts";
 export interface LifeEvents {
   /** True while the application has more to do than it may. */
   full(): boolean;
+  /** Throws SealwireError E_STATE for a control message that cannot come now. */
+  check(message: Control): void;
   dispatch(received: Received, from: Attachment): Maybe<void>;
   /** Messages that waited can go. */
   wake(): void;
   /** As they are now, for the server's `resumed`. */
   rights(): Rights;
+  /** The connection is gone, and what waits for a control message waits in vain. */
+  lost(): void;
   /** The session is over, or given up for a new one: nobody will answer what was asked. */
   abandoned(error: SealwireError): void;
   ended(info: CloseInfo): void;
@@ -43,7 +47,7 @@ export class Life {
   expand: Established["expand"];
   protocol: string;
   state: SessionState = "open";
-  readonly answers: Answers;
+  readonly refusals: Refusals;
   readonly states: Listeners<SessionState>;
   readonly undetermined: Listeners<readonly Undetermined[]>;
   readonly #limits: Limits;
@@ -54,6 +58,8 @@ export class Life {
   /** Of the last connection: it knows the server's time, and who said bye. */
   machine: SessionMachine;
   #cancelWait = () => {};
+  /** Idempotent messages of a session that was given up. */
+  readonly #outliving: Kept[] = [];
   #expiry: { readonly at: number; readonly cancel: () => void } | undefined;
 
   constructor(
@@ -68,7 +74,7 @@ export class Life {
     this.#hooks = hooks;
     this.#timers = timers;
     this.#events = events;
-    this.answers = new Answers(limits.retainedMessages);
+    this.refusals = new Refusals(limits.retainedMessages);
     this.states = new Listeners("onStateChange", hooks.onError);
     this.undetermined = new Listeners("onUndetermined", hooks.onError);
     [this.facts, this.ledger] = [e.facts, e.ledger];
@@ -84,9 +90,10 @@ export class Life {
     this.machine = e.machine;
     const attachment = new Attachment(e, connection, this.#limits, this.#hooks, {
       full: () => this.#events.full(),
+      check: (message) => this.#events.check(message),
       dispatch: (received, from) => this.#events.dispatch(received, from),
       wake: () => this.#events.wake(),
-      acknowledged: (rcv) => this.answers.acknowledge(rcv),
+      acknowledged: (rcv) => this.refusals.acknowledge(rcv),
       connectionEnded: (info, from) => this.#connectionEnded(info, from),
     });
     return attachment;
@@ -111,11 +118,11 @@ export class Life {
     this.states.tell(state);
   }
 
-  /** Numbers a control message that somebody waits for, or keeps it for the next connection. */
-  say(message: Control, onSeq?: (seq: number) => void): Maybe<void> {
+  /** Refuses a message of the peer, now or on the next connection. */
+  refuse(refusal: Refusal): Maybe<void> {
     if (this.state === "closed") return;
-    const numbered = this.ledger.resumable || this.attachment === undefined ? this.answers.add(message, onSeq) : onSeq;
-    return this.attachment?.control(message, numbered);
+    const onSeq = this.ledger.resumable ? this.refusals.add(refusal) : undefined;
+    return this.attachment?.control({ top: "err", ...refusal }, onSeq);
   }
 
   // --- another connection --------------------------------------------------------------------------------------
@@ -129,7 +136,7 @@ export class Life {
     attachment.watch();
     this.#sweep();
     const { ledger, facts } = this;
-    this.answers.acknowledge(ledger.acknowledged);
+    this.refusals.acknowledge(ledger.acknowledged);
     // Later, since the connection does not know this session yet: what fails ends it.
     const work = async (): Promise<void> => {
       await undefined;
@@ -148,11 +155,7 @@ export class Life {
 
   #withdraw(kept: Kept, reason: ErrorCode): void {
     this.ledger.retention.drop(kept.seq);
-    this.#lose(kept, new SealwireError(reason, { fatal: false, detail: `not sent again: ${kept.topic}` }));
-  }
-
-  #lose(kept: Kept, error: SealwireError): void {
-    this.#hooks.onError?.(error);
+    this.#hooks.onError?.(new SealwireError(reason, { fatal: false, detail: `not sent again: ${kept.topic}` }));
     this.undetermined.tell([this.#named(kept)]);
   }
 
@@ -167,6 +170,7 @@ export class Life {
     const { attachment } = this;
     if (attachment === undefined) return;
     this.attachment = undefined;
+    this.#events.lost();
     attachment.machine.retire();
     attachment.connection.supersede();
     this.#setState("reconnecting");
@@ -177,7 +181,7 @@ export class Life {
     this.#cancelWait();
     this.#cancelWait = this.#timers.after(this.facts.policy.res * 1000, () => {
       this.ledger.chains = [];
-      if (this.#hooks.lost === undefined) this.end(info);
+      if (this.#hooks.lost === undefined) this.end({ ...info, error: notResumed() });
       else this.#giveUp();
     });
   }
@@ -185,7 +189,9 @@ export class Life {
   /** A new session in place of one that cannot be resumed. Only what was marked for it is sent again. */
   replace(e: Established, connection: Connection): Attachment {
     this.#assertAlive();
-    const idempotent = this.#giveUp();
+    this.#giveUp();
+    const now = this.#now();
+    const outliving = this.#outliving.splice(0).filter(({ exp }) => exp > now);
     const codec = this.facts.keys.codec;
     this.#cancelWait();
     [this.facts, this.ledger] = [e.facts, e.ledger];
@@ -193,14 +199,14 @@ export class Life {
     this.attachment = attachment;
     attachment.watch();
     this.#watchLedger();
-    for (const kept of idempotent) {
+    for (const kept of outliving) {
       const { topic, claims, jti, exp } = kept;
       const { data, iat } = dataOf(codec, claims as Uint8Array);
       const again = { topic, data, ttl: 0, jti: jti as string, iat: iat as number, exp };
       attempt(
         () => void attachment.push(e.machine.prepare(again, connection.time)),
-        // The new session has another codec, or takes less.
-        (error) => this.#lose(kept, asError(error)),
+        // It was reported already. The new session has another codec, or takes less.
+        (error) => this.#hooks.onError?.(asError(error)),
       );
     }
     this.#goOn();
@@ -208,7 +214,7 @@ export class Life {
   }
 
   #goOn(): void {
-    for (const { message, onSeq } of this.answers.take()) void this.say(message, onSeq);
+    for (const refusal of this.refusals.take()) void this.refuse(refusal);
     this.#setState("open");
     this.#events.wake();
   }
@@ -219,7 +225,7 @@ export class Life {
     if (from !== this.attachment) return;
     this.attachment = undefined;
     const { code } = info.error ?? {};
-    const lost = !from.byeSent && !from.byeReceived && (code === "E_TRUNCATED" || code === "E_IDLE");
+    const lost = !from.byeSent && !from.byeReceived && (code === "E_TRUNCATED" || isSilence(info.error));
     const resumable = lost && this.ledger.resumable;
     if (!resumable) this.ledger.chains = [];
     const kept = this.#hooks.lost?.(info, resumable) ?? resumable;
@@ -227,22 +233,21 @@ export class Life {
       this.end(info);
       return;
     }
+    this.#events.lost();
     this.#setState("reconnecting");
     if (!resumable) this.#giveUp();
     else this.#awaitResume(info);
   }
 
-  /** This session will not be taken up again. Answers with what the next one sends. */
-  #giveUp(): readonly Kept[] {
+  /** This session will not be taken up again. What is marked for it is sent in the next one all the same. */
+  #giveUp(): void {
     const { retention } = this.ledger;
-    const now = this.#now();
-    const isIdempotent = ({ jti, exp, claims }: Kept) => jti !== undefined && claims !== undefined && exp > now;
-    const rest = retention.take((kept) => !isIdempotent(kept));
-    const idempotent = retention.all();
-    if (rest.length > 0) this.undetermined.tell(rest.map((kept) => this.#named(kept)));
-    this.answers.take();
-    this.#events.abandoned(new SealwireError("E_TRUNCATED", { detail: "the session was not resumed" }));
-    return idempotent;
+    const lost = retention.all();
+    retention.clear();
+    this.#outliving.push(...lost.filter(({ jti, claims }) => jti !== undefined && claims !== undefined));
+    if (lost.length > 0) this.undetermined.tell(lost.map((kept) => this.#named(kept)));
+    this.refusals.take();
+    this.#events.abandoned(notResumed());
   }
 
   end(info: ConnectionEnd): void {
@@ -250,7 +255,7 @@ export class Life {
     const undetermined = this.ledger.retention.all().map((kept) => this.#named(kept));
     this.ledger.retention.clear();
     this.ledger.chains = [];
-    this.answers.take();
+    this.refusals.take();
     this.#setState("closed");
     this.#events.ended({ ...info, undetermined });
     this.states.clear();
@@ -290,3 +295,6 @@ export class Life {
     this.#expiry = { at: exp, cancel: this.#timers.after(ms, () => this.#sweep()) };
   }
 }
+
+const notResumed = (): SealwireError =>
+  new SealwireError("E_TRUNCATED", { stage: "local", detail: "the session was not resumed" });

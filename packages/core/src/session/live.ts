@@ -12,7 +12,7 @@ import { Delivery } from "./delivery.ts";
 import type { Established } from "./established.ts";
 import { type AnyHandler, type Grant, type SessionHooks, traceTo } from "./hooks.ts";
 import { Life } from "./life.ts";
-import type { Received, ReceivedControl } from "./machine.ts";
+import type { Outgoing, Received, ReceivedControl } from "./machine.ts";
 import { Refresh } from "./refresh.ts";
 import { PendingRequests } from "./requests.ts";
 import { Sender } from "./sender.ts";
@@ -121,14 +121,18 @@ export class LiveSession implements Session {
       timers: this.#timers,
       elapsed: () => clock.elapsed(),
       onEnd: () => this.fail(new SealwireError("E_SESSION_EXPIRED")),
-      ...(hooks.refresh === undefined ? {} : { onSoon: () => void this.#life.say({ top: "auth-soon" }) }),
+      ...(hooks.refresh === undefined
+        ? {}
+        : { onSoon: () => void this.#life.attachment?.control({ top: "auth-soon" }) }),
       soonMs: limits.refreshSeconds * 1000,
     });
     this.#life = new Life(established, connection, limits, hooks, this.#timers, {
       full: () => this.#delivery.full,
+      check: (message) => this.#refresh.check(message),
       dispatch: (received, from) => this.#dispatch(received, from),
       wake: () => this.#sender.wake(),
       rights: () => ({ exp: this.#expiresAt, scp: this.#scopes }),
+      lost: () => this.#refresh.fail(new SealwireError("E_TRUNCATED", { detail: "the answer was lost" })),
       abandoned: (error) => this.#abandoned(error),
       ended: (info) => this.#ended(info),
     });
@@ -173,13 +177,23 @@ export class LiveSession implements Session {
     return this.#closed;
   }
 
-  async send(topic: string, data: Data, options: SendOptions = {}): Promise<Sent> {
-    const { signal, ttl, idempotent } = options;
+  /** Many send without looking at what becomes of it, to sessions that may end: only their own mistakes stay loud. */
+  send(topic: string, data: Data, options: SendOptions = {}): Promise<Sent> {
+    let message: Outgoing;
+    try {
+      message = this.#sender.outgoing(topic, data, options.ttl);
+      if (options.idempotent) message = { ...message, jti: this.#messageId() };
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const sent = this.#transmit(message, options.signal);
+    sent.catch(() => {});
+    return sent;
+  }
+
+  async #transmit(message: Outgoing, signal: AbortSignal | undefined): Promise<Sent> {
     signal?.throwIfAborted();
-    const message = this.#sender.outgoing(topic, data, ttl);
-    const seq = await this.#sender.transmit(idempotent ? { ...message, jti: this.#messageId() } : message, "message", {
-      signal,
-    });
+    const seq = await this.#sender.transmit(message, "message", { signal });
     const sent = { session: this.id, seq };
     await this.#sender.drained();
     return sent;
@@ -188,6 +202,7 @@ export class LiveSession implements Session {
   #messageId(): string {
     const { backend, role } = this.#life.facts.keys;
     if (role === "server") throw new TypeError("only a client's messages can be idempotent");
+    if (this.order === "window") throw new TypeError("in window order there are no idempotent messages");
     return encodeBase64url(backend.random(16));
   }
 
@@ -278,9 +293,22 @@ export class LiveSession implements Session {
     return this.#depart("away", (connection) => connection.close(1001, "away"));
   }
 
-  /** Lets go of the connection and keeps the session: it can be resumed. */
-  detach(): void {
-    this.#life.attachment?.connection.close(1001, "away");
+  /** Asks the peer for a sign of life; without one within `ms` the connection counts as lost. */
+  probe(ms: number): void {
+    const { attachment } = this.#life;
+    if (attachment === undefined) return;
+    const { connection } = attachment;
+    void attachment.control({ top: "ping" });
+    connection.timer(() => {
+      if (connection.silence >= ms) connection.terminate();
+    }, ms);
+  }
+
+  /** Lets go of the connection, of which nothing more is processed, and keeps the session: it can be resumed. */
+  detach(code = 1001, reason = "away"): void {
+    const { attachment } = this.#life;
+    attachment?.machine.retire();
+    attachment?.connection.close(code, reason);
   }
 
   async #depart(code: string | undefined, close: (connection: Connection) => void): Promise<CloseInfo> {
@@ -305,11 +333,18 @@ export class LiveSession implements Session {
   /** Client: sends a new access token. Resolves with what the server grants. @throws SealwireError E_TOKEN if it refuses */
   async refresh(token: string): Promise<Grant> {
     if (this.#abort.signal.aborted) throw new SealwireError("E_CLOSED");
+    const { attachment } = this.#life;
+    if (attachment === undefined) throw new SealwireError("E_CLOSED", { detail: "no connection to refresh on" });
     const { granted, onSeq } = this.#refresh.ask();
     // It is awaited below; the session can end before that.
     granted.catch(() => {});
-    await this.#life.say({ top: "auth", at: token }, onSeq);
+    await attachment.control({ top: "auth", at: token }, onSeq);
     return await granted;
+  }
+
+  /** NumericDate in the server's time. */
+  get ends(): number {
+    return this.#expiresAt;
   }
 
   get byeSent(): boolean {
@@ -390,7 +425,7 @@ export class LiveSession implements Session {
   }
 
   #refuse(ref: Ref, code: ErrorCode): Maybe<void> {
-    return this.#life.say({ top: "err", code, ref });
+    return this.#life.refuse({ ref, code });
   }
 
   #onControl({ message, seq }: ReceivedControl, from: Attachment): Maybe<void> {
@@ -402,11 +437,11 @@ export class LiveSession implements Session {
       case "bye":
         return this.#onBye(message.code, from);
       case "auth":
-        return this.#onAuth(message.at, seq);
+        return this.#onAuth(message.at, seq, from);
       case "auth-ok":
-        return this.#refresh.answered(message.ref, () => this.#grant({ expiresAt: message.exp, scopes: message.scp }));
+        return this.#refresh.answered(() => this.#grant({ expiresAt: message.exp, scopes: message.scp }));
       case "auth-no":
-        return this.#refresh.answered(message.ref, undefined);
+        return this.#refresh.answered(undefined);
       case "auth-soon":
         return this.#hooks.soon?.();
       default:
@@ -435,7 +470,7 @@ export class LiveSession implements Session {
   }
 
   /** Server: a new token. What comes meanwhile is decided by the old one, which is still good. */
-  #onAuth(token: string, seq: number): void {
+  #onAuth(token: string, seq: number, from: Attachment): void {
     const { refresh } = this.#hooks;
     // Kept until it is its turn.
     const kept = token.length > this.#limits.tokenBytes ? undefined : token;
@@ -449,9 +484,11 @@ export class LiveSession implements Session {
         },
       );
       if (this.#abort.signal.aborted) return;
-      if (granted === undefined) return void this.#life.say({ top: "auth-no", ref: seq });
-      const { expiresAt: exp, scopes: scp } = this.#grant(granted);
-      void this.#life.say({ top: "auth-ok", ref: seq, exp, scp });
+      const rights = granted && this.#grant(granted);
+      // On another connection nobody waits for the answer: `resumed` has told it, or it is asked for again.
+      if (this.#life.attachment !== from) return;
+      if (rights === undefined) void from.control({ top: "auth-no", ref: seq });
+      else void from.control({ top: "auth-ok", ref: seq, exp: rights.expiresAt, scp: rights.scopes });
     };
     this.#checks = this.#checks.then(check);
   }

@@ -28,6 +28,8 @@ export interface MachineOptions {
   /** The numbers of the other direction: strict order, or a window. */
   readonly received: StrictCounter | ReplayWindow;
   readonly peerMessageBytes: number;
+  /** `iat` of SH. An idempotent message that is first sent in this session is issued later, and so tells that. */
+  readonly startedAt: number;
   /** Milliseconds since 1970 by the server's clock. */
   readonly serverTime: (time: Time) => number;
   readonly elapsed: number;
@@ -79,6 +81,8 @@ export interface ReceivedControl {
 
 /** What the machine tells the session besides what its methods return. */
 export interface MachineEvents {
+  /** A control message is about to be committed. Throws SealwireError E_STATE where it cannot come now. */
+  onControl(message: Control): void;
   /** A message of a rekey is numbered and has to be sealed next. */
   onPrepared(prepared: Prepared): void;
   /** Keys were derived; or, `confirmed`, the peer has shown that it has them. */
@@ -187,7 +191,7 @@ export class SessionMachine {
       ...(binding === undefined ? {} : { iss: binding.self, aud: binding.peer, bnd: binding.sendKid }),
       seq,
       ...(message.jti === undefined ? {} : { jti: message.jti }),
-      ...(binding === undefined && message.jti === undefined ? {} : { iat: message.iat ?? now }),
+      ...this.#issued(message, now),
       exp,
       top: message.topic,
       ...(message.ref === undefined ? {} : { ref: message.ref }),
@@ -206,6 +210,11 @@ export class SessionMachine {
     const [reply, request] = [message.ref !== undefined, message.request === true];
     this.#ledger.keep({ seq, topic, jti, exp, claims, reply, request });
     return { seq, claims, control: false, seal: () => sealer.application(seq, claims) };
+  }
+
+  #issued({ jti, iat }: Outgoing, now: number): { readonly iat?: number } {
+    if (jti !== undefined) return { iat: iat ?? Math.max(now, this.#o.startedAt + 1) };
+    return this.#epochs.send.binding === undefined ? {} : { iat: now };
   }
 
   prepareControl(message: Control, elapsed: number): Prepared {
@@ -262,6 +271,11 @@ export class SessionMachine {
 
   get #slack(): number {
     return this.#o.keys.role === "client" ? 0.1 : 0;
+  }
+
+  /** Milliseconds for which the keys may still be used. */
+  keysLeft(elapsed: number): number {
+    return Math.min(this.#sending.end, this.#receiving.end) - elapsed;
   }
 
   /** The keys are old enough to be renewed, or have been used enough. */
@@ -324,7 +338,9 @@ export class SessionMachine {
     if (this.#isLate(seq)) return { kind: "dropped" };
     if (message.top === "bye" && seq < this.#received.last)
       throw new SealwireError("E_STATE", { detail: "bye has not the highest number" });
-    this.#commit(seq, opened, opened.epoch, message);
+    this.#epochs.assertFirst(opened.epoch, message);
+    this.events?.onControl(message);
+    this.#commit(seq, opened, opened.epoch);
     if (rcv !== undefined) this.acknowledge(rcv);
     this.#budget.charge(message, time.elapsed);
     if (message.top === "bye") this.#byeSeq = seq;
@@ -342,11 +358,13 @@ export class SessionMachine {
         throw new SealwireError("E_KEY", { stage: "claims", detail: "iss is not the owner of the key" });
       if (claims.aud !== binding.self) throw new SealwireError("E_BINDING", { detail: "aud" });
       if (claims.bnd !== binding.receiveKid) throw new SealwireError("E_BINDING", { detail: "bnd" });
+      if (this.#epochs.ordered && this.#epochs.confirms(epoch))
+        throw new SealwireError("E_BINDING", { detail: "application message before ack" });
     }
     this.#checkSeq(opened, claims.seq);
     for (const item of claims.items) if (item.ref !== null) this.#checkRef(item.ref);
     if (this.#isLate(claims.seq)) return { kind: "dropped" };
-    this.#commit(claims.seq, opened, epoch, undefined);
+    this.#commit(claims.seq, opened, epoch);
     if (claims.seq <= this.#delivered) return { kind: "dropped" };
     const late = checkLife(claims, this.now(time), limits.skewSeconds, limits.messageTtlMax);
     return { kind: "message", seq: claims.seq, claims, raw: opened.claims, jws: opened.jws, late };
@@ -385,14 +403,14 @@ export class SessionMachine {
     return true;
   }
 
-  #commit(seq: number, opened: OpenedIn, epoch: Epoch, control: Control | undefined): void {
+  #commit(seq: number, opened: OpenedIn, epoch: Epoch): void {
     this.#epochs.assertOpen(epoch, seq);
     const confirms = this.#epochs.confirms(epoch);
     if (confirms) this.#receiving.renew(seq - 1, this.#elapsed);
     this.#receiving.open(seq, opened.claims.length, this.#elapsed);
     this.#received.commit(seq);
     this.#ledger.committed = Math.max(this.#ledger.committed, this.#received.last);
-    this.#epochs.committed(epoch, seq, control);
+    this.#epochs.committed(epoch, seq);
     if (!confirms) return;
     this.events?.onEpoch(epoch, true);
     this.rekeying.onConfirmed(epoch);
@@ -401,7 +419,8 @@ export class SessionMachine {
   /** The peer has committed everything of ours up to `rcv`. */
   acknowledge(rcv: number): void {
     this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, rcv);
-    this.events?.onAcknowledged(rcv, this.#ledger.retention.acknowledge(rcv));
+    const room = this.#ledger.retention.acknowledge(rcv);
+    this.events?.onAcknowledged(rcv, room);
   }
 }
 

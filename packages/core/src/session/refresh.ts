@@ -1,3 +1,4 @@
+import type { Control } from "../envelope/control.ts";
 import { SealwireError } from "../errors.ts";
 import type { Grant } from "./hooks.ts";
 
@@ -29,10 +30,15 @@ export class Refresh {
     return { granted, onSeq };
   }
 
+  /** Step commit: whether this message can come now. */
+  check(message: Control): void {
+    if (message.top !== "auth-ok" && message.top !== "auth-no") return;
+    if (this.#asked?.seq !== message.ref) throw new SealwireError("E_STATE", { detail: "answer to no auth" });
+  }
+
   /** `auth-ok`, or without a grant `auth-no`. */
-  answered(ref: number, grant: (() => Grant) | undefined): void {
-    const asked = this.#asked;
-    if (asked?.seq !== ref) throw new SealwireError("E_STATE", { detail: "answer to no auth" });
+  answered(grant: (() => Grant) | undefined): void {
+    const asked = this.#asked as Asked;
     this.#asked = undefined;
     if (grant !== undefined) asked.resolve(grant());
     else asked.reject(new SealwireError("E_TOKEN", { stage: "claims", fatal: false, remote: true, detail: "auth-no" }));

@@ -83,13 +83,26 @@ export class Rekeying {
     return ephemeralKey(message.epk, this.#o.keys.suite);
   }
 
+  /** Step commit: whether this message can come now. */
+  check(message: Control): void {
+    if (message.top === "rekey" && !this.#isIgnored(message)) this.#checkNumber(message.n);
+    if (message.top !== "rekeyed") return;
+    const sent = this.#proposal?.sent ?? refuse("rekeyed without a proposal");
+    this.#checkNumber(message.n);
+    if (message.ref !== sent.seq) refuse("rekeyed names another message than the proposal");
+  }
+
+  /** After the own bye; a client's, while the server's waits; and in window order one that came to nothing before. */
+  #isIgnored({ n }: Rekey): boolean {
+    const { keys, epochs, closing } = this.#o;
+    const late = n === this.#proposed && n === epochs.send.n;
+    return closing() || (keys.role === "server" && (this.#proposal !== undefined || late));
+  }
+
   /** The peer proposes: answers with `rekeyed` under the old keys and `ack` under the new ones. False if it is ignored. */
   onRekey(message: Rekey, peer: PublicJwk, claims: Uint8Array, seq: number): Maybe<boolean> {
-    const { epochs, keys, emit, closing } = this.#o;
-    const server = keys.role === "server";
-    if (server && message.n === this.#proposed && message.n === epochs.send.n) return false;
-    this.#checkNumber(message.n);
-    if (closing() || (server && this.#proposal !== undefined)) return false;
+    const { epochs, keys, emit } = this.#o;
+    if (this.#isIgnored(message)) return false;
     this.#proposal = undefined;
     return chain(this.#backend.generateKeyAgreement(keys.suite), (key) => {
       const answer = emit({ top: "rekeyed", n: message.n, epk: key.publicJwk, ref: seq });
@@ -112,11 +125,8 @@ export class Rekeying {
   }
 
   /** The peer answers: goes over to the new keys with `ack`. */
-  onRekeyed(message: Rekeyed, peer: PublicJwk, claims: Uint8Array): Maybe<boolean> {
-    const sent = this.#proposal?.sent;
-    if (sent === undefined) return refuse("rekeyed without a proposal");
-    this.#checkNumber(message.n);
-    if (message.ref !== sent.seq) refuse("rekeyed names another message than the proposal");
+  onRekeyed(peer: PublicJwk, claims: Uint8Array): Maybe<boolean> {
+    const { sent } = this.#proposal as Required<Proposal>;
     return chain(this.#derive(sent.key, peer, sent.claims, claims), (epoch) => {
       this.#proposal = undefined;
       this.#proposed = epoch.n;

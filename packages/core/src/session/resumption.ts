@@ -71,6 +71,7 @@ export function resumeEstablished(o: ResumeOptions): Established {
     ledger,
     received: new StrictCounter(own),
     peerMessageBytes: facts.peerMessageBytes,
+    startedAt: facts.startedAt,
     serverTime: serverTimeOf(keys.role, offset, time),
     elapsed: time.elapsed,
     before: { sent: peer, received: own },

@@ -208,6 +208,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
       messageBytes: limits.messageBytes,
       peerMessageBytes: state.peerMessageBytes,
       subject: token.subject,
+      startedAt: hello.iat,
       longestEnd: iat + limits.sessionSeconds,
     } as const;
     const { scopes } = token;

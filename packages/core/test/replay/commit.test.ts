@@ -48,11 +48,15 @@ async function machine(options: PairOptions): Promise<{ puppet: Puppet; receive:
     ledger: new Ledger(DEFAULT_LIMITS, false, { sent: 0, acknowledged: 0, committed: 0 }),
     received: new StrictCounter(),
     peerMessageBytes: DEFAULT_LIMITS.messageBytes,
+    startedAt: 0,
     serverTime: ({ unix }) => unix,
     elapsed: 0,
   });
   const time = { unix: pair.clock.unix(), elapsed: 0 };
-  return { puppet, receive: (payload) => session.receive(decodePayload(pair.wire, payload), time) };
+  return {
+    puppet,
+    receive: (payload) => session.receive(decodePayload(pair.wire, payload), time, (received) => received as never),
+  };
 }
 
 const flipped: Make = async (p) => {

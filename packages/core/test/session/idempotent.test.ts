@@ -56,7 +56,14 @@ describe("a message that outlives its session", () => {
       expect.objectContaining({ seq: 3 }),
     ]);
     expect(Buffer.from(String(first?.jti), "base64url")).toHaveLength(16);
-    expect(undetermined.map(({ seq }) => seq)).toEqual([2, 4, 5]);
+    // Those with a messageId go with the new session.
+    expect(undetermined.map(({ seq, messageId }) => [seq, messageId !== undefined])).toEqual([
+      [1, true],
+      [2, false],
+      [3, true],
+      [4, false],
+      [5, false],
+    ]);
     expect(await request).toBe("E_TRUNCATED");
     await client.close();
     await pair.clock.advance(120_000);

@@ -116,7 +116,7 @@ describe("what is under way when another connection takes over", () => {
     await released(pair);
   });
 
-  it("a token that the server committed after its SH is not sent again [refresh:one] [resume:delivered]", async () => {
+  it("a token that the server took after its SH is not sent again: resumed tells what became of it [refresh:lost] [resume:delivered]", async () => {
     const tokens: string[] = [];
     const refresh = async (token: string) => {
       tokens.push(token);
@@ -125,7 +125,7 @@ describe("what is under way when another connection takes over", () => {
     const made = await resumable({ serverHooks: { refresh } });
     const { pair, client } = made;
     const old = new SlowLink(pair.link);
-    const refreshed = client.refresh("token");
+    const refreshed = client.refresh("token").catch((error: unknown) => error);
     await settle();
     pair.link.client.breakOff();
     await settle();
@@ -143,7 +143,8 @@ describe("what is under way when another connection takes over", () => {
     await settle();
     slow.open();
     await settle();
-    expect(await refreshed).toMatchObject({ scopes: ["new"] });
+    expect(await refreshed).toMatchObject({ code: "E_TRUNCATED" });
+    expect(client.scopes).toEqual(["new"]);
     expect(tokens).toEqual(["token"]);
     await client.close();
     await released(pair);
