@@ -57,7 +57,7 @@ it.each([
   [{ proposals: 2, messages: 0, rekeys: 2 }, 1, 5],
   [{ proposals: 1, messages: 1, rekeys: 2 }, 41, 500],
 ] as const)(
-  "every interleaving of %j [rekey:answer] [rekey:ack-first] [rekey:send-new] [rekey:collision-server] [rekey:collision-client] [rekey:one]",
+  "every interleaving of %j [rekey:answer] [rekey:ack-first] [rekey:send-new] [rekey:send-old] [rekey:collision-server] [rekey:collision-client] [rekey:one]",
   async (bounds, each, eachOfWebcrypto) => {
     const pair = await live({
       limits,
