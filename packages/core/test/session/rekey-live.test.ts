@@ -270,4 +270,21 @@ describe("time", () => {
     expect((await end(pair, "server")).error).toMatchObject({ code: "E_KEY_LIMIT", remote: true });
     await released(pair);
   });
+
+  it("keys are used for keySeconds at most, by either end [rekey:key-age]", async () => {
+    for (const role of ROLES) {
+      const pair = await open({ limits: { keySeconds: 100, rekeySeconds: 1000 } });
+      await pair.clock.advance(99_000);
+      await sessionOf(pair, role).send("t", 1);
+      await settle();
+      expect(sessionOf(pair, role).state).toBe("open");
+      await pair.clock.advance(2_000);
+      await sessionOf(pair, role)
+        .send("t", 2)
+        .catch(() => {});
+      await settle();
+      expect((await end(pair, role)).error?.code).toBe("E_KEY_LIMIT");
+      await released(pair);
+    }
+  });
 });

@@ -195,6 +195,48 @@ describe("a rekey that cannot be [rekey:state] [rekey:epk]", () => {
   }
 });
 
+describe("in window order", () => {
+  const window = { codec, client: { order: "window" }, server: { order: "window" } } as const;
+
+  it.each(ROLES)(
+    "what the %s numbers above the first message under the new keys is under them [rekey:window-old]",
+    async (as) => {
+      for (const change of [proposed, answered]) {
+        const s = await seized(as, window);
+        await change(s);
+        await s.puppet.message(0, "old, and below");
+        await s.puppet.control({ top: "ack" });
+        await s.puppet.message(0, "old, and above");
+        await s.puppet.message(1, "new");
+        await settle();
+        expect(s.got).toEqual(["old, and below", "new"]);
+        expect(s.pair.errors[s.side]).toEqual([expect.objectContaining({ code: "E_HEADER", fatal: false })]);
+        s.pair.link.server.breakOff();
+        s.pair.link.client.breakOff();
+        await released(s.pair);
+      }
+    },
+  );
+
+  it("a responder seals with the old keys until the new ones are shown [rekey:window-send]", async () => {
+    const s = await seized("client", window);
+    await proposed(s);
+    await s.puppet.control({ top: "ping" }, 0);
+    await settle();
+    expect((await s.puppet.controls()).map(({ n, claims }) => [n, claims.top])).toEqual([[0, "pong"]]);
+    await s.puppet.control({ top: "ack" });
+    await s.puppet.control({ top: "ping" });
+    await settle();
+    expect((await s.puppet.controls()).map(({ n, claims }) => [n, claims.top])).toEqual([
+      [1, "ack"],
+      [1, "pong"],
+    ]);
+    s.pair.link.server.breakOff();
+    s.pair.link.client.breakOff();
+    await released(s.pair);
+  });
+});
+
 describe("crossing proposals", () => {
   it("the server ignores the client's [rekey:collision-server]", async () => {
     const s = await seized("client", { codec });

@@ -55,9 +55,9 @@ async function play(run: Run, events: readonly ScheduleEvent[], bounds: Schedule
 it.each([
   [{ proposals: 1, messages: 1, rekeys: 1 }, 1, 50],
   [{ proposals: 2, messages: 0, rekeys: 2 }, 1, 5],
-  [{ proposals: 1, messages: 1, rekeys: 2 }, 13, 500],
+  [{ proposals: 1, messages: 1, rekeys: 2 }, 41, 500],
 ] as const)(
-  "every interleaving of %j [rekey:answer] [rekey:ack-first] [rekey:send-new] [rekey:collision-server] [rekey:collision-client] [rekey:one]",
+  "every interleaving of %j [rekey:answer] [rekey:ack-first] [rekey:send-new] [rekey:send-old] [rekey:collision-server] [rekey:collision-client] [rekey:one]",
   async (bounds, each, eachOfWebcrypto) => {
     const pair = await live({
       limits,
@@ -83,4 +83,5 @@ it.each([
     await sessionOf(pair, "client").close();
     await released(pair);
   },
+  120_000,
 );

@@ -149,6 +149,22 @@ describe("new keys in window order", () => {
     await released(pair);
   });
 
+  it("a proposal of the client that comes after the server's was answered is ignored [rekey:collision-server]", async () => {
+    const { pair, way } = await unordered();
+    for (const role of ROLES) sessionOf(pair, role).rekey();
+    await settle();
+    const [late] = way.way.c2s.splice(0);
+    way.open();
+    await settle();
+    expect(epochs(pair)).toEqual([1, 1, 1, 1]);
+    pair.link.inject("c2s", late as Uint8Array);
+    await settle();
+    expect(pair.errors).toEqual({ client: [], server: [] });
+    expect(epochs(pair)).toEqual([1, 1, 1, 1]);
+    await sessionOf(pair, "client").close();
+    await released(pair);
+  });
+
   it("holds no chains: such a session is never resumed [resume:strict]", async () => {
     const { pair, way } = await unordered();
     way.open();

@@ -88,7 +88,7 @@ describe("a session goes on", () => {
     await released(pair);
   });
 
-  it("requests and their replies, errors too, wherever they are when the connection is lost", async () => {
+  it("requests and their replies, errors too, wherever they are when the connection is lost [resume:err]", async () => {
     const { pair, client, server } = await resumable();
     let calls = 0;
     server.handle("double", (n) => {
@@ -204,7 +204,7 @@ describe("the end of the wait", () => {
 });
 
 describe("what is not sent again", () => {
-  it("what the policy no longer admits is `void`, and reported [resume:void] [refresh:replace]", async () => {
+  it("what the policy no longer admits is `void`, and reported [resume:void] [resume:withdrawn] [refresh:replace]", async () => {
     let narrow = false;
     const authorize = ({ direction, data }: { direction: string; data: unknown }): boolean =>
       direction === "in" || !narrow || data !== 2;
@@ -242,7 +242,25 @@ describe("what is not sent again", () => {
     await released(pair);
   });
 
-  it("what is larger on the new wire than the peer takes is `void`, and reported", async () => {
+  it("also where only the new connection tells the client what time it is: its clock stood still [resume:void]", async () => {
+    const { pair, got, client } = await resumable();
+    const undetermined: unknown[] = [];
+    client.onUndetermined((list) => undetermined.push(...list));
+    pair.link.tap = () => [];
+    await client.send("t", 1, { ttl: 5 });
+    await cut(pair);
+    const asleep = pair.clock.elapsed();
+    Object.assign(pair.clocks.client, { elapsed: () => asleep });
+    await pair.clock.advance(7_000);
+    expect(undetermined).toEqual([]);
+    await resume(pair);
+    expect(undetermined).toEqual([{ session: client.id, seq: 1, topic: "t" }]);
+    expect(got.server).toEqual([]);
+    await client.close();
+    await released(pair);
+  });
+
+  it("what is larger on the new wire than the peer takes is `void`, and reported [resume:void] [resume:withdrawn]", async () => {
     const { pair, got, client } = await resumable({ level: "nest" });
     const undetermined: unknown[] = [];
     client.onUndetermined((list) => undetermined.push(...list));

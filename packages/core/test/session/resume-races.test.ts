@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import type { CryptoBackend, KeyAgreement } from "../../src/crypto/backend.ts";
+import { chain } from "../../src/maybe.ts";
 import type { AuthorizeRequest } from "../../src/session/hooks.ts";
 import { settle } from "../support/clock.ts";
 import { controlsOf, end, gate, live, released } from "../support/live.ts";
-import type { PairOptions } from "../support/pair.ts";
-import { attempt, cut, handshakeAgain, resume, SlowLink, sessionOf } from "../support/reconnect.ts";
+import { BACKENDS } from "../support/pair.ts";
+import { attempt, cut, handshakeAgain, resumable, resume, SlowLink, sessionOf } from "../support/reconnect.ts";
 import { noUnhandledRejections } from "../support/unhandled.ts";
 
 // What is under way on one connection when another takes over.
@@ -11,25 +13,13 @@ import { noUnhandledRejections } from "../support/unhandled.ts";
 noUnhandledRejections();
 
 const granted = () => true;
-const resumable = (options: PairOptions = {}): PairOptions => ({
-  ...options,
-  server: { resume: 120, ...options.server },
-  serverHooks: { authorize: granted, ...options.serverHooks },
-});
-
-async function both(options: PairOptions = {}) {
-  const pair = await live(resumable(options));
-  return { pair, client: sessionOf(pair, "client"), server: sessionOf(pair, "server") };
-}
 
 describe("what is under way when another connection takes over", () => {
   it("a message that waits for its authorization comes before those of the new connection [resume:again]", async () => {
     const first = gate<boolean>();
     const authorize = ({ direction, data }: AuthorizeRequest) =>
       direction === "out" || data !== 1 ? true : first.promise;
-    const { pair, client, server } = await both({ serverHooks: { authorize } });
-    const got: unknown[] = [];
-    server.handle("t", (data) => void got.push(data));
+    const { pair, client, got } = await resumable({ serverHooks: { authorize } });
     await client.send("t", 1);
     await settle();
     pair.link.client.breakOff();
@@ -37,10 +27,10 @@ describe("what is under way when another connection takes over", () => {
     await resume(pair);
     await client.send("t", 2);
     await settle();
-    expect(got).toEqual([]);
+    expect(got.server).toEqual([]);
     first.open(true);
     await settle();
-    expect(got).toEqual([1, 2]);
+    expect(got.server).toEqual([1, 2]);
     await client.close();
     await released(pair);
   });
@@ -48,9 +38,7 @@ describe("what is under way when another connection takes over", () => {
   it("the same where the old connection is gone, and its message undecided for longer than that", async () => {
     const first = gate<boolean>();
     const authorize = ({ data }: AuthorizeRequest) => (data === 1 ? first.promise : true);
-    const { pair, client, server } = await both({ serverHooks: { authorize } });
-    const got: unknown[] = [];
-    server.handle("t", (data) => void got.push(data));
+    const { pair, client, server, got } = await resumable({ serverHooks: { authorize } });
     await client.send("t", 1);
     await settle();
     await cut(pair);
@@ -61,15 +49,13 @@ describe("what is under way when another connection takes over", () => {
     await settle();
     first.open(true);
     await settle();
-    expect(got).toEqual([1, 2]);
+    expect(got.server).toEqual([1, 2]);
     await client.close();
     await released(pair);
   });
 
   it("keys are not renewed between messages that are sent again [resume:again] [rekey:trigger]", async () => {
-    const { pair, client, server } = await both({ limits: { rekeyMessages: 3 } });
-    const got: unknown[] = [];
-    client.handle("t", (data) => void got.push(data));
+    const { pair, client, server, got } = await resumable({ limits: { rekeyMessages: 3 } });
     await cut(pair, ["client"]);
     for (let i = 1; i <= 5; i++) await server.send("t", i);
     await settle();
@@ -79,7 +65,7 @@ describe("what is under way when another connection takes over", () => {
     await resume(pair);
     await Promise.all(more);
     await settle();
-    expect(got).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(got.client).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(server.epochs.send).toBeGreaterThan(0);
     await client.close();
     await released(pair);
@@ -89,9 +75,7 @@ describe("what is under way when another connection takes over", () => {
     const asked = gate<boolean>();
     let again = false;
     const authorize = ({ direction }: AuthorizeRequest) => (direction === "out" && again ? asked.promise : true);
-    const { pair, client, server } = await both({ serverHooks: { authorize } });
-    const got: unknown[] = [];
-    client.handle("t", (data) => void got.push(data));
+    const { pair, client, server, got } = await resumable({ serverHooks: { authorize } });
     await cut(pair, ["client"]);
     await server.send("t", 1);
     pair.link.server.breakOff();
@@ -101,10 +85,10 @@ describe("what is under way when another connection takes over", () => {
     server.rekey();
     await client.send("t", "while the server is asking");
     await settle();
-    expect(got).toEqual([]);
+    expect(got.client).toEqual([]);
     asked.open(true);
     await settle();
-    expect(got).toEqual([1]);
+    expect(got.client).toEqual([1]);
     expect(server.epochs).toEqual({ send: 1, receive: 1 });
     await client.close();
     await released(pair);
@@ -114,7 +98,7 @@ describe("what is under way when another connection takes over", () => {
     const asked = gate<boolean>();
     let again = false;
     const authorize = ({ direction }: AuthorizeRequest) => (direction === "out" && again ? asked.promise : true);
-    const { pair, client, server } = await both({ serverHooks: { authorize } });
+    const { pair, client, server } = await resumable({ serverHooks: { authorize } });
     await cut(pair, ["client"]);
     await server.send("t", 1);
     pair.link.server.breakOff();
@@ -138,7 +122,7 @@ describe("what is under way when another connection takes over", () => {
       tokens.push(token);
       return { expiresAt: pair.clock.unix() / 1000 + 1000, scopes: ["new"] };
     };
-    const made = await both({ serverHooks: { refresh } });
+    const made = await resumable({ serverHooks: { refresh } });
     const { pair, client } = made;
     const old = new SlowLink(pair.link);
     const refreshed = client.refresh("token").catch((error: unknown) => error);
@@ -167,7 +151,7 @@ describe("what is under way when another connection takes over", () => {
   });
 
   it("a resume that is confirmed after the session ended is refused, and nothing comes back to life", async () => {
-    const { pair, client, server } = await both();
+    const { pair, client, server } = await resumable();
     await cut(pair);
     let slow!: SlowLink;
     const made = attempt(pair, {
@@ -196,9 +180,7 @@ describe("what is under way when another connection takes over", () => {
 
   it("the numbers change hands at once: what the old connection still opens changes nothing [resume:compare]", async () => {
     for (let after = 0; after < 12; after++) {
-      const { pair, client, server } = await both();
-      const got: unknown[] = [];
-      server.handle("t", (data) => void got.push(data));
+      const { pair, client, got } = await resumable();
       const old = new SlowLink(pair.link);
       await client.send("t", 1);
       await client.send("t", 2);
@@ -225,11 +207,56 @@ describe("what is under way when another connection takes over", () => {
       await settle(1);
       slow.open();
       await settle(2);
-      expect(got, `${after} microtasks`).toEqual([1, 2]);
+      expect(got.server, `${after} microtasks`).toEqual([1, 2]);
       void client.close();
       await settle(2);
       await released(pair);
     }
+  });
+});
+
+describe("keys that are being derived on a connection that is left", () => {
+  it.each([
+    ["proposed", "server"],
+    ["answers", "client"],
+  ] as const)("where the server %s: they change nothing of the session [chain:server]", async (_, proposer) => {
+    const derived = gate();
+    let slow = false;
+    const node = BACKENDS[0] as CryptoBackend;
+    const serverBackend: CryptoBackend = {
+      ...node,
+      generateKeyAgreement: (suite) =>
+        chain(node.generateKeyAgreement(suite), (own): KeyAgreement => {
+          const wait = slow;
+          slow = false;
+          return {
+            ...own,
+            suite: own.suite,
+            publicJwk: own.publicJwk,
+            agree: (peer) => (wait ? derived.promise.then(() => own.agree(peer)) : own.agree(peer)),
+          };
+        }),
+    };
+    const { pair, client, server, got } = await resumable({ serverBackend });
+    slow = true;
+    sessionOf(pair, proposer).rekey();
+    await settle();
+    pair.link.client.breakOff();
+    await settle();
+    await resume(pair, { chain: client.life.ledger.chains.at(-1)! });
+    const { chains } = server.life.ledger;
+    expect(chains).toHaveLength(1);
+    derived.open();
+    await settle();
+    expect(server.life.ledger.chains).toEqual(chains);
+    for (const session of [client, server]) expect(session.epochs).toEqual({ send: 0, receive: 0 });
+    server.rekey();
+    await settle();
+    await client.send("t", 1);
+    await settle();
+    expect(got.server).toEqual([1]);
+    await client.close();
+    await released(pair);
   });
 });
 
@@ -272,7 +299,7 @@ describe("a session in place of one that is lost [idem:only]", () => {
 
 describe("without an open session", () => {
   it("a refresh is refused", async () => {
-    const { pair, client } = await both();
+    const { pair, client } = await resumable();
     await client.close();
     await expect(client.refresh("token")).rejects.toMatchObject({ code: "E_CLOSED" });
     await released(pair);
@@ -292,7 +319,7 @@ describe("bye and rekey", () => {
     async (role) => {
       const other = role === "client" ? "server" : "client";
       for (const rekeyFirst of [true, false]) {
-        const { pair } = await both();
+        const { pair } = await resumable();
         const way = new SlowLink(pair.link);
         const act = [() => sessionOf(pair, role).rekey(), () => void sessionOf(pair, other).close()];
         for (const step of rekeyFirst ? act : act.reverse()) step();
@@ -309,7 +336,7 @@ describe("bye and rekey", () => {
   it.each(["client", "server"] as const)(
     "the %s closes while its own proposal is answered, and the end is clean",
     async (role) => {
-      const { pair } = await both();
+      const { pair } = await resumable();
       const way = new SlowLink(pair.link);
       sessionOf(pair, role).rekey();
       await settle();
@@ -325,7 +352,7 @@ describe("bye and rekey", () => {
   );
 
   it.each(["client", "server"] as const)("the %s proposes and closes at once, and the end is clean", async (role) => {
-    const { pair } = await both();
+    const { pair } = await resumable();
     sessionOf(pair, role).rekey();
     void sessionOf(pair, role).close();
     await settle();
@@ -335,7 +362,7 @@ describe("bye and rekey", () => {
 });
 
 it("keys that are old while their renewal is under way start no timer after the other [rekey:one]", async () => {
-  const { pair, client } = await both({ limits: { rekeySeconds: 20, rekeyWaitSeconds: 1000 } });
+  const { pair, client } = await resumable({ limits: { rekeySeconds: 20, rekeyWaitSeconds: 1000 } });
   await pair.clock.advance(19_000);
   new SlowLink(pair.link);
   let scheduled = 0;
