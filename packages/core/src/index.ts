@@ -47,6 +47,7 @@ export type {
   CallTopic,
   CloseInfo,
   Denied,
+  EpochNumbers,
   Handler,
   HandlerContext,
   Message,
@@ -58,10 +59,13 @@ export type {
   Res,
   SendOptions,
   SendTopic,
+  Sent,
   Session,
+  SessionState,
   Topic,
   TopicMap,
   Transformed,
+  Undetermined,
   WindowReport,
 } from "./session/types.ts";
 export { inspect, type Unverified } from "./standalone/inspect.ts";
