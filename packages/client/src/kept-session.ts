@@ -96,6 +96,8 @@ export class KeptSession {
       return false;
     const verdict = this.#policy.afterSession(info.error);
     if (verdict === "stop") return false;
+    // The session goes on, so its `closed` does not tell this.
+    if (info.error !== undefined) this.#o.hooks.onError?.(info.error);
     this.#last = info;
     this.#rounds = resumable ? 0 : ROUNDS;
     this.#tried.clear();
