@@ -13,7 +13,7 @@ export async function testDemo(assets?: URL): Promise<TestDemo> {
   return {
     ...demo,
     async session(user, more = {}) {
-      const session = await openSession(demo.config, nodeOptions(demo, user, more));
+      const session = await openSession(demo.config, nodeOptions(user, more));
       opened.push(session);
       return session;
     },

@@ -1,6 +1,6 @@
 import type { Bench, OpenOptions, Victim } from "../attacks/run.ts";
 import { type DemoSession, LEVELS_OFFERED, openSession, type SessionOptions, WIRES } from "../session.ts";
-import { armRelay, followFrames, getJson, getRefusals, getToken, type PageConfig } from "./api.ts";
+import { armRelay, followFrames, getJson, getRefusals, type PageConfig } from "./api.ts";
 import { BenchPanel } from "./bench.ts";
 import { ChatPanel } from "./chat.ts";
 import { byId, h } from "./dom.ts";
@@ -55,7 +55,6 @@ function optionsOf(who: string, tag: string): SessionOptions {
     tag,
     level: level.value as SessionOptions["level"],
     wire: wire.value as SessionOptions["wire"],
-    token: (options) => getToken(who, options),
   };
 }
 
