@@ -24,6 +24,7 @@ const STATIC: Readonly<Record<string, { file: string; type: string }>> = {
   "/base.css": { file: "base.css", type: "text/css; charset=utf-8" },
   "/chat.css": { file: "chat.css", type: "text/css; charset=utf-8" },
   "/relay.css": { file: "relay.css", type: "text/css; charset=utf-8" },
+  "/life.css": { file: "life.css", type: "text/css; charset=utf-8" },
   "/media.css": { file: "media.css", type: "text/css; charset=utf-8" },
   "/app.js": { file: "app.js", type: "text/javascript; charset=utf-8" },
   "/app.js.map": { file: "app.js.map", type: "application/json" },
