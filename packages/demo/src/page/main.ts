@@ -103,11 +103,11 @@ async function connect(): Promise<DemoSession> {
         if (opened?.state === "reconnecting") follower.lost();
         onSessionChange();
       },
-      onUndetermined: (messages) =>
-        chat.note(
-          `Not known whether they arrived: ${messages.map(({ topic, seq }) => `${topic} no. ${seq}`).join(", ")}.`,
-          "bad",
-        ),
+      onUndetermined: (messages) => {
+        // Of a file the server says itself what it has.
+        const said = messages.filter(({ topic }) => topic === "chat.say").map(({ seq }) => `no. ${seq}`);
+        if (said.length > 0) chat.note(`Not known whether they arrived: your messages ${said.join(", ")}.`, "bad");
+      },
     });
   } catch (error) {
     setTimeout(follower.stop, 1000);
