@@ -10,6 +10,8 @@ import { type DemoTopics, unpackChunk } from "./topics.ts";
 export const SERVER_ID = "https://sealwire-demo.invalid";
 /** The server asks for the next token so long before the end. */
 const REFRESH_SECONDS = 15;
+/** So long a session waits for its client: that of a tab that was closed is not seen for longer. */
+const RESUME_SECONDS = 30;
 /** So that silence on the line shows while somebody watches; the client's side of it is in session.ts. */
 const HEARTBEAT_SECONDS = 3;
 
@@ -100,6 +102,7 @@ export class DemoServer {
       origins,
       // The relay is the one hop before this server, as nginx would be.
       trustProxy: 1,
+      resume: { seconds: RESUME_SECONDS },
       levels: ["aead", "mac", "nest", "sig"],
       limits: {
         // Chunks of a file come faster than messages that people type.
@@ -140,13 +143,14 @@ export class DemoServer {
 }
 
 function serveChat(sealwire: SealwireServer<DemoTopics>): void {
-  const members = (): string[] => [...new Set([...sealwire.sessions].map((s) => s.principal.subject))].sort();
+  const here = (): ServerSession<DemoTopics>[] => [...sealwire.sessions].filter((s) => s.state === "open");
+  const members = (): string[] => [...new Set(here().map((s) => s.principal.subject))].sort();
   const announce = (): void => {
-    for (const session of sealwire.sessions) session.send("chat.members", { members: members() }).catch(ignoreEnded);
+    for (const session of here()) session.send("chat.members", { members: members() }).catch(ignoreEnded);
   };
   sealwire.onSession((session) => {
     announce();
-    void session.closed.then(announce);
+    session.onStateChange(announce);
   });
   sealwire.handle("chat.join", (_data, { session }) => ({ you: session.principal.subject, members: members() }));
   sealwire.handle("chat.say", ({ text }, { session }) => {

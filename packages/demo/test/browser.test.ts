@@ -43,6 +43,7 @@ describe.skipIf(!executablePath)("the page in Chromium (SEALWIRE_CHROMIUM)", () 
     browser = await chromium.launch({ executablePath: executablePath!, args: QUIET });
   });
   afterEach(async () => {
+    demo.relay.plug();
     for (const context of browser.contexts()) await context.close();
     expect(complaints.splice(0)).toEqual([]);
   });

@@ -90,7 +90,10 @@ class UserRow {
   show(user: UserView): void {
     this.#barred = user.barred;
     for (const [id, box] of this.#boxes) box.checked = user.roles.includes(id);
-    const badges = user.sessions.map((s) => h("span", { class: `badge ${s.state}` }, s.state));
+    const badges = (["open", "reconnecting"] as const).flatMap((state) => {
+      const count = user.sessions.filter((s) => s.state === state).length;
+      return count === 0 ? [] : [h("span", { class: `badge ${state}` }, count === 1 ? state : `${count} ${state}`)];
+    });
     if (user.barred) badges.unshift(h("span", { class: "badge barred" }, "revoked"));
     if (badges.length === 0) badges.push(h("span", { class: "badge" }, "no session"));
     this.#sessions.replaceChildren(...badges);

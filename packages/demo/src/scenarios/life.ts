@@ -8,8 +8,8 @@ import { download, upload } from "../transfer.ts";
 import { SIZE, source } from "./files.ts";
 import { expectOne, must, type Scenario, until } from "./types.ts";
 
-/** So short that every client refreshes within seconds. */
-export const TOKEN_SECONDS = 7;
+/** So short that every client refreshes within seconds; not in the second of the token, of which the end would be the same. */
+export const TOKEN_SECONDS = 8;
 
 export function lifeScenarios(): Scenario[] {
   return [
