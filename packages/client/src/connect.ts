@@ -57,11 +57,8 @@ export async function connectOn<T extends TopicMap<T> = AnyTopics>(
   const reconnect = checkReconnect(options.reconnect);
   const silence = reconnect === false ? {} : { idleSeconds: SILENCE_SECONDS };
   const limits = limitsOf({ ...silence, ...options.limits });
-  const { signal, cancel } = deadline(
-    platform.clock,
-    options.signal,
-    options.timeout ?? limits.handshakeSeconds * 1000,
-  );
+  const timeout = options.timeout ?? limits.handshakeSeconds * 1000;
+  const { signal, cancel } = deadline(platform.clock, options.signal, timeout);
   try {
     const backend = options.crypto ?? defaultBackend;
     const proof = await checkedProof(backend, options);
@@ -70,7 +67,8 @@ export async function connectOn<T extends TopicMap<T> = AnyTopics>(
     signal.throwIfAborted();
     const dialer = new Dialer({ platform, url, options, limits, backend, proof, offer, protocols });
     const hooks = hooksOf(options, topicChecks(options.topics));
-    const kept = new KeptSession({ platform, dialer, options, limits, hooks, reconnect, random: backend.random });
+    const { random } = backend;
+    const kept = new KeptSession({ platform, dialer, options, limits, hooks, reconnect, random, timeout });
     return (await kept.open(signal)) as unknown as ClientSession<T>;
   } finally {
     cancel();

@@ -5,6 +5,7 @@ import {
   ClientHandshake,
   ClientResume,
   Connection,
+  type ConnectionEnd,
   type CryptoBackend,
   type Established,
   type Handshake,
@@ -108,8 +109,7 @@ export class Dialer {
         },
         onClosed: (info) => {
           signal.removeEventListener("abort", abort);
-          const hint = hintedError(info.code, "before the session was ready");
-          reject(signal.aborted ? signal.reason : (info.error ?? hint));
+          reject(signal.aborted ? signal.reason : failureOf(info));
         },
       });
       // The own deadline is an error of the protocol with a close code; the application's signal is not.
@@ -120,7 +120,15 @@ export class Dialer {
             : new SealwireError("E_CLOSED", { detail: "connecting was given up", cause: signal.reason }),
         );
       signal.addEventListener("abort", abort, { once: true });
+      if (signal.aborted) abort();
       ws.resume?.();
     });
   }
+}
+
+/** A connection that was cut in the handshake says as little about the server as one that was never there. */
+function failureOf({ code, error }: ConnectionEnd): SealwireError {
+  if (code === 1006 && (error === undefined || error.remote))
+    return new SealwireError("E_CLOSED", { detail: "the connection was lost before the session was ready" });
+  return error ?? hintedError(code, "before the session was ready");
 }

@@ -3,4 +3,4 @@ export { unsafeAllowInsecure } from "./address.ts";
 export { connect } from "./connect.ts";
 export type { ClientSession, ConnectOptions, ReconnectOptions, TokenContext } from "./options.ts";
 export { createProofKeyStore, type ProofKeyStore } from "./proof-store.ts";
-export { stopRefresh } from "./refresher.ts";
+export { stopRefresh } from "./token-failure.ts";

@@ -1,4 +1,4 @@
-import { isSealwireError, type Limits, type SealwireError } from "@sealwire/core";
+import { isSealwireError, type Limits, SealwireError } from "@sealwire/core";
 import {
   type Chain,
   type ConnectionEnd,
@@ -12,8 +12,9 @@ import type { Dialer } from "./dialer.ts";
 import type { ConnectOptions, ReconnectOptions } from "./options.ts";
 import type { Platform } from "./platform.ts";
 import { isProofKeyStore } from "./proof-store.ts";
-import { delayOf, ReconnectPolicy, type Verdict } from "./reconnect-policy.ts";
-import { isStop, Refresher } from "./refresher.ts";
+import { isUnanswered, ReconnectPolicy } from "./reconnect-policy.ts";
+import { Refresher } from "./refresher.ts";
+import { TokenFailure } from "./token-failure.ts";
 
 export interface KeptSessionOptions {
   readonly platform: Platform;
@@ -23,6 +24,8 @@ export interface KeptSessionOptions {
   readonly hooks: SessionHooks;
   readonly reconnect: Required<ReconnectOptions> | false;
   readonly random: CryptoBackend["random"];
+  /** Milliseconds for one attempt. */
+  readonly timeout: number;
 }
 
 /** Rounds over all chains before a new session is made: a refusal is not authenticated, so one is not believed. */
@@ -30,25 +33,35 @@ const ROUNDS = 2;
 /** After the network came back or the page is looked at: this much silence and the connection counts as lost. */
 const PROBE_MS = 5_000;
 
-/** Keeps a session through lost connections, expiring tokens, and where need be in a new session. */
+/** Keeps a session through lost connections, expiring tokens, and where need be in a new session. One attempt at a time. */
 export class KeptSession {
   readonly #o: KeptSessionOptions;
   readonly #policy: ReconnectPolicy;
+  /** Aborted when the session is over. */
+  readonly #ended = new AbortController();
   #session: LiveClientSession | undefined;
   #refresher: Refresher | undefined;
+  /** Of the connection that was lost. */
   #last: ConnectionEnd | undefined;
-  #failures = 0;
+  /** From here on the session cannot be resumed, on the clock that does not jump. */
+  #resumableUntil = 0;
   #rounds = 0;
-  readonly #tried = new Set<string>();
+  readonly #refused = new Set<string>();
   #wake = () => {};
 
   constructor(options: KeptSessionOptions) {
     this.#o = options;
-    const attempts = options.reconnect === false ? 1 : options.reconnect.attempts;
-    this.#policy = new ReconnectPolicy(attempts, () => options.platform.clock.elapsed());
+    const { reconnect, platform } = options;
+    this.#policy = new ReconnectPolicy({
+      // Without reconnecting it is not asked.
+      reconnect: reconnect || { minDelay: 1, maxDelay: 1, attempts: 1 },
+      renewable: typeof options.options.token === "function",
+      elapsed: () => platform.clock.elapsed(),
+      random: this.#random,
+    });
   }
 
-  /** Uniform from 0 to 1. */
+  /** Uniform, from 0 up to, not including, 1. */
   readonly #random = (): number => {
     const [a = 0, b = 0] = this.#o.random(2);
     return (a * 256 + b) / 65_536;
@@ -62,70 +75,69 @@ export class KeptSession {
       lost: (info, resumable) => this.#lost(info, resumable),
       soon: () => this.#refresher?.soon(),
     };
-    await dialer.open(signal, (established, connection) => {
+    const opened = dialer.open(signal, (established, connection) => {
       const session = new LiveClientSession(established, connection, limits, kept);
       this.#session = session;
+      this.#policy.opened();
+      const onError = (error: SealwireError) => hooks.onError?.(error);
+      const refresh = { platform, session, token: options.token, random: this.#random, onError };
+      this.#refresher = new Refresher({ ...refresh, timeout: this.#o.timeout });
+      this.#refresher.schedule();
+      this.#watch(session);
       // Handlers are registered by what awaits connect: a request that came together with SR waits for them.
       connection.throttle(1);
       return session.receiver;
     });
+    // What the application's function threw is what it gets.
+    await opened.catch((error: unknown) => Promise.reject(error instanceof TokenFailure ? error.cause : error));
     const session = this.#session as unknown as LiveClientSession;
     const { proof } = options;
     if (isProofKeyStore(proof)) session.forget = () => proof.forget();
-    const onError = (error: SealwireError) => hooks.onError?.(error);
-    this.#refresher = new Refresher({ platform, session, token: options.token, random: this.#random, onError });
-    this.#refresher.schedule();
-    this.#watchPresence(session);
     return session;
   }
 
-  #watchPresence(session: LiveClientSession): void {
+  #watch(session: LiveClientSession): void {
     const stop = this.#o.platform.presence.watch(() => {
       if (session.state === "open") session.probe(PROBE_MS);
       else this.#wake();
     });
     void session.closed.then(() => {
       stop();
+      this.#ended.abort(new SealwireError("E_CLOSED", { detail: "the session is over" }));
       this.#wake();
     });
   }
 
   #lost(info: ConnectionEnd, resumable: boolean): boolean {
     const session = this.#session;
-    if (this.#o.reconnect === false || session === undefined || (session.byeSent && info.error === undefined))
-      return false;
-    const verdict = this.#policy.afterSession(info.error);
-    if (verdict === "stop") return false;
-    // The session goes on, so its `closed` does not tell this.
-    if (info.error !== undefined) this.#o.hooks.onError?.(info.error);
+    if (this.#o.reconnect === false || session === undefined || session.leaving) return false;
+    if (!this.#policy.afterSession(info.error)) return false;
+    // It is not in CloseInfo: another session takes the place of this one.
+    if (!resumable && info.error !== undefined) this.#o.hooks.onError?.(info.error);
     this.#last = info;
+    this.#resumableUntil = this.#o.platform.clock.elapsed() + session.life.facts.policy.res * 1000;
     this.#rounds = resumable ? 0 : ROUNDS;
-    this.#tried.clear();
+    this.#refused.clear();
     // Not at once: the session is not told yet that it waits.
     queueMicrotask(() => void this.#reconnect(session));
     return true;
   }
 
   async #reconnect(session: LiveClientSession): Promise<void> {
-    while (session.state === "reconnecting") {
-      await this.#pause();
-      if (session.state !== "reconnecting") return;
-      const verdict = await this.#attempt(session);
-      if (verdict === undefined || verdict === "stop") return;
+    for (;;) {
+      await this.#pause(session);
+      if (session.state !== "reconnecting" || (await this.#attempt(session))) return;
     }
   }
 
-  /** Waits before an attempt: a growing time, or until the network is back. Woken where that, or the end, comes before. */
-  async #pause(): Promise<void> {
+  /** Waits before an attempt: a growing time, and longer without a network. Woken where that is back, or at the end. */
+  async #pause({ state }: LiveClientSession): Promise<void> {
     const { platform, reconnect } = this.#o;
-    if (reconnect === false) return;
-    const ms = delayOf(reconnect, this.#failures, this.#random());
+    if (reconnect === false || state !== "reconnecting") return;
+    const delay = this.#policy.nextDelay();
     await new Promise<void>((resolve) => {
-      const look = () => {
-        if (platform.presence.online()) resolve();
-        else cancel = platform.delay(look, reconnect.maxDelay);
-      };
-      let cancel = platform.delay(look, ms);
+      // A page that is wrong about its network is not offline for ever.
+      const cancel = platform.delay(resolve, platform.presence.online() ? delay : reconnect.maxDelay);
       this.#wake = () => {
         cancel();
         resolve();
@@ -134,70 +146,70 @@ export class KeptSession {
     this.#wake = () => {};
   }
 
-  /** One connection. Undefined: the session is open again. */
-  async #attempt(session: LiveClientSession): Promise<Verdict | undefined> {
-    const { platform, limits } = this.#o;
-    const { signal, cancel } = deadline(platform.clock, undefined, limits.handshakeSeconds * 1000);
-    const ended = session.closed.then(() => {
-      throw new Error("the session was closed");
-    });
-    ended.catch(() => {});
+  /** One connection, which is gone when another one is made. True if it was the last attempt. */
+  async #attempt(session: LiveClientSession): Promise<boolean> {
+    const { platform, timeout } = this.#o;
+    const chain = this.#nextChain(session);
+    const left = this.#resumableUntil - platform.clock.elapsed();
+    const ms = chain === undefined ? timeout : Math.min(timeout, left);
+    const { signal, cancel } = deadline(platform.clock, this.#ended.signal, ms);
     try {
-      const chain = this.#nextChain(session);
-      const work = chain === undefined ? this.#anew(session, signal) : this.#resume(session, chain, signal);
-      await Promise.race([work, ended]);
-      return undefined;
+      await (chain === undefined ? this.#anew(session, signal) : this.#resume(session, chain, signal));
+      return true;
     } catch (error) {
-      return session.state === "closed" ? "stop" : this.#failed(session, error);
+      if (session.state !== "reconnecting") return true;
+      if (chain !== undefined && !isUnanswered(error)) this.#refused.add(chain.kid);
+      this.#report(error);
+      if (this.#policy.afterAttempt(error, chain !== undefined)) return false;
+      this.#giveUp(session, error);
+      return true;
     } finally {
       cancel();
     }
   }
 
-  /** The chain that the next connection is made with; undefined for a new session. */
+  /** The chain that the next connection is made with; undefined for a new session (specs/lifecycle.md, section 7). */
   #nextChain({ life }: LiveClientSession): Chain | undefined {
     const { chains } = life.ledger;
-    if (this.#rounds >= ROUNDS || chains.length >= this.#o.limits.resumeChains) return undefined;
-    const next = chains.find(({ kid }) => !this.#tried.has(kid));
+    const over = this.#o.platform.clock.elapsed() >= this.#resumableUntil;
+    if (over || this.#rounds >= ROUNDS || chains.length >= this.#o.limits.resumeChains) return undefined;
+    const next = chains.find(({ kid }) => !this.#refused.has(kid));
     if (next !== undefined || chains.length === 0) return next;
     this.#rounds++;
-    this.#tried.clear();
+    this.#refused.clear();
     return this.#rounds >= ROUNDS ? undefined : chains[0];
   }
 
   async #resume(session: LiveClientSession, chain: Chain, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#o.dialer.resume(session, chain, signal, (established, connection) => {
-        this.#succeeded();
-        return session.resume(established, connection);
-      });
-    } catch (error) {
-      if (!isUnreachable(error)) this.#tried.add(chain.kid);
-      throw error;
-    }
+    await this.#o.dialer.resume(session, chain, signal, (established, connection) =>
+      this.#opened(session.resume(established, connection)),
+    );
   }
 
   async #anew(session: LiveClientSession, signal: AbortSignal): Promise<void> {
+    // Whatever comes of it: who refused all chains twice is not asked again.
     this.#rounds = ROUNDS;
-    await this.#o.dialer.open(signal, (established, connection) => {
-      this.#succeeded();
-      const receiver = session.replace(established, connection);
-      this.#refresher?.schedule();
-      return receiver;
-    });
+    await this.#o.dialer.open(signal, (established, connection) =>
+      this.#opened(session.replace(established, connection)),
+    );
   }
 
-  #succeeded(): void {
-    this.#failures = 0;
-    this.#policy.succeeded();
+  /** The end of the session can be another one than before. */
+  #opened<R>(receiver: R): R {
+    this.#policy.opened();
+    this.#refresher?.schedule();
+    return receiver;
   }
 
-  #failed(session: LiveClientSession, error: unknown): Verdict {
-    this.#failures++;
-    // The chains decide nothing about the session: what was said about them is a hint, or the fault of that connection.
-    if (this.#rounds < ROUNDS && !isStop(error)) return "again";
-    const verdict = isStop(error) ? "stop" : this.#policy.afterHandshake(error);
-    if (verdict !== "stop") return verdict;
+  /** The application hears of its own function, and of what this end has found: that stands nowhere else. */
+  #report(error: unknown): void {
+    const { onError } = this.#o.hooks;
+    if (error instanceof TokenFailure) onError?.(error.reported);
+    else if (!isSealwireError(error)) onError?.(new SealwireError("E_INTERNAL", { cause: error, fatal: false }));
+    else if (!error.remote && error.code !== "E_CLOSED" && error.code !== "E_TIMEOUT_HS") onError?.(error);
+  }
+
+  #giveUp(session: LiveClientSession, error: unknown): void {
     const last = this.#last as ConnectionEnd;
     const reason = isSealwireError(error) ? error : last.error;
     session.end({
@@ -206,11 +218,5 @@ export class KeptSession {
       clean: false,
       truncated: true,
     });
-    return "stop";
   }
-}
-
-/** No server answered: that says nothing about the chain. */
-function isUnreachable(error: unknown): boolean {
-  return isSealwireError(error) && !error.remote && (error.code === "E_CLOSED" || error.code === "E_TIMEOUT_HS");
 }

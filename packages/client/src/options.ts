@@ -84,7 +84,7 @@ export interface ConnectOptions {
   /** Certificates to trust in place of the system's. Node only; browsers have their own store. */
   readonly tls?: { readonly ca: string | Uint8Array };
   /**
-   * Told of what has nowhere else to go: why a connection ended where the session goes on, a handler that failed, a message
+   * Told of what has nowhere else to go: why a session was replaced by a new one, a handler that failed, a message
    * that does not fit its schema, what window order drops. Must not throw. Never gets a token, key or body.
    */
   readonly onError?: (error: SealwireError) => void;

@@ -1,8 +1,6 @@
 import { isSealwireError, type SealwireError } from "@sealwire/core";
 import type { ReconnectOptions } from "./options.ts";
-
-/** "stop": the session is over. "again": after a pause. "token": once more with a new token, then stop. */
-export type Verdict = "stop" | "again" | "token";
+import { TokenFailure } from "./token-failure.ts";
 
 /** @throws TypeError */
 export function checkReconnect(options: ReconnectOptions | false | undefined): Required<ReconnectOptions> | false {
@@ -14,78 +12,112 @@ export function checkReconnect(options: ReconnectOptions | false | undefined): R
   return { minDelay, maxDelay, attempts };
 }
 
-/** Close codes after which a client does not come back by itself (specs/session.md, section 14). */
+/** Close codes after which a client does not come back by itself (specs/session.md, section 14), besides 4400 to 4499. */
 const TERMINAL = new Set([1009, 3003]);
-
-/** For what the server said in a sealed bye, or this end found out itself. */
-function byCode(code: number | undefined): Verdict {
-  if (code === undefined) return "again";
-  if (code === 3000) return "token";
-  return TERMINAL.has(code) || (code >= 4400 && code <= 4499) ? "stop" : "again";
-}
+const UNAUTHORIZED = 3000;
+const CRYPTO = 4501;
+/** What a socket says where nobody sent a close code (RFC 6455, section 7.4.1): nobody's word. */
+const CUT = 1006;
 
 /** Hints of one kind that are followed by another attempt, in ten minutes. */
 const HINTS = 5;
 const HINTS_MS = 600_000;
 /** Failures of cryptography in a row after which something is wrong that no attempt mends. */
 const CRYPTO_IN_A_ROW = 3;
+/** A session that had a connection for so long is no part of a row of failures. */
+const STABLE_MS = 30_000;
 
-/** Decides about each failure, by who said it: a word that is not authenticated stops nobody for good at once. */
+export interface PolicyOptions {
+  readonly reconnect: Required<ReconnectOptions>;
+  /** Whether there can be another token than the one that was refused. */
+  readonly renewable: boolean;
+  /** Milliseconds of a clock that does not jump. */
+  readonly elapsed: () => number;
+  /** From 0 up to, not including, 1. */
+  readonly random: () => number;
+}
+
+/**
+ * Decides after each failure whether to go on, by who said what: a word that is not authenticated ends nothing at once.
+ * Counts what happened since the last connection that held.
+ */
 export class ReconnectPolicy {
-  readonly #elapsed: () => number;
-  readonly #attempts: number;
+  readonly #o: PolicyOptions;
   readonly #hints = new Map<number, number[]>();
+  #openSince = 0;
+  #attempts = 0;
+  #unanswered = 0;
   #crypto = 0;
-  #tokens = 0;
-  #unreachable = 0;
+  #refusedTokens = 0;
 
-  constructor(attempts: number, elapsed: () => number) {
-    this.#attempts = attempts;
-    this.#elapsed = elapsed;
+  constructor(options: PolicyOptions) {
+    this.#o = options;
   }
 
-  /** A session is open again. */
-  succeeded(): void {
-    [this.#crypto, this.#tokens, this.#unreachable] = [0, 0, 0];
+  /** A connection is there. */
+  opened(): void {
+    this.#openSince = this.#o.elapsed();
+    this.#unanswered = 0;
+  }
+
+  /** Milliseconds before the next attempt: none up to twice as many as for the one before, so that clients spread. */
+  nextDelay(): number {
+    const { reconnect, random } = this.#o;
+    const most = reconnect.minDelay * 2 ** Math.min(this.#attempts++, 30);
+    return Math.min(reconnect.maxDelay, most) * random();
   }
 
   /** The connection of an open session ended. */
-  afterSession(error: SealwireError | undefined): Verdict {
-    // In order: somebody wanted it.
-    if (error === undefined) return "stop";
-    if (error.code === "E_TRUNCATED") return "again";
-    return this.#bounded(byCode(error.closeCode), error.closeCode);
-  }
-
-  /** A full handshake failed. `error` is whatever was thrown, also by the function that gets tokens. */
-  afterHandshake(error: unknown): Verdict {
-    if (!isSealwireError(error)) return error instanceof TypeError ? "stop" : "again";
-    if (!error.remote && error.code === "E_CLOSED") {
-      this.#unreachable++;
-      return this.#unreachable < this.#attempts ? "again" : "stop";
+  afterSession(error: SealwireError | undefined): boolean {
+    if (this.#o.elapsed() - this.#openSince >= STABLE_MS) {
+      [this.#attempts, this.#crypto, this.#refusedTokens] = [0, 0, 0];
     }
-    this.#unreachable = 0;
-    if (!error.remote) return this.#bounded(byCode(error.closeCode), error.closeCode);
-    return this.#hinted(error.closeCode ?? 0);
+    // In order: somebody wanted it.
+    if (error === undefined) return false;
+    // The close code of a connection without a sealed bye is a hint.
+    if (error.code === "E_TRUNCATED") return error.closeCode === undefined || this.#hinted(error.closeCode);
+    return this.#told(error.closeCode);
   }
 
-  #bounded(verdict: Verdict, code: number | undefined): Verdict {
-    if (verdict === "token") return this.#tokens++ === 0 ? "token" : "stop";
-    this.#crypto = code === 4501 ? this.#crypto + 1 : 0;
-    return this.#crypto >= CRYPTO_IN_A_ROW ? "stop" : verdict;
+  /** An attempt failed, whatever was thrown. `resuming`: to take the session up again, not to make a new one. */
+  afterAttempt(error: unknown, resuming: boolean): boolean {
+    if (error instanceof TokenFailure && error.isFinal) return false;
+    if (isUnanswered(error)) return ++this.#unanswered < this.#o.reconnect.attempts;
+    this.#unanswered = 0;
+    // Chains are bounded themselves, and a new session comes after them.
+    if (resuming) return true;
+    const { remote, closeCode = 0 } = error as SealwireError;
+    return remote ? this.#hinted(closeCode) : this.#told(closeCode);
   }
 
-  #hinted(code: number): Verdict {
-    if (code === 3000) return this.#tokens++ === 0 ? "token" : "stop";
-    const now = this.#elapsed();
+  /** What stands in a sealed bye, or this end has found. */
+  #told(code: number | undefined): boolean {
+    if (code === undefined) return true;
+    if (code === UNAUTHORIZED) return this.#anotherToken();
+    if (code === CRYPTO) return ++this.#crypto < CRYPTO_IN_A_ROW;
+    return !TERMINAL.has(code) && !(code >= 4400 && code <= 4499);
+  }
+
+  #hinted(code: number): boolean {
+    if (code === CUT) return true;
+    if (code === UNAUTHORIZED) return this.#anotherToken();
+    const now = this.#o.elapsed();
     const recent = (this.#hints.get(code) ?? []).filter((at) => now - at < HINTS_MS);
     recent.push(now);
     this.#hints.set(code, recent);
-    return recent.length > HINTS ? "stop" : "again";
+    return recent.length <= HINTS;
+  }
+
+  #anotherToken(): boolean {
+    return this.#o.renewable && this.#refusedTokens++ === 0;
   }
 }
 
-/** Milliseconds before attempt `n` (from 0): anywhere up to twice the time of the one before, so that clients spread. */
-export function delayOf({ minDelay, maxDelay }: Required<ReconnectOptions>, n: number, random: number): number {
-  return Math.min(maxDelay, minDelay * 2 ** Math.min(n, 30)) * random;
+/** Nothing that a server said: none was reached in time, or no token or key set was to be had. */
+export function isUnanswered(error: unknown): boolean {
+  if (error instanceof TokenFailure || !isSealwireError(error)) return true;
+  if (error.remote) return false;
+  return (
+    error.code === "E_CLOSED" || error.code === "E_TIMEOUT_HS" || (error.code === "E_KEY" && error.stage === "local")
+  );
 }

@@ -1,41 +1,38 @@
 import { SealwireError } from "@sealwire/core";
 import type { LiveSession } from "@sealwire/core/internal";
 import { tokenOf } from "./credential.ts";
+import { deadline } from "./deadline.ts";
 import type { ConnectOptions } from "./options.ts";
 import type { Platform } from "./platform.ts";
-
-const STOP: unique symbol = Symbol("sealwire.stopRefresh");
-
-/** What the function of the option `token` throws where there will be no more tokens: the session ends with this one. */
-export function stopRefresh(reason = "no more tokens"): Error {
-  return Object.assign(new Error(reason), { [STOP]: true });
-}
-
-export const isStop = (error: unknown): boolean => (error as { [STOP]?: unknown } | null)?.[STOP] === true;
+import { TokenFailure } from "./token-failure.ts";
 
 /** Of what is left of a session, the part in which a new token is looked for; and its bounds in milliseconds. */
 const PART = 0.2;
 const LEAD_MIN = 5_000;
 const LEAD_MAX = 90_000;
 const RETRY_MIN = 1_000;
+/** setTimeout fires at once beyond it. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 export interface RefresherOptions {
   readonly platform: Platform;
   readonly session: LiveSession;
   readonly token: ConnectOptions["token"];
-  /** From 0 to 1. */
+  /** From 0 up to, not including, 1. */
   readonly random: () => number;
   readonly onError: (error: SealwireError) => void;
+  /** Milliseconds that the function of the option token has. */
+  readonly timeout: number;
 }
 
 /** Replaces the access token of an open session in time, by what the server says is left and not by this clock's date. */
 export class Refresher {
   readonly #o: RefresherOptions;
-  readonly #abort = new AbortController();
+  readonly #ended = new AbortController();
   #cancel = () => {};
   #running = false;
   #failures = 0;
-  #stopped = false;
+  #stopped: boolean;
 
   constructor(options: RefresherOptions) {
     this.#o = options;
@@ -43,55 +40,77 @@ export class Refresher {
     void options.session.closed.then(() => {
       this.#stopped = true;
       this.#cancel();
-      this.#abort.abort(new SealwireError("E_CLOSED"));
+      this.#ended.abort(new SealwireError("E_CLOSED"));
     });
   }
 
-  /** There is a new end: of a new session, or after a refresh. */
+  /** There is an end, of a new session or on another connection. */
   schedule(): void {
-    this.#cancel();
-    if (this.#stopped) return;
     const left = this.#o.session.timeLeft;
-    const lead = Math.min(LEAD_MAX, Math.max(LEAD_MIN, left * PART)) * (0.75 + this.#o.random() / 2);
-    this.#after(Math.max(0, left - lead));
+    const lead = Math.min(left / 2, LEAD_MAX, Math.max(LEAD_MIN, left * PART));
+    this.#after(left - lead * (0.75 + this.#o.random() / 2));
   }
 
   /** The server asks for it. */
   soon(): void {
-    if (!this.#stopped && !this.#running) this.#after(0);
+    this.#after(0);
   }
 
   #after(ms: number): void {
     this.#cancel();
-    // setTimeout fires at once beyond it.
-    this.#cancel = this.#o.platform.clock.schedule(() => void this.#run(), Math.min(ms, 2 ** 31 - 1));
+    if (this.#stopped || this.#running) return;
+    const wait = Math.min(Math.max(0, ms), LONGEST_TIMER);
+    this.#cancel = this.#o.platform.clock.schedule(() => void this.#run(), wait);
   }
 
   async #run(): Promise<void> {
-    const { session, token, onError } = this.#o;
-    if (this.#running || this.#stopped) return;
+    const { session, onError } = this.#o;
+    // Another connection, or another session, schedules it again.
+    if (session.state !== "open") return;
     this.#running = true;
+    let next: () => void = () => {};
     try {
-      const before = session.ends;
-      await session.refresh(await tokenOf(token, "refresh", this.#abort.signal));
-      this.#failures = 0;
-      // A server that cannot grant more than it did has reached the longest life of a session.
-      if (session.ends > before) this.schedule();
-    } catch (cause) {
-      if (isStop(cause)) this.#stopped = true;
-      else if (!this.#stopped) {
-        onError(cause instanceof SealwireError ? cause : new SealwireError("E_TOKEN", failed(cause)));
-        this.#after(RETRY_MIN * 2 ** Math.min(this.#failures++, 5) * (0.5 + this.#o.random() / 2));
-      }
+      const { ends } = session;
+      await session.refresh(await this.#token());
+      next = () => this.#refreshed(session.ends > ends);
+    } catch (error) {
+      if (error instanceof TokenFailure && error.isFinal) this.#stopped = true;
+      else next = () => this.#failed();
+      if (!this.#stopped && session.state === "open") onError(reported(error));
     } finally {
       this.#running = false;
     }
+    next();
+  }
+
+  async #token(): Promise<string> {
+    const { platform, token, timeout } = this.#o;
+    const { signal, cancel } = deadline(platform.clock, this.#ended.signal, timeout);
+    try {
+      return await tokenOf(token, "refresh", signal);
+    } finally {
+      cancel();
+    }
+  }
+
+  /**
+   * Nothing gained: the session has reached its longest life, or the token is one that was kept. In the second case there
+   * is another one to come, so it is tried more and more often.
+   */
+  #refreshed(gained: boolean): void {
+    this.#failures = 0;
+    const { timeLeft } = this.#o.session;
+    if (gained) this.schedule();
+    else if (timeLeft > 2 * RETRY_MIN) this.#after(timeLeft / 2);
+  }
+
+  #failed(): void {
+    const most = RETRY_MIN * 2 ** Math.min(this.#failures++, 5);
+    this.#after(most * (0.5 + this.#o.random() / 2));
   }
 }
 
-const failed = (cause: unknown) => ({
-  stage: "local" as const,
-  fatal: false,
-  detail: "the function of the option token failed",
-  cause,
-});
+const reported = (error: unknown): SealwireError => {
+  if (error instanceof TokenFailure) return error.reported;
+  return error instanceof SealwireError ? error : new SealwireError("E_INTERNAL", { cause: error, fatal: false });
+};

@@ -21,6 +21,7 @@ export async function openSocket(
   if (WebSocket === null) throw new TypeError("this platform has no WebSocket");
   if (authorization !== undefined && (WebSocket as unknown) === globalThis.WebSocket)
     throw new TypeError('tokenAtUpgrade: the WebSocket of this platform sends no headers; "subprotocol" works here');
+  signal.throwIfAborted();
   const ws = new WebSocket(url.href, [...protocols, ...(subprotocol === undefined ? [] : [subprotocol])], {
     // Compression before encryption leaks content by its size (RFC 7692 section 8); ws offers it by default.
     perMessageDeflate: false,

@@ -151,7 +151,7 @@ describe("giving up", () => {
 
   it.each(["before the 101", "before SH", "before SR"])("abort %s frees the connection", async (when) => {
     const controller = new AbortController();
-    const world = await startWorld();
+    const world = await startWorld({ resume: false });
     let gone: Promise<unknown> | undefined;
     world.http.on("connection", (socket) => {
       gone = new Promise((resolve) => socket.once("close", resolve));

@@ -12,11 +12,19 @@ import { listen } from "./support/world.ts";
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const SERVER_ID = "https://chat.example";
 
-/** The programs of README, in their order: client, server, topics, policy, schemas, envelopes. */
+/** The programs of README, in their order: client, server, topics, policy, schemas, a session that lasts, envelopes. */
 const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
   (m) => m[1],
 );
-const [client, server, chat, policy, topics, envelope] = blocks as [string, string, string, string, string, string];
+const [client, server, chat, policy, topics, lasting, envelope] = blocks as string[] as [
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+];
 
 let folder: string;
 let port: number;
@@ -87,6 +95,8 @@ async function write(): Promise<void> {
   file("envelope.ts", envelope);
   file("policy.ts", policy);
   file("topics.ts", topics);
+  // Compiled alone: what it does takes a failing network, and is tested where there is one.
+  file("lasting.ts", lasting);
   // Addresses, and nothing else, are those of this machine.
   const clientHere = replaced(
     client,
@@ -147,6 +157,7 @@ it("README has its programs and their topics", () => {
   expect(chat).toContain("export interface Chat");
   expect(policy).toContain("policy([");
   expect(topics).toContain("defineTopics({");
+  expect(lasting).toContain("onUndetermined(");
   expect(envelope).toContain("await seal(");
 });
 

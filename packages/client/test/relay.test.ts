@@ -47,6 +47,7 @@ async function relay(
       token: await token(),
       protocols: [protocol],
       limits: { byeSeconds: 0.1 },
+      reconnect: false,
       ...options,
     });
   return Object.assign(open, { cut });
@@ -65,7 +66,7 @@ describe("what a client makes of a man in the middle", () => {
     ["sealwire.v1.cbor", 1, "SR"],
     ["sealwire.v1.text", 1, "SR"],
   ])("%s: message %i (%s), flipped anywhere, opens no session", async (protocol, which) => {
-    const world = await startWorld({ limits: { byeSeconds: 0.1 } });
+    const world = await startWorld({ resume: false, limits: { byeSeconds: 0.1 } });
     let at = 0;
     const open = await relay(world, (bytes, n) => [n === which ? flip(bytes, at) : bytes], protocol);
     for (; at < 900; at += 23) {
@@ -100,7 +101,7 @@ describe("what a client makes of a man in the middle", () => {
   });
 
   it("[close:truncated] it cuts the connection: E_TRUNCATED on both sides, and requests end", async () => {
-    const world = await startWorld();
+    const world = await startWorld({ resume: false });
     world.sealwire.handle("hang", () => new Promise(() => {}));
     const open = await relay(world, (b) => [b]);
     const session = await open();

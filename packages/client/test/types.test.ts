@@ -1,4 +1,4 @@
-import type { Call, ClientSession, Data, Message } from "@sealwire/client";
+import type { Call, ClientSession, Data, Message, Sent } from "@sealwire/client";
 import { connect } from "@sealwire/client";
 import { createServer } from "@sealwire/server";
 import { describe, expect, expectTypeOf, it } from "vitest";
@@ -19,7 +19,7 @@ describe("the typed map", () => {
   it("of a client's session", () => {
     const use = (s: ClientSession<Chat>) => {
       expectTypeOf(s.request("chat.join", { room: "a" })).resolves.toEqualTypeOf<{ members: string[] }>();
-      expectTypeOf(s.send("chat.say", { text: "a" })).resolves.toEqualTypeOf<void>();
+      expectTypeOf(s.send("chat.say", { text: "a" })).resolves.toEqualTypeOf<Sent>();
       expectTypeOf(s.messages("chat.msg")).toEqualTypeOf<AsyncIterableIterator<Message<Chat["chat.msg"]>>>();
       s.handle("chat.msg", (data) => {
         expectTypeOf(data).toEqualTypeOf<Chat["chat.msg"]>();

@@ -92,6 +92,7 @@ describe("[close:cleanup] after 1,000 connections of every kind", () => {
   it("no session, timer, listener, socket or place is left", async () => {
     // A place that is not given back would be missing long before the end.
     const world = await startWorld({
+      resume: false,
       limits: { connectionsPerAddress: 60, unauthenticatedPerAddress: 60, unauthenticatedTotal: 60 },
     });
     world.server.handle("hang", () => new Promise(() => {}));

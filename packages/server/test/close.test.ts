@@ -5,7 +5,7 @@ import { failure, startWorld, until } from "./support/world.ts";
 describe("server.close", () => {
   it("says bye to every session, and clients see a clean end", async () => {
     const world = await startWorld();
-    const clients = await Promise.all([1, 2, 3, 4].map(() => world.connect()));
+    const clients = await Promise.all([1, 2, 3, 4].map(() => world.connect({ reconnect: false })));
     await world.server.close();
     for (const client of clients) {
       const info = await client.closed;
@@ -23,7 +23,7 @@ describe("server.close", () => {
 
   it("delivers what stands before the bye", async () => {
     const world = await startWorld();
-    const client = await world.connect();
+    const client = await world.connect({ reconnect: false });
     const got: unknown[] = [];
     client.handle("t", (data) => {
       got.push(data);
@@ -94,7 +94,7 @@ describe("server.close", () => {
 
 describe("how sessions end", () => {
   it("[close:truncated] a cut connection is truncated on both sides, a clean one on neither", async () => {
-    const world = await startWorld();
+    const world = await startWorld({ resume: false });
     const raw = await rawSession(world);
     const [session] = world.server.sessions;
     raw.ws.terminate();
@@ -103,7 +103,7 @@ describe("how sessions end", () => {
   });
 
   it("[close:hint] a bare close code is no word of the peer", async () => {
-    const world = await startWorld();
+    const world = await startWorld({ resume: false });
     const raw = await rawSession(world);
     const [session] = world.server.sessions;
     raw.ws.close(4403, "revoked");
@@ -137,7 +137,7 @@ describe("how sessions end", () => {
         grant = resolve;
       });
     };
-    const world = await startWorld({ authorize, limits: { byeSeconds: 0.1 } });
+    const world = await startWorld({ authorize, resume: false, limits: { byeSeconds: 0.1 } });
     let handled = 0;
     world.server.handle("t", () => handled++);
     const raw = await rawSession(world);

@@ -220,7 +220,7 @@ describe("broken framing in a session", () => {
   });
 
   it("a flood of pings from a peer that reads nothing leaves memory alone", async () => {
-    const world = await startWorld({ limits: { byeSeconds: 0.05 } });
+    const world = await startWorld({ resume: false, limits: { byeSeconds: 0.05 } });
     const raw = await rawSession(world);
     const { _socket: socket } = raw.ws as unknown as { _socket: Socket };
     socket.pause();

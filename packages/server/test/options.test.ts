@@ -214,7 +214,7 @@ describe("sessions and handlers", () => {
     const off = world.server.onSession(() => {
       throw new Error("listener");
     });
-    const info = await (await world.connect()).closed;
+    const info = await (await world.connect({ reconnect: false })).closed;
     expect(info.error).toMatchObject({ code: "E_INTERNAL", remote: true, closeCode: 1011 });
     expect(await world.nextError()).toMatchObject({ code: "E_INTERNAL", remote: false });
     expect(world.server.sessions.size).toBe(0);

@@ -35,7 +35,7 @@ describe("a peer that does not read", () => {
   });
 
   it("[limit:send-buffer] ends with E_QUOTA, 4529 above sendBufferBytes; no send() hangs, others are served", async () => {
-    const world = await startWorld({ limits: { sendBufferBytes: 2_000_000, byeSeconds: 0.1 } });
+    const world = await startWorld({ resume: false, limits: { sendBufferBytes: 2_000_000, byeSeconds: 0.1 } });
     const other = await world.connect();
     const raw = await rawSession(world);
     socketOf(raw.ws).pause();
@@ -55,8 +55,8 @@ describe("a peer that does not read", () => {
     expect(await other.request("ping", null)).toBe("pong");
   });
 
-  it("a send() that waits when the connection ends does not hang", async () => {
-    const world = await startWorld();
+  it("a send() that waits when the session ends does not hang", async () => {
+    const world = await startWorld({ resume: false });
     const raw = await rawSession(world);
     socketOf(raw.ws).pause();
     const [session] = world.server.sessions;

@@ -30,10 +30,15 @@ export interface PairOptions<T extends TopicMap<T> = AnyTopics> {
 
 export interface Pair<T extends TopicMap<T> = AnyTopics> {
   readonly client: ClientSession<T>;
+  /** The server's end of it. Another object once a new session has taken the place of one that was not resumed. */
   readonly server: ServerSession<T>;
-  /** The server that `server` is the one session of. */
+  /** The server that `server` is a session of. */
   readonly sealwire: SealwireServer<T>;
-  /** Cuts the connection: both ends see it break off, without a farewell. */
+  /**
+   * Cuts the connection: both ends see it break off, without a farewell. The client comes back by itself, after up to
+   * `reconnect.minDelay` of `clock`, and the session goes on. For an end in place of that: `client: { reconnect: false }`
+   * and `server: { resume: false }`.
+   */
   disconnect(): void;
   /** Ends both ends in order. */
   close(): Promise<void>;
@@ -87,10 +92,12 @@ export async function createPair<T extends TopicMap<T> = AnyTopics>(options: Pai
     await options.clock?.advance(1);
     return {
       client,
-      server: server as unknown as ServerSession<T>,
+      get server() {
+        return server as unknown as ServerSession<T>;
+      },
       sealwire,
       disconnect: () => {
-        for (const end of ends) end.destroy();
+        for (const end of ends.splice(0)) end.destroy();
       },
       close: async () => {
         await client.close();

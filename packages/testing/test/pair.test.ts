@@ -55,8 +55,41 @@ it("runs on virtual time: nothing expires until the test moves it", async () => 
   expect([clock.pending, pair.sealwire.sessions.size]).toEqual([0, 0]);
 });
 
-it("disconnect cuts the connection, and both ends say so", async () => {
-  const { client, server, disconnect } = await open();
+it("disconnect cuts the connection, and the session goes on over another one", async () => {
+  const clock = new SimClock();
+  const { client, server, sealwire, disconnect } = await open({ clock });
+  const states: unknown[] = [];
+  const said: unknown[] = [];
+  client.onStateChange((state) => states.push(state));
+  server.handle("chat.say", ({ text }) => said.push(text));
+  for (const text of ["a", "b"]) {
+    disconnect();
+    await clock.advance(0);
+    void client.send("chat.say", { text });
+    expect([client.state, server.state]).toEqual(["reconnecting", "reconnecting"]);
+    await clock.advance(500);
+    expect([client.state, server.state]).toEqual(["open", "open"]);
+  }
+  expect([states, said]).toEqual([
+    ["reconnecting", "open", "reconnecting", "open"],
+    ["a", "b"],
+  ]);
+  expect([...sealwire.sessions]).toEqual([server]);
+});
+
+it("server is the session that took the place of one that was not resumed", async () => {
+  const clock = new SimClock();
+  const pair = await open({ clock, server: { resume: false } });
+  const [before, id] = [pair.server, pair.client.id];
+  pair.disconnect();
+  await clock.advance(500);
+  expect(await before.closed).toMatchObject({ error: { code: "E_TRUNCATED" } });
+  expect(pair.server.id).toBe(pair.client.id);
+  expect(pair.client.id).not.toBe(id);
+});
+
+it("disconnect ends both where nothing is resumed, and both say so", async () => {
+  const { client, server, disconnect } = await open({ client: { reconnect: false }, server: { resume: false } });
   disconnect();
   for (const { closed } of [client, server]) {
     expect(await closed).toMatchObject({ clean: false, truncated: true, error: { code: "E_TRUNCATED" } });
@@ -67,7 +100,7 @@ it("close ends both in order", async () => {
   const { client, server, close } = await open();
   await close();
   for (const { closed } of [client, server])
-    expect(await closed).toEqual({ code: 1000, clean: true, truncated: false });
+    expect(await closed).toEqual({ code: 1000, clean: true, truncated: false, undetermined: [] });
 });
 
 it("rejects as connect does, and leaves nothing behind", async () => {

@@ -24,6 +24,15 @@ func (in input) number(name string, otherwise int64) int64 {
 	return int64(f)
 }
 
+// optional is a number that can be absent.
+func (in input) optional(name string) *int64 {
+	if !in.Has(name) {
+		return nil
+	}
+	n := in.number(name, 0)
+	return &n
+}
+
 func (in input) bytes(name string) []byte {
 	b, err := hex.DecodeString(in.text(name))
 	if err != nil {

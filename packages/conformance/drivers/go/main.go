@@ -38,6 +38,8 @@ var operations = map[string]operation{
 	"error.info":         errorInfo,
 	"session.run":        sessionRun,
 	"kdf.derive":         kdfDerive,
+	"kdf.rekey":          kdfRekey,
+	"kdf.resume":         kdfResume,
 }
 
 // libraries are those that verify, decrypt and decode.

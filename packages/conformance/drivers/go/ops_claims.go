@@ -17,7 +17,7 @@ func claimsRead(in input) (value.Object, error) {
 		}
 		return applicationOut(a), nil
 	case "control":
-		c, err := claims.ReadControl(in.bytes("bytes"))
+		c, err := claims.ReadControl(in.bytes("bytes"), claims.Expect{})
 		if err != nil {
 			return nil, err
 		}
@@ -40,6 +40,9 @@ func applicationOut(a *claims.Application) value.Object {
 	if a.Iss != "" {
 		out = append(out, member("iss", a.Iss), member("aud", a.Aud), member("bnd", a.Bnd))
 	}
+	if a.Jti != "" {
+		out = append(out, member("jti", a.Jti))
+	}
 	items := []any{}
 	for _, i := range a.Items {
 		items = append(items, value.Object{
@@ -50,7 +53,19 @@ func applicationOut(a *claims.Application) value.Object {
 }
 
 func controlOut(c *claims.Control) value.Object {
-	out := value.Object{member("seq", c.Seq), member("top", c.Top), member("rcv", c.Rcv)}
+	out := value.Object{member("seq", c.Seq), member("top", c.Top)}
+	if c.Top != "void" {
+		out = append(out, member("rcv", c.Rcv))
+	}
+	if c.N != 0 {
+		out = append(out, member("n", c.N), member("epk", c.Epk))
+	}
+	if c.Top == "auth" {
+		out = append(out, member("at", c.At))
+	}
+	if c.Exp != nil {
+		out = append(out, member("exp", *c.Exp), member("scp", c.Scp))
+	}
 	if c.Code != "" {
 		out = append(out, member("code", c.Code))
 	}
@@ -89,7 +104,7 @@ func applicationIn(in input) *claims.Application {
 	item := claims.Item{Top: in.text("top"), Ref: in.ref("ref"), Req: in.flag("req"), Data: data(content)}
 	a := &claims.Application{
 		Iss: in.text("iss"), Aud: in.text("aud"), Bnd: in.text("bnd"),
-		Seq: in.number("seq", 0), Exp: in.number("exp", 0), Items: []claims.Item{item},
+		Seq: in.number("seq", 0), Jti: in.text("jti"), Exp: in.number("exp", 0), Items: []claims.Item{item},
 	}
 	if in.Has("iat") {
 		iat := in.number("iat", 0)
@@ -99,7 +114,16 @@ func applicationIn(in input) *claims.Application {
 }
 
 func controlIn(in input, seq int64) *claims.Control {
-	return &claims.Control{Seq: seq, Top: in.text("top"), Code: in.text("code"), Ref: in.ref("ref"), Rcv: in.number("rcv", 0)}
+	c := &claims.Control{
+		Seq: seq, Top: in.text("top"), N: in.number("n", 0), Epk: in.object("epk"), At: in.text("at"), Code: in.text("code"),
+		Ref: in.ref("ref"), Rcv: in.number("rcv", 0),
+	}
+	if in.Has("exp") {
+		exp := in.number("exp", 0)
+		c.Exp = &exp
+	}
+	c.Scp, _ = in.List("scp")
+	return c
 }
 
 func (in input) ref(name string) *claims.Ref {

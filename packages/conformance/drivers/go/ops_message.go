@@ -33,7 +33,7 @@ func (in input) keys() message.Keys {
 
 func (in input) opener() (*message.Opener, error) {
 	o := &message.Opener{
-		Channel: in.channel(), Keys: in.keys(), Self: in.text("self"), Peer: in.text("peer"),
+		Channel: in.channel(), Epochs: []*message.Epoch{{Keys: in.keys()}}, Self: in.text("self"), Peer: in.text("peer"),
 		MaxBytes: int(in.number("maxBytes", messageBytes)), Sent: in.number("sent", 0), Rcv: in.number("rcv", 0),
 	}
 	if jwk := in.object("peerKey"); jwk != nil {

@@ -20,17 +20,26 @@ func sessionRun(in input) (value.Object, error) {
 		outcomes = append(outcomes, steps)
 	}
 	result := value.Object{member("steps", outcomes)}
-	if failed, ok := steps.Object("error"); ok {
-		code, _ := failed.Text("error")
-		step, _ := failed.Text("step")
-		return result, &fault.Fault{Code: code, Step: step, Scope: fault.Session}
+	for _, name := range []string{"error", "failed"} {
+		failed, _ := steps.Object(name)
+		if code, ok := failed.Text("error"); ok {
+			step, _ := failed.Text("step")
+			return result, &fault.Fault{Code: code, Step: step, Scope: fault.Session}
+		}
 	}
 	return result, nil
 }
 
 func stepIn(in input) session.Step {
 	content, _ := in.Get("data")
-	s := session.Step{Protocol: in.text("protocol"), Top: in.text("top"), Data: data(content), Seconds: in.number("seconds", 0)}
+	s := session.Step{
+		Protocol: in.text("protocol"), Top: in.text("top"), Data: data(content), Jti: in.text("idempotent"), Seconds: in.number("seconds", 0),
+		At: in.text("at"), By: in.object("by"), Resume: in.optional("resume"), Conn: in.optional("conn"),
+	}
+	if in.Has("upgradeToken") {
+		upgrade := in.text("upgradeToken")
+		s.Upgrade = &upgrade
+	}
 	if in.Has("message") {
 		s.Messages = []wire.Message{in.message("message")}
 	}

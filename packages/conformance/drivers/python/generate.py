@@ -35,6 +35,8 @@ EXACT = {
     "standalone.seal",
     "replay.key",
     "kdf.derive",
+    "kdf.rekey",
+    "kdf.resume",
     "session.run",
 }
 

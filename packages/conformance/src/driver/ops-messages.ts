@@ -131,21 +131,31 @@ async function machineOf(input: Opens, control?: ReceivedControl): Promise<Sessi
     peerMessageBytes: DEFAULT_LIMITS.messageBytes,
     serverTime: ({ unix }) => unix,
     elapsed: 0,
+    startedAt: 0,
   });
 }
 
 const at = (seconds: number): { unix: number; elapsed: number } => ({ unix: seconds * 1000, elapsed: 0 });
 
-function resultOf(received: Received, control?: ReceivedControl): object {
-  switch (received.kind) {
+/** What the machine makes of one message. */
+async function received(machine: SessionMachine, frame: WireFrame, now: number): Promise<Received> {
+  const all: Received[] = [];
+  await machine.receive(frame, at(now), (one) => {
+    all.push(one);
+  });
+  return all[0] as Received;
+}
+
+function resultOf(one: Received, control?: ReceivedControl): object {
+  switch (one.kind) {
     case "dropped":
       // `void` is handed to nobody.
-      if (received.error === undefined && control !== undefined) return { kind: "control", ...controlResult(control) };
-      throw received.error;
+      if (one.error === undefined && control !== undefined) return { kind: "control", ...controlResult(control) };
+      throw one.error;
     case "control":
-      return { kind: "control", ...controlResult(decodeControl(received.raw)) };
+      return { kind: "control", ...controlResult(decodeControl(one.raw)) };
     case "message": {
-      const { claims, jws, late } = received;
+      const { claims, jws, late } = one;
       if (late !== undefined) throw new SealwireError(late, { stage: "time" });
       return { kind: "message", ...applicationResult(claims), ...(jws === undefined ? {} : { jws }) };
     }
@@ -156,7 +166,7 @@ async function open(input: Opens & { readonly message: Message; readonly now: nu
   const frame = readMessage({ ...input, maxBytes: limitsOf(input.limits).messageBytes });
   const control = await heard(input, frame);
   const machine = await machineOf(input, control);
-  return resultOf(await machine.receive(frame, at(input.now)), control);
+  return resultOf(await received(machine, frame, input.now), control);
 }
 
 /** Levels sig and nest: what binds a message to its signer, its receiver and its connection. */
@@ -205,7 +215,7 @@ async function accumulate(input: Run): Promise<object> {
     const data = { i, x: createHash("sha256").update(`${seed}${i}`).digest("hex") };
     const claims = writeApplication(codec, { ...binding, seq: i, ...iat, exp: clock + 60, top: "acc", data });
     const payload = await sealer.application(i, claims);
-    resultOf(await machine.receive(readMessage({ wire: input.wire, message: toMessage(payload) }), at(clock)));
+    resultOf(await received(machine, readMessage({ wire: input.wire, message: toMessage(payload) }), clock));
     digest.update(payload);
   }
   return { digest: digest.digest("hex") };

@@ -81,5 +81,5 @@ const rightsOf = (authority: Authority, app: Application): Pick<SessionHooks, "r
     app.token = await authority.renew(text, app.token as Token);
     return app.token;
   },
-  once: (message) => authority.once(app.token as Token, message),
+  once: (message) => authority.once(app.token as Token, (app.session as LiveSession).life.facts.startedAt, message),
 });

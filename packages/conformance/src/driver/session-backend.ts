@@ -26,20 +26,19 @@ export class Draws {
     return draw;
   }
 
-  /** For one handshake, and for what draws later by the keys of its session. */
+  /** For one handshake, which draws at once, and for what draws later by the keys of its session. */
   backend(): CryptoBackend {
-    let current: Draw | undefined;
+    let current = this.next();
     // Only CH has several keys in one draw: one for each suite.
     let used: string[] = [];
     return {
       ...backend,
       random: (length) => {
         if (length === 16) return Uint8Array.from(Buffer.from(this.messageId as string, "base64url"));
-        current ??= this.next();
         return unhex(current.rnd as string);
       },
       generateKeyAgreement: (suite) => {
-        if (current === undefined || used.includes(suite)) [current, used] = [this.next(), []];
+        if (used.includes(suite)) [current, used] = [this.next(), []];
         used.push(suite);
         const own = current.ephemeral[suite];
         if (own === undefined) throw new TypeError(`the script has no ephemeral key for ${suite}`);

@@ -51,7 +51,7 @@ export interface ServerInit extends Init {
   readonly pop: "required" | "optional";
   readonly issuers: Parameters<typeof tokenVerifier>[0];
   readonly res?: number;
-  readonly store?: readonly string[] | "down";
+  readonly store?: readonly string[] | "down" | "new";
   readonly scopes?: Readonly<Record<string, string>>;
 }
 

@@ -67,6 +67,11 @@ export class Link {
     };
   }
 
+  /** Client: another attempt begins. */
+  leave(): void {
+    if (!this.carried && this.#end === undefined) this.connection.close(4409, "superseded");
+  }
+
   get end(): ConnectionEnd | undefined {
     return this.#end;
   }
@@ -83,8 +88,9 @@ export class Link {
     if (this.#end === undefined || this.#told) return;
     this.#told = true;
     const { closed } = this.socket;
-    if (attempt && !this.carried) outcome.failed = { conn: this.#place, ...failure(this.#end, closed) };
-    else if (closed?.code === 4409) outcome.superseded = { conn: this.#place, ...closed };
+    const left = closed?.code === 4409;
+    if (attempt && !this.carried && !left) outcome.failed = { conn: this.#place, ...failure(this.#end, closed) };
+    else if (left) outcome.superseded = { conn: this.#place, ...closed };
     else if (closed !== undefined) outcome.close = { ...closed };
   }
 }

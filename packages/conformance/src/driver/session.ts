@@ -98,6 +98,7 @@ class Endpoint implements Application {
     const place = this.#links.length;
     if (this.#role === "client" && place > 0) {
       this.session?.detach(4409, "superseded");
+      this.#links.at(-1)?.leave();
       await settle();
     }
     const resume = this.#resumable(step.resume);
@@ -165,6 +166,7 @@ class Endpoint implements Application {
     const { level, codec } = facts.keys;
     this.outcome.opened = { sid: facts.id, lvl: level, cod: codec, sub: facts.subject, scp: scopes, exp: expiresAt };
     this.token = handed.token;
+    if (this.token !== undefined) this.authority?.opened(this.token);
     if (this.session !== undefined && this.#end === undefined) return this.session.replace(e, link.connection);
     this.#end = undefined;
     const session = new LiveSession(e, link.connection, this.#limits, hooksOf(this.#init, this));

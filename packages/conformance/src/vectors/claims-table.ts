@@ -55,8 +55,8 @@ function presence(sheet: Sheet, level: Level): void {
     "jti",
     "a message that may be sent again",
     TABLE,
-    { jti: JTI },
-    { seq: 1, jti: JTI, items: [item("hello")] },
+    { jti: JTI, iat: CLOCK },
+    { seq: 1, jti: JTI, iat: CLOCK, items: [item("hello")] },
   );
   const again = (name: string, mutation: string, change: Members): void =>
     sheet.refuse(`jti-${name}`, "jti", mutation, TABLE, change);
@@ -65,6 +65,7 @@ function presence(sheet: Sheet, level: Level): void {
   again("beside-ref", "ref beside jti", { ref: 7 });
   again("beside-ref-pair", "a pair as ref beside jti", { ref: [7, 0] });
   again("beside-bat", "bat beside jti", { top: undefined, dat: undefined, bat: [["chat.say", null, "hello"]] });
+  if (!isSigned(level)) sheet.refuse("jti-no-iat", "jti", "iat left out", ["idem:iat"], { iat: undefined });
   if (level === "aead") {
     for (const [name, jti] of [
       ["short", JTI.slice(1)],

@@ -64,6 +64,18 @@ function sends(g: LifeGroup): void {
   counted.tick(20);
   many(counted, 64, ack);
   g.ok("count", "64 messages", ["ack:send"], counted);
+  const asked = many(g.life(), 63);
+  const request = asked.peer.message({ top: "chat.ask", req: true });
+  asked.recv(request, {
+    deliver: [{ seq: 64, top: "chat.ask", data: HELLO, req: true }],
+    emit: [asked.peer.says({ top: "chat.ask", ref: 64, dat: HELLO }), asked.peer.answers({ top: "ack" })],
+  });
+  g.ok(
+    "count-request",
+    "the 64th is a request that is answered at once: ack comes behind the answer",
+    ["ack:send"],
+    asked,
+  );
   const told = g.life().hears();
   told.recv(told.peer.control({ top: "ping" }), { emit: [told.peer.answers({ top: "pong", ref: 2 })] });
   told.tick(20);

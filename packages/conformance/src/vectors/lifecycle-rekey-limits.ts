@@ -57,6 +57,19 @@ function triggers(g: LifeGroup, client: boolean): void {
       init: messages,
     },
   );
+  for (const [limit, used] of client
+    ? [
+        [5, 6],
+        [15, 17],
+        [20, 22],
+      ]
+    : [[5, 5]]) {
+    const t = sendsUntil(g.life(), used as number)
+      .answered()
+      .acked();
+    const comment = client ? `ten times ${used} is eleven times ${limit} or more` : `${limit} messages`;
+    g.ok(`sent-${limit}`, comment, ["rekey:trigger"], t, limited({ rekeyMessages: limit }));
+  }
   const heard = hearsUntil(g.life(), n).answered().acked();
   hearsUntil(heard, n - 1);
   g.ok("heard", `${wait} messages were heard under one key`, ["rekey:trigger"], heard, messages);
@@ -162,12 +175,26 @@ function keyLimits(g: LifeGroup, client: boolean): void {
   const renewed = asks(g.life()).answered().acked();
   renewed.tick(20, () => emits(beats(renewed, 1)));
   g.ok("age-limit", "keys that are renewed in time", ["rekey:trigger"], renewed, seconds);
+  const quiet = g.life().hears();
+  quiet.tick(50, (peer) => {
+    const emit = beats(quiet, 1);
+    const end = peer.end(KEY_LIMIT, { rcv: peer.seq });
+    return { ...end, emit: [...emit, ...(end.emit as object[])] };
+  });
+  g.bad(
+    "age-limit-asleep",
+    "the keys are 50 seconds old, and nobody asked for others: the session ends by itself",
+    ["rekey:key-age"],
+    quiet,
+    KEY_LIMIT,
+    { from: "age-limit", init: limited({ keySeconds: 50 }) },
+  );
   const old = asks(g.life()).hears();
   old.tick(more, (peer) => peer.end(KEY_LIMIT, { rcv: peer.seq }));
   g.bad(
     "age-limit-reached",
     "the keys are used for 50 seconds: nobody answered the rekey",
-    ["limit:key-seal", "rekey:trigger"],
+    ["rekey:key-age", "rekey:trigger"],
     old,
     KEY_LIMIT,
     { from: "age-limit", init: seconds },

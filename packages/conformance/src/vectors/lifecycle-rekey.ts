@@ -2,10 +2,11 @@
 import { b64u, unb64u, unhex } from "../kit/bytes.ts";
 import { type Jwk, wireJwk } from "../kit/keys.ts";
 import type { Claims } from "../kit/messages.ts";
+import { closeOf } from "../kit/peer.ts";
 import type { Group } from "./file.ts";
 import type { Verdict } from "./handshake-scene.ts";
 import { jwkOf } from "./keys.ts";
-import { LifeGroup } from "./lifecycle-scene.ts";
+import { type Life, LifeGroup } from "./lifecycle-scene.ts";
 
 const SECTION = "3-rekey";
 const STATE: Verdict = ["E_STATE", "commit"];
@@ -30,7 +31,7 @@ function good(g: LifeGroup): void {
   g.ok(
     "responder",
     "the peer asks: rekeyed under the old keys, ack and everything after it under the new ones; the peer switches later",
-    ["rekey:answer", "rekey:ack-first", "rekey:send-new", "rekey:switch", "kdf:schedule"],
+    ["rekey:answer", "rekey:ack-first", "rekey:send-new", "rekey:send-old", "rekey:switch", "kdf:schedule"],
     r,
   );
   const mixed = g.life().renews().renewed().renews().hears().sends("chat.say", 1);
@@ -67,6 +68,12 @@ function collision(g: LifeGroup): void {
       ["rekey:collision-server"],
       t,
     );
+    const any = g.life().proposes();
+    any
+      .recv(any.peerRekey({ n: 7 }).message)
+      .answered()
+      .acked();
+    g.ok("collision-n", "it is ignored whatever its n", ["rekey:collision-server"], any);
     const twice = g.life().proposes();
     twice.recv(twice.peerRekey().message);
     twice.answered();
@@ -87,6 +94,47 @@ function collision(g: LifeGroup): void {
   kept.answers().fails(kept.peer.control(late), STATE);
   const req = ["rekey:state", "rekey:collision-client"];
   g.bad("collision-answer", "the server answers the dropped proposal as well", req, kept, STATE, { from: "collision" });
+}
+
+/** A rekey that meets the end of the session. */
+function closing(g: LifeGroup): void {
+  const closes = (t: Life): Life => {
+    t.state = "closing";
+    return t.step({ op: "close" }, { emit: [t.peer.answers({ top: "bye" })] });
+  };
+  const clean = (t: Life): Life =>
+    t.recv(t.peer.control({ top: "bye" }), {
+      close: closeOf(1000),
+      ended: { clean: true, truncated: false },
+      state: "closed",
+    });
+  const ignored = closes(g.life());
+  ignored.recv(ignored.peerRekey().message).recv(ignored.peerRekey({ n: 7 }).message);
+  g.ok("bye-rekey", "after its own bye an end answers no rekey", ["close:bye-last"], clean(ignored.hears()));
+  const late = closes(g.life().proposes());
+  const message = late.answer();
+  late.recv(message, { epoch: { send: 1, receive: 1 } }).switches();
+  late.recv(late.peer.control({ top: "ack" }));
+  g.ok(
+    "bye-answer",
+    "rekeyed comes after the own bye: the new keys open what follows, and no ack is sent",
+    ["close:bye-last", "rekey:switch"],
+    clean(late.hears()),
+  );
+  const old = closes(g.life().proposes());
+  const bye = (): object => old.peer.control({ top: "bye" });
+  old.recv(old.answer(), { epoch: { send: 1, receive: 1 } });
+  const verdict: Verdict = ["E_HEADER", "header"];
+  const { close, error, ended } = old.peer.end(verdict);
+  old.recv(bye(), { close, error, ended, state: "closed" });
+  g.bad(
+    "bye-answer-old",
+    "the peer's bye comes under the keys that it has left",
+    ["rekey:retired", "rekey:send-old"],
+    old,
+    verdict,
+    { from: "bye-answer" },
+  );
 }
 
 /** Wrong numbers, and answers to nothing. */
@@ -231,6 +279,7 @@ export function rekeys(): Group[] {
     });
     good(g);
     collision(g);
+    closing(g);
     states(g);
     keys(g);
     transcript(g);

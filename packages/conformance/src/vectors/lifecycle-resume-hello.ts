@@ -34,6 +34,7 @@ function header(g: LifeGroup): void {
   const changed = (name: string, mutation: string, slug: string, over: Claims, verdict: Verdict): void =>
     bad(name, mutation, slug, { header: set(over) }, verdict);
   changed("kid", "kid names no chain", "resume:kid", { kid: "A".repeat(22) }, UNKNOWN);
+  changed("kid-missing", "the header has no kid", "resume:kid", { kid: undefined }, UNKNOWN);
   const other = helloKeys(Buffer.alloc(32, 7));
   bad(
     "chain",
@@ -204,6 +205,10 @@ function tokens(): Group[] {
     });
     plain.failsHello(RESUME);
     g.bad("missing", "a token came, and CH has no ath", ["resume:token"], missing, RESUME, { from: "other-token" });
+    const untold = g.life().hears().lose();
+    const named = { ch: { members: set({ ath: ath(tokenOf(proof)) }) } };
+    new Attempt(untold, { step: { upgradeToken: null }, changes: named }).failsHello(RESUME);
+    g.bad("ath-alone", "CH has ath, and no token came", ["resume:token"], untold, RESUME, { from: "no-token" });
     bad(
       "other-hash",
       "ath is the hash of the token of the handshake, and another one came",

@@ -152,6 +152,11 @@ function ends(g: LifeGroup): void {
     ["resume:no-bye", "ctl:idle"],
     idle,
   );
+  for (const code of [1000, 1001, 4403]) {
+    const t = g.life().hears().sends("chat.say", 1).lose(code);
+    resumes(t, { heard: 0 }).hears();
+    g.ok(`drop-${code}`, `the connection is closed with ${code}, and no bye`, ["resume:window", "close:hint"], t);
+  }
   const expired = g.life().hears();
   const brief = expired.peer.says({ dat: 1, exp: CLOCK + 10 });
   expired.step({ op: "send", top: "chat.say", data: 1, ttl: 10 }, { emit: [brief] });
@@ -181,11 +186,12 @@ function ends(g: LifeGroup): void {
   });
   narrowed.terms = { exp: CLOCK + 3600, scp: ["chat.read"] };
   narrowed.lose();
-  new Attempt(narrowed, { heard: 0 }).done({ voided: [1] });
+  new Attempt(narrowed, { heard: 0 }).done({ voided: [1], more: { undetermined: [{ seq: 1, top: "chat.say" }] } });
+  narrowed.reported.add(1);
   g.ok(
     "narrowed",
-    "a message that the narrowed scopes no longer admit is void; resumed tells the new scopes",
-    ["resume:void", "refresh:replace"],
+    "a message that the narrowed scopes no longer admit is void, and undetermined; resumed tells the new scopes",
+    ["resume:void", "resume:withdrawn", "refresh:replace"],
     narrowed,
     {
       scopes: { "chat.say": "chat.say" },

@@ -73,9 +73,9 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: "subject",
-    what: "by its subject and a time, which is that of the token's iat",
-    by: () => ({ subject: "alice", issuer: ISSUER, issuedBefore: CLOCK - 60 }),
-    other: { subject: "alice", issuer: ISSUER, issuedBefore: CLOCK - 61 },
+    what: "by its subject and a time, which is the second after the token's iat",
+    by: () => ({ subject: "alice", issuer: ISSUER, issuedBefore: CLOCK - 59 }),
+    other: { subject: "alice", issuer: ISSUER, issuedBefore: CLOCK - 60 },
     bad: [
       ["token", "the same token comes again", {}],
       ["token-other", "another token of the subject that is as old", { jti: "token-2" }],
@@ -91,7 +91,35 @@ const KINDS: readonly Kind[] = [
     bad: [["token", "another token that is bound to the revoked key", { jti: "token-2" }]],
     good: {},
   },
+  {
+    name: "subject-now",
+    what: "by its subject alone: up to this second",
+    by: () => ({ subject: "alice", issuer: ISSUER }),
+    other: { subject: "mallory", issuer: ISSUER },
+    bad: [["token", "another token of the subject that was issued in this second", { jti: "token-2", iat: CLOCK }]],
+    good: { jti: "token-2", iat: CLOCK + 1 },
+  },
 ];
+
+/** A session that was refreshed before. */
+function earlier(g: LifeGroup, { by }: Kind): void {
+  const next = tokenOf(PROOF, { jti: "token-2" });
+  const refreshed = (): Life => {
+    const t = g.life();
+    const auth = t.peer.control({ top: "auth", at: next });
+    const [exp, scp] = [CLOCK + 3600, ["chat.read", "chat.say"]];
+    return t.recv(auth, { emit: [t.peer.answers({ top: "auth-ok", ref: 1, exp, scp })], refreshed: { scp, exp } });
+  };
+  for (const [id, jti] of [
+    ["first", "token-1"],
+    ["last", "token-2"],
+  ]) {
+    const t = refreshed();
+    fails(revokes(t, by(t)), { jti });
+    const mutation = `the ${id} token of a session that was refreshed comes again`;
+    g.bad(`again-token-${id}`, mutation, ["revoke:token", "ca:coarse"], t, TOKEN, { from: "again" });
+  }
+}
 
 export function revocations(): Group[] {
   return KINDS.map(({ name, what, by, other, bad, good }, i) => {
@@ -111,9 +139,16 @@ export function revocations(): Group[] {
     });
     const keyed = g.life().answers();
     revokes(keyed, by(keyed));
-    g.bad("end-rekey", "the session is revoked inside a rekey", ["revoke:end", "rekey:send-new"], keyed, REVOKED, {
-      from: "other",
-    });
+    g.bad(
+      "end-rekey",
+      "the session is revoked inside a rekey",
+      ["revoke:end", "rekey:send-new", "rekey:send-old"],
+      keyed,
+      REVOKED,
+      {
+        from: "other",
+      },
+    );
     if (name === "thumbprint") {
       const back = g.life();
       back.step({ op: "revoke", by: other });
@@ -128,6 +163,7 @@ export function revocations(): Group[] {
       fails(revokes(back, by(back)), token);
       g.bad(`again-${id}`, mutation, ["revoke:token", "ca:coarse"], back, TOKEN, { from: "again" });
     }
+    if (name === "session") earlier(g, KINDS[i] as Kind);
     return g.group;
   });
 }

@@ -127,14 +127,25 @@ export class Life extends Talk {
     return message;
   }
 
+  /** In window order each end tells by the first message under the new keys that the other one has them. */
+  get #windowed(): boolean {
+    return this.peer.handshake.setup.order === "window";
+  }
+
+  /** The tested end seals under the new keys from its `ack` on. */
+  goesOver(over: Claims = {}): Message {
+    this.peer.turn("out", this.next as Traffic);
+    this.epoch++;
+    return this.peer.answers({ top: "ack", ...over });
+  }
+
   /** The peer has answered: the tested end's `ack` is under the new keys. */
   answered(more: Values = {}, over: Claims = {}): this {
     const message = this.answer(over);
-    this.peer.turn("out", this.next as Traffic);
+    const emit = [this.goesOver()];
     this.switches();
-    this.epoch++;
-    const epoch = { send: this.epoch, receive: this.epoch };
-    return this.recv(message, { emit: [this.peer.answers({ top: "ack" })], epoch, ...more });
+    const epoch = { send: this.epoch, receive: this.epoch - (this.#windowed ? 1 : 0) };
+    return this.recv(message, { emit, epoch, ...more });
   }
 
   /** The peer's `ack` behind its `rekeyed`. */
@@ -154,21 +165,21 @@ export class Life extends Talk {
     return { message, proposal: { text: this.peer.plaintext, key, seq: this.peer.seq } };
   }
 
-  /** What the tested end answers: `rekeyed`, then `ack` under the new keys. */
+  /** What the tested end answers: `rekeyed`, and in strict order `ack` under the new keys behind it. */
   responses({ text, key, seq }: Proposal): Message[] {
     const { key: own } = this.draw(this.peer.tested);
     const n = this.epoch + 1;
     const answer = this.peer.answers({ top: "rekeyed", n, epk: wireJwk(own), ref: seq });
-    this.peer.turn("out", this.#derive(own, key, text, this.peer.plaintext));
-    this.epoch = n;
-    return [answer, this.peer.answers({ top: "ack" })];
+    this.#derive(own, key, text, this.peer.plaintext);
+    return this.#windowed ? [answer] : [answer, this.goesOver()];
   }
 
   /** The peer asks for new keys; its own messages stay under the old ones for now. */
   answers(): this {
     const { message, proposal } = this.peerRekey();
     const emit = this.responses(proposal);
-    return this.recv(message, { emit, epoch: { send: this.epoch, receive: this.epoch - 1 } });
+    const epoch = this.#windowed ? {} : { epoch: { send: this.epoch, receive: this.epoch - 1 } };
+    return this.recv(message, { emit, ...epoch });
   }
 
   /** The peer seals under the new keys from here. */

@@ -130,13 +130,17 @@ export function tableRefusals(scene: Scene): void {
   });
   const jti = b64u(Buffer.alloc(16));
   const again = (name: string, mutation: string, over: Claims): void =>
-    scene.refuse(name, mutation, ["claims:table"], scene.message({ jti, ...over }), CLAIMS, { from: "jti" });
+    scene.refuse(name, mutation, ["claims:table"], scene.message({ jti, iat: CLOCK - 1, ...over }), CLAIMS, {
+      from: "jti",
+    });
   again("jti-short", "jti of 21 characters", { jti: jti.slice(1) });
   again("jti-pad-bits", "jti with a pad bit set", { jti: `${jti.slice(0, -1)}B` });
   again("jti-null", "jti null", { jti: null });
   again("jti-beside-req", "req beside jti", { req: true });
   again("jti-beside-ref", "ref beside jti", { ref: STATE.sent });
   again("jti-beside-bat", "bat beside jti", { top: undefined, dat: undefined, bat: BATCH });
+  const undated = scene.message({ jti, iat: undefined });
+  scene.refuse("jti-no-iat", "iat left out beside jti", ["idem:iat"], undated, CLAIMS, { from: "jti" });
   if (scene.options.codec === "cbor") cborRefusals(scene);
   else jsonRefusals(scene);
   if (scene.encrypted) {

@@ -55,7 +55,12 @@ const MESSAGES: readonly (readonly [name: string, comment: string, req: string, 
   ["request", "a request", "claims:order", { req: true, dat: "now?" }],
   ["reply", "a reply", "req:reply", { ref: 3, dat: [] }],
   ["reply-item", "a reply to an item of a batch", "req:reply", { ref: [3, 7], dat: 1 }],
-  ["jti", "a message that may be sent again in another session", "idem:same", { jti: "AAAAAAAAAAAAAAAAAAAAAA" }],
+  [
+    "jti",
+    "a message that may be sent again in another session",
+    "idem:same",
+    { jti: "AAAAAAAAAAAAAAAAAAAAAA", iat: CLOCK - 1 },
+  ],
   ["seq-65536", "a sequence number in four bytes", "aead:nonce", { seq: 65536 }],
 ];
 

@@ -56,6 +56,7 @@ function honest(scene: Scene): void {
   scene.accept("unknown-claim", "claims beyond the table", ["claims:unknown"], { later: { x: [1] } });
   scene.accept("jti", "a message that may be sent again in another session", ["claims:table"], {
     jti: "AAAAAAAAAAAAAAAAAAAAAA",
+    iat: CLOCK - 1,
   });
   if (scene.encrypted) scene.accept("pad", "a claim that hides the length", ["claims:table"], { pad: "xxxxxxxx" });
   if (!scene.signed) scene.accept("iat", "the time of sealing", ["claims:table"], { iat: CLOCK - 1 });

@@ -2,11 +2,13 @@
 import type { Generator } from "./file.ts";
 import { acks } from "./lifecycle-ack.ts";
 import { resumptions } from "./lifecycle-resume.ts";
+import { resumeAgain } from "./lifecycle-resume-again.ts";
 import { resumeAnswers } from "./lifecycle-resume-answer.ts";
 import { resumeClients } from "./lifecycle-resume-client.ts";
 import { resumeConfirmations } from "./lifecycle-resume-confirm.ts";
 import { resumeHellos } from "./lifecycle-resume-hello.ts";
 import { resumeServers } from "./lifecycle-resume-server.ts";
+import { resumeTimes } from "./lifecycle-resume-time.ts";
 
 export const generate: Generator = () => [
   ...acks(),
@@ -16,4 +18,6 @@ export const generate: Generator = () => [
   ...resumeServers(),
   ...resumeAnswers(),
   ...resumeClients(),
+  ...resumeAgain(),
+  ...resumeTimes(),
 ];

@@ -155,11 +155,7 @@ export class Life {
 
   #withdraw(kept: Kept, reason: ErrorCode): void {
     this.ledger.retention.drop(kept.seq);
-    this.#lose(kept, new SealwireError(reason, { fatal: false, detail: `not sent again: ${kept.topic}` }));
-  }
-
-  #lose(kept: Kept, error: SealwireError): void {
-    this.#hooks.onError?.(error);
+    this.#hooks.onError?.(new SealwireError(reason, { fatal: false, detail: `not sent again: ${kept.topic}` }));
     this.undetermined.tell([this.#named(kept)]);
   }
 
@@ -209,8 +205,8 @@ export class Life {
       const again = { topic, data, ttl: 0, jti: jti as string, iat: iat as number, exp };
       attempt(
         () => void attachment.push(e.machine.prepare(again, connection.time)),
-        // The new session has another codec, or takes less.
-        (error) => this.#lose(kept, asError(error)),
+        // It was reported already. The new session has another codec, or takes less.
+        (error) => this.#hooks.onError?.(asError(error)),
       );
     }
     this.#goOn();
@@ -228,7 +224,6 @@ export class Life {
   #connectionEnded(info: ConnectionEnd, from: Attachment): void {
     if (from !== this.attachment) return;
     this.attachment = undefined;
-    this.#events.lost();
     const { code } = info.error ?? {};
     const lost = !from.byeSent && !from.byeReceived && (code === "E_TRUNCATED" || isSilence(info.error));
     const resumable = lost && this.ledger.resumable;
@@ -238,6 +233,7 @@ export class Life {
       this.end(info);
       return;
     }
+    this.#events.lost();
     this.#setState("reconnecting");
     if (!resumable) this.#giveUp();
     else this.#awaitResume(info);

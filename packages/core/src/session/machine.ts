@@ -295,7 +295,11 @@ export class SessionMachine {
    * Steps header to time; `then` gets the result at once, so that what is committed is handled, whichever connection
    * takes over. Throws SealwireError, or returns a promise that rejects with one.
    */
-  receive(frame: WireFrame, time: Time, then: (received: Received) => Maybe<void>): Maybe<void> {
+  receive<T = Received>(
+    frame: WireFrame,
+    time: Time,
+    then: (received: Received) => Maybe<T> = (received) => received as T,
+  ): Maybe<T> {
     this.#elapsed = time.elapsed;
     const open = () => this.#epochs.open(frame, (seq) => this.#received.check(seq));
     const accept = (opened: OpenedIn): Received => {

@@ -53,7 +53,10 @@ async function machine(options: PairOptions): Promise<{ puppet: Puppet; receive:
     elapsed: 0,
   });
   const time = { unix: pair.clock.unix(), elapsed: 0 };
-  return { puppet, receive: (payload) => session.receive(decodePayload(pair.wire, payload), time) };
+  return {
+    puppet,
+    receive: (payload) => session.receive(decodePayload(pair.wire, payload), time, (received) => received as never),
+  };
 }
 
 const flipped: Make = async (p) => {

@@ -132,7 +132,7 @@ describe("what is under way when another connection takes over", () => {
     await released(pair);
   });
 
-  it("a token that the server committed after its SH is not sent again [refresh:one] [resume:delivered]", async () => {
+  it("a token that the server took after its SH is not sent again: resumed tells what became of it [refresh:lost] [resume:delivered]", async () => {
     const tokens: string[] = [];
     const refresh = async (token: string) => {
       tokens.push(token);
@@ -141,7 +141,7 @@ describe("what is under way when another connection takes over", () => {
     const made = await both({ serverHooks: { refresh } });
     const { pair, client } = made;
     const old = new SlowLink(pair.link);
-    const refreshed = client.refresh("token");
+    const refreshed = client.refresh("token").catch((error: unknown) => error);
     await settle();
     pair.link.client.breakOff();
     await settle();
@@ -159,7 +159,8 @@ describe("what is under way when another connection takes over", () => {
     await settle();
     slow.open();
     await settle();
-    expect(await refreshed).toMatchObject({ scopes: ["new"] });
+    expect(await refreshed).toMatchObject({ code: "E_TRUNCATED" });
+    expect(client.scopes).toEqual(["new"]);
     expect(tokens).toEqual(["token"]);
     await client.close();
     await released(pair);

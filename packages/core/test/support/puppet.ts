@@ -30,9 +30,13 @@ export class Puppet {
   /** What the other end sent to this one since it was seized. */
   readonly received: Payload[] = [];
 
-  constructor(pair: Pair, as: "client" | "server" = "client") {
+  /** Which keys these are, where a session has renewed them. */
+  readonly epoch: number;
+
+  constructor(pair: Pair, as: "client" | "server" = "client", epoch = 0) {
     this.pair = pair;
     this.as = as;
+    this.epoch = epoch;
   }
 
   /** Takes the place of one end: the real one neither hears nor says anything any more. */
@@ -59,6 +63,15 @@ export class Puppet {
     const found = texts.filter((text) => unb64u(text.split(".")[0] as string).toString() === wanted);
     const opened = await Promise.all(found.map((text) => compactDecrypt(text, other.key("key"))));
     return opened.map(({ plaintext }) => JSON.parse(Buffer.from(plaintext).toString()));
+  }
+
+  /** The claims of a control message of the other end under these keys; undefined for any other frame. */
+  async openControl(payload: Payload): Promise<Uint8Array | undefined> {
+    if (typeof payload !== "string" && (decode(payload) as unknown[])[1] !== 2 * this.epoch + 1) return undefined;
+    const other = new Puppet(this.pair, this.as === "client" ? "server" : "client", this.epoch);
+    const text = other.toText(payload);
+    if (unb64u(text.split(".")[0] as string).toString() !== JSON.stringify(other.controlHeader)) return undefined;
+    return (await compactDecrypt(text, other.key("key"))).plaintext;
   }
 
   key(name: "key" | "iv" | "mac" | "kid"): Uint8Array {
@@ -186,8 +199,9 @@ export class Puppet {
   toWire(compact: string, h: number, seq: number): Payload {
     if (this.pair.wire === "text") return compact;
     const [, ...rest] = compact.split(".").map(unb64u);
-    if (rest.length === 2) return cbor([4, h, ...rest]);
-    return cbor([3, h, seq, Buffer.concat([rest[2] as Buffer, rest[3] as Buffer])]);
+    const of = 2 * this.epoch + h;
+    if (rest.length === 2) return cbor([4, of, ...rest]);
+    return cbor([3, of, seq, Buffer.concat([rest[2] as Buffer, rest[3] as Buffer])]);
   }
 
   /** The inverse: the compact object that a payload of this end is on either wire. */

@@ -15,7 +15,8 @@ import {
 import type { ResumeCandidate } from "../../src/session/server-resume.ts";
 import { settle } from "./clock.ts";
 import { type Direction, Link } from "./link.ts";
-import type { Pair } from "./pair.ts";
+import { live } from "./live.ts";
+import type { Pair, PairOptions } from "./pair.ts";
 
 /** One more connection between the ends of a pair, as their SDKs make it. */
 export interface Attempt {
@@ -75,7 +76,7 @@ function connect(
   const findSession = (kid: string) => candidate(pair, kid, o.admits);
   const server = new ServerHandshake({ ...pair.handshakes.server, protocol, findSession, ...o.server });
   const limits = { ...pair.limits, ...o.limits };
-  const made: Partial<Attempt & { session: LiveSession }> & { link: Link } = { link };
+  const made: { link: Link; session?: LiveSession; client?: AttemptSide; server?: AttemptSide } = { link };
   const side = (role: "client" | "server", handshake: Handshake): AttemptSide => {
     const own = { info: undefined as ConnectionEnd | undefined };
     const connection: Connection = new Connection({
@@ -145,6 +146,20 @@ export function sessionOf(pair: Pair, role: "client" | "server"): LiveSession {
   const { session } = pair[role];
   if (session === undefined) throw new Error(`the ${role} has no session`);
   return session;
+}
+
+/** A pair whose session outlives its connection; what the handlers of "t" got. */
+export async function resumable(options: PairOptions = {}) {
+  const pair = await live({
+    ...options,
+    server: { resume: 120, ...options.server },
+    serverHooks: { authorize: () => true, ...options.serverHooks },
+  });
+  const got: Record<"client" | "server", unknown[]> = { client: [], server: [] };
+  const [client, server] = [sessionOf(pair, "client"), sessionOf(pair, "server")];
+  client.handle("t", (data) => void got.client.push(data));
+  server.handle("t", (data) => void got.server.push(data));
+  return { pair, got, client, server };
 }
 
 /** Resumes and lets everything arrive; throws where it does not succeed. */

@@ -157,9 +157,11 @@ export async function rawSession(world: Pick<World, "url">, options: HandshakeOp
       },
       rateLimited: false,
       onEstablished: (established) => {
-        const session = new LiveSession(established, connection, limits, { heartbeat: false, rateLimited: false });
+        // It ends with its connection.
+        const hooks = { heartbeat: false, rateLimited: false, lost: () => false };
+        const session = new LiveSession(established, connection, limits, hooks);
         resolve({ ...socket, established, session, info });
-        return session;
+        return session.receiver;
       },
       onClosed: (closed) => {
         onInfo(closed);

@@ -134,6 +134,8 @@ class World {
       protocols: [protocol],
       order,
       limits,
+      // Sessions that end with their connection; what goes on is simulated elsewhere.
+      resume: false,
       onError: (error) => this.log.add(this.#timeline.now, "server", `reports ${error.message}`),
     });
     sealwire.onSession((session) => this.#established("server", session));
@@ -162,6 +164,7 @@ class World {
       protocols: [protocol],
       order,
       limits,
+      reconnect: false,
     });
     this.#established("client", session);
   }

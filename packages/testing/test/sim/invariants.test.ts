@@ -4,8 +4,14 @@ import { violations } from "../../src/sim/invariants.ts";
 import { planOf } from "../../src/sim/plan.ts";
 import type { RunRecord, Sent, SideRecord } from "../../src/sim/record.ts";
 
-const CLEAN: CloseInfo = { code: 1000, clean: true, truncated: false };
-const TRUNCATED: CloseInfo = { code: 1006, clean: false, truncated: true, error: new SealwireError("E_TRUNCATED") };
+const CLEAN: CloseInfo = { code: 1000, clean: true, truncated: false, undetermined: [] };
+const TRUNCATED: CloseInfo = {
+  ...CLEAN,
+  code: 1006,
+  clean: false,
+  truncated: true,
+  error: new SealwireError("E_TRUNCATED"),
+};
 
 const sent = (...numbers: number[]): Sent[] => numbers.map((n) => ({ n, kind: "send", outcome: "ok" }));
 const side = (over: Partial<SideRecord> = {}): SideRecord => ({
@@ -56,16 +62,16 @@ describe("what breaks a run", () => {
     expect(losing(CLEAN, { denied: 1 })).toEqual([]);
     expect(losing(TRUNCATED)).toEqual([]);
     const said = new SealwireError("E_QUOTA", { remote: true });
-    expect(losing({ code: 4529, clean: false, truncated: false, error: said })).toHaveLength(1);
+    expect(losing({ ...CLEAN, code: 4529, clean: false, truncated: false, error: said })).toHaveLength(1);
     const own = new SealwireError("E_QUOTA");
-    expect(losing({ code: 4529, clean: false, truncated: false, error: own })).toEqual([]);
+    expect(losing({ ...CLEAN, code: 4529, clean: false, truncated: false, error: own })).toEqual([]);
     expect(losing({ ...CLEAN, window: { dropped: 0, missing: 1 } })).toEqual([]);
   });
 
   it("an end without a reason", () => {
     const ending = (closed: CloseInfo | undefined) => violations(record({ client: side({ closed }) }));
     expect(ending(undefined)).toEqual(["the session of the client never ended"]);
-    expect(ending({ code: 1006, clean: false, truncated: true })).toEqual(["the client gives no reason"]);
+    expect(ending({ ...CLEAN, code: 1006, clean: false, truncated: true })).toEqual(["the client gives no reason"]);
     expect(ending({ ...CLEAN, code: 4999 })).toEqual(["the client ended with code 4999"]);
     expect(ending({ ...CLEAN, truncated: true })).toContain("the client is clean and truncated");
     expect(ending({ ...TRUNCATED, error: new Error("x") as SealwireError })).toHaveLength(1);

@@ -1,9 +1,8 @@
-"""Binds one endpoint to one WebSocket: its messages, its timers and its close; and tells what happened as JSON lines."""
+"""One WebSocket: reads into its host, writes what the host says, and closes."""
 
 import asyncio
-import json
 from collections.abc import Callable
-from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from websockets.asyncio.connection import Connection
@@ -14,24 +13,12 @@ from sealwire.frames import Message, size_of
 from sealwire.limits import DEFAULTS
 from sealwire.outcome import Outcome
 
-Tell = Callable[[dict[str, Any]], None]
-Command = Callable[[Endpoint], Outcome]
+from .host import Host
+from .report import Tell
 
 # Larger than any message that is taken, so that the endpoint refuses it and not the WebSocket library.
 WEBSOCKET_MAX_SIZE = 2 * DEFAULTS["messageBytes"]
 _VIOLATIONS = (1002, 1007)
-
-
-def data_to_json(value: Any) -> Any:
-    return {"$bytes": value.hex()} if isinstance(value, bytes) else value
-
-
-def data_from_json(value: Any) -> Any:
-    return bytes.fromhex(value["$bytes"]) if isinstance(value, dict) and set(value) == {"$bytes"} else value
-
-
-def print_line(event: dict[str, Any]) -> None:
-    print(json.dumps(event, separators=(",", ":")), flush=True)
 
 
 class Throttle:
@@ -60,54 +47,97 @@ class Throttle:
 
 class Link:
     def __init__(
-        self, endpoint: Endpoint, websocket: Connection, tell: Tell, overrun: asyncio.Event | None = None
+        self,
+        host: Host[Any],
+        websocket: Connection,
+        tell: Tell,
+        start: Callable[[], Outcome],
+        overrun: asyncio.Event | None = None,
     ) -> None:
-        """`overrun` is set when the socket has received more than a connection may before its session."""
-        self._endpoint, self._websocket, self._tell = endpoint, websocket, tell
+        """`tell` prints an event of this connection; `overrun` is set when its socket received more than it may before SR."""
+        self._websocket, self.tell = websocket, tell
         self._overrun = overrun or asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._ticked = self._loop.time()
-        self._commands: asyncio.Queue[tuple[Command, asyncio.Future[Outcome]]] = asyncio.Queue()
-        self.opened: asyncio.Future[None] = self._loop.create_future()
-        self.on_outcome: Callable[[Outcome], None] = lambda outcome: None
+        self._outgoing: asyncio.Queue[Message] = asyncio.Queue()
+        self._close: tuple[int, str] | None = None
+        self._closing = asyncio.Event()
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.route: Callable[[Message], None] = lambda message: None  # sees the first message before the host does
+        self.move(host, start)
 
-    async def do(self, command: Command) -> Outcome:
-        """Runs a call of the application between two messages."""
-        done: asyncio.Future[Outcome] = self._loop.create_future()
-        self._commands.put_nowait((command, done))
-        return await done
+    def move(self, host: Host[Any], start: Callable[[], Outcome]) -> None:
+        """The connection is one of this host."""
+        self._host, self._number = host, host.attach(self, start)
 
-    async def run(self, protocol: str) -> None:
-        """From the 101 response to the end of the connection."""
-        throttle = Throttle()
-        await self._show(self._endpoint.start(protocol))
-        receiving = asyncio.ensure_future(self._next_message())
-        asking = asyncio.ensure_future(self._commands.get())
-        counting = asyncio.ensure_future(self._overrun.wait())
+    # What the host says
+
+    def send(self, message: Message) -> None:
+        self._outgoing.put_nowait(message)
+
+    def close(self, code: int, reason: str) -> None:
+        self._close = (code, reason)
+        self._closing.set()
+
+    def note_open(self) -> None:
+        if not self.opened.done():
+            self.opened.set_result(None)
+
+    def cut(self) -> None:
+        """Ends the connection as a network would."""
+        self._websocket.transport.abort()
+
+    # From the 101 response to the end
+
+    async def run(self) -> None:
+        works = (self._read(), self._write(), self._closing.wait(), self._count())
+        reading, writing, closing, counting = (asyncio.ensure_future(work) for work in works)
+        flushing = None
         try:
-            while self._endpoint.state != "closed":
-                await asyncio.wait(
-                    {receiving, asking} if self.opened.done() else {receiving, asking, counting},
-                    timeout=self._endpoint.seconds_to_deadline(),
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                await self._tick()
-                if counting.done() and not self.opened.done():
-                    await self._show(self._endpoint.fail("E_TOO_BIG", "frame"))
-                elif asking.done():
-                    command, done = asking.result()
-                    asking = asyncio.ensure_future(self._commands.get())
-                    outcome = command(self._endpoint)
-                    await self._show(outcome)
-                    done.set_result(outcome)
-                elif receiving.done():
-                    await self._receive(receiving, throttle)
-                    receiving = asyncio.ensure_future(self._next_message())
+            await asyncio.wait({reading, closing}, return_when=asyncio.FIRST_COMPLETED)
+            if self._closing.is_set():
+                flushing = asyncio.ensure_future(self._outgoing.join())
+                await asyncio.wait({flushing, writing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (receiving, asking, counting):
+            tasks = [task for task in (reading, writing, closing, counting, flushing) if task is not None]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(receiving, asking, counting, return_exceptions=True)
-            self._give_up()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if not self.opened.done():
+                self.opened.cancel()
+        if self._close is not None:
+            await self._websocket.close(*self._close)
+
+    async def _count(self) -> None:
+        await self._overrun.wait()
+        if not self.opened.done():
+            self._host.do(partial(self._host.endpoint.fail, "E_TOO_BIG", "frame", self._number))
+
+    async def _write(self) -> None:
+        while True:
+            message = await self._outgoing.get()
+            try:
+                await asyncio.wait_for(self._websocket.send(message), DEFAULTS["idleSeconds"])
+            except (ConnectionClosed, TimeoutError):
+                return  # the end is reported by the reading side
+            self._outgoing.task_done()
+
+    async def _read(self) -> None:
+        throttle, is_first = Throttle(), True
+        while True:
+            try:
+                message, fragments = await self._next_message()
+            except ConnectionClosed as closed:
+                self._host.do(partial(self._lost, closed))
+                return
+            if is_first:
+                self.route(message)
+                is_first = False
+            endpoint = self._host.endpoint
+            if fragments > DEFAULTS["fragments"]:
+                self._host.do(partial(endpoint.fail, "E_TOO_BIG", "frame", self._number))
+                return
+            outcome = self._host.do(partial(endpoint.receive, message, conn=self._number))
+            await throttle.spend(max(1, len(outcome.deliver) + len(outcome.refused)), size_of(message))
+            await self._outgoing.join()  # a peer that does not read is not read from
 
     async def _next_message(self) -> tuple[Message, int]:
         """One message and the number of its fragments."""
@@ -115,69 +145,9 @@ class Link:
         empty: Any = parts[0][:0]
         return empty.join(parts), len(parts)
 
-    async def _receive(self, receiving: "asyncio.Task[tuple[Message, int]]", throttle: Throttle) -> None:
-        try:
-            message, fragments = receiving.result()
-        except ConnectionClosed as closed:
-            await self._show(self._lost(closed))
-            return
-        size = size_of(message)
-        if fragments > DEFAULTS["fragments"]:
-            await self._show(self._endpoint.fail("E_TOO_BIG", "frame"))
-            return
-        outcome = self._endpoint.receive(message)
-        await self._show(outcome)
-        await throttle.spend(max(1, len(outcome.deliver) + len(outcome.refused)), size)
-
     def _lost(self, closed: ConnectionClosed) -> Outcome:
         """The connection is gone; a violation of RFC 6455 that the library answered is E_FRAME."""
+        endpoint: Endpoint = self._host.endpoint
         if closed.sent is not None and closed.sent.code in _VIOLATIONS and not closed.rcvd_then_sent:
-            return self._endpoint.fail("E_FRAME", "frame")
-        return self._endpoint.drop()
-
-    async def _tick(self) -> None:
-        now = self._loop.time()
-        passed, self._ticked = now - self._ticked, now
-        if self._endpoint.state != "closed":
-            await self._show(self._endpoint.tick(passed))
-
-    async def _show(self, outcome: Outcome) -> None:
-        for message in outcome.emit:
-            try:
-                await asyncio.wait_for(self._websocket.send(message), DEFAULTS["idleSeconds"])
-            except (ConnectionClosed, TimeoutError):
-                break  # the end is reported by the receiving side
-        if outcome.opened is not None and not self.opened.done():
-            self.opened.set_result(None)
-        self._report(outcome)
-        self.on_outcome(outcome)
-        if outcome.ended is not None:
-            self._give_up()
-        if outcome.close is not None:
-            await self._websocket.close(*outcome.close)
-
-    def _report(self, outcome: Outcome) -> None:
-        if outcome.opened is not None:
-            self._tell({"event": "opened", **asdict(outcome.opened)})
-        if outcome.sent_seq is not None:
-            self._tell({"event": "sent", "seq": outcome.sent_seq})
-        for name in ("deliver", "settled", "refused", "denied"):
-            for item in getattr(outcome, name):
-                members = {key: value for key, value in asdict(item).items() if value is not None}
-                if "data" in asdict(item) and "error" not in members:
-                    members["data"] = data_to_json(item.data)
-                self._tell({"event": name, **members})
-        if outcome.thrown is not None:
-            self._tell({"event": "thrown", "error": outcome.thrown})
-        if outcome.ended is not None:
-            error = asdict(outcome.error) if outcome.error else {}
-            close = {"code": outcome.close[0], "reason": outcome.close[1]} if outcome.close else {}
-            ended = {name: value for name, value in asdict(outcome.ended).items() if value is not None}
-            self._tell({"event": "ended", **ended, **error, **close})
-
-    def _give_up(self) -> None:
-        """Whoever still waits learns that nothing comes."""
-        if not self.opened.done():
-            self.opened.cancel()
-        while not self._commands.empty():
-            self._commands.get_nowait()[1].cancel()
+            return endpoint.fail("E_FRAME", "frame", self._number)
+        return endpoint.drop(self._number)

@@ -3,11 +3,11 @@
 import argparse
 import asyncio
 import json
-import os
 import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from itertools import count
@@ -18,15 +18,19 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from sealwire import fresh
-from sealwire.conversation import Policy
-from sealwire.endpoint import Endpoint
+from sealwire.frames import Message
 from sealwire.limits import DEFAULTS
 from sealwire.outcome import Outcome
-from sealwire.server import Server, ServerSettings
+from sealwire.replay import MemoryStore
+from sealwire.server import Server
+from sealwire.server_resume import resumed_key_id
+from sealwire.settings import Policy, ServerSettings
 from sealwire.token import Issuer
 
-from .link import WEBSOCKET_MAX_SIZE, Command, Link, print_line
+from .host import Host
+from .link import WEBSOCKET_MAX_SIZE, Link
 from .options import HANDLERS, add_profile, profile
+from .report import print_line
 
 
 def options() -> argparse.Namespace:
@@ -42,6 +46,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--origin", action="append", default=[], help="an origin that is admitted")
     parser.add_argument("--accept-upgrade-token", action="store_true")
     parser.add_argument("--fail", type=lambda text: text.split(","), default=["fail"], help="topics whose handler fails")
+    parser.add_argument("--res", type=int, default=0, help="pol.res: seconds for which a session can be resumed")
+    parser.add_argument("--rekey", help="a message on this topic makes the server propose new keys")
+    parser.add_argument("--cut", help="a message on this topic makes the server cut the connection")
     parser.add_argument("--reflect", help="one-way messages on this topic are sent back on it")
     parser.add_argument("--ask", help="a request on this topic is sent when a session opens")
     add_profile(parser)
@@ -71,9 +78,10 @@ class Service:
         self._numbers = count(1)
         self._open: Counter[str] = Counter()
         self._waiting: Counter[str] = Counter()
-        self._tasks: set[asyncio.Future[Outcome]] = set()
+        self._hosts: set[Host[Server]] = set()
+        self._store = MemoryStore(DEFAULTS["replayEntries"], DEFAULTS["skewSeconds"])
         handlers = dict.fromkeys(given.echo, HANDLERS["echo"]) | dict.fromkeys(given.fail, HANDLERS["fail"])
-        topics = [*given.allow, *handlers, *([given.reflect] if given.reflect else [])]
+        topics = [*given.allow, *handlers, *filter(None, (given.reflect, given.rekey, given.cut))]
         self._policy = Policy(frozenset(topics), handlers)
 
     # The upgrade
@@ -102,24 +110,24 @@ class Service:
 
     # One connection
 
-    def _endpoint(self, connection: ServerConnection) -> Server:
+    def _endpoint(self) -> Server:
         given = self._given
         keys = json.loads(given.jwks.read_text("utf-8"))["keys"]
         return Server(
             ServerSettings(
                 server_id=given.server_id,
                 now=time.time(),
-                rnd=os.urandom(32),
+                draws=fresh.draws(),
                 msg=dict(given.limit).get("messageBytes", DEFAULTS["messageBytes"]),
                 limits=dict(given.limit),
-                ephemeral=fresh.for_suites(),
                 policy=self._policy,
                 identity=json.loads(given.identity.read_text("utf-8"))["keys"],
                 support=self._profile,
                 pop=given.pop,
                 order=given.order,
+                res=given.res,
                 issuers=[Issuer(given.issuer, given.audience or given.server_id, keys)],
-                upgrade_token=self._upgrade_token(connection),
+                store=self._store,
             )
         )
 
@@ -129,30 +137,56 @@ class Service:
         if protocol is None:
             await connection.close(4406, "negotiate")
             return
-        endpoint = self._endpoint(connection)
+
+        def tell(event: dict[str, Any]) -> None:
+            print_line({**event, "connection": number})
+
+        host, token = Host(self._endpoint(), tell), self._upgrade_token(connection)
+        host.on_outcome = partial(self._react, host)
         overrun = connection.overrun if isinstance(connection, CountingConnection) else None
-        link = Link(endpoint, connection, lambda event: print_line({**event, "connection": number}), overrun)
-        link.on_outcome = lambda outcome: self._react(link, outcome, address)
+        link = Link(host, connection, tell, partial(host.endpoint.start, protocol, token), overrun)
+        link.route = partial(self._route, link, host, protocol, token)
+        self._hosts.add(host)
         self._open[address] += 1
         self._waiting[address] += 1
         link.opened.add_done_callback(lambda _: self._waiting.subtract([address]))
         try:
-            await link.run(protocol)
+            await link.run()
         finally:
             self._open[address] -= 1
+            self._forget_ended()
 
-    def _react(self, link: Link, outcome: Outcome, address: str) -> None:
-        """What this application does on its own: reflects and asks."""
-        commands: list[Command] = []
-        if outcome.opened is not None and self._given.ask:
-            commands.append(partial(Endpoint.request, top=self._given.ask, data={"from": "python"}))
+    def _route(self, link: Link, host: Host[Server], protocol: str, token: str | None, message: Message) -> None:
+        """A resume belongs to the host of its session, and every other first message to the host of its own connection."""
+        key_id = resumed_key_id(message)
+        other = next((each for each in self._hosts if each.endpoint.find_session(key_id) is not None), None)
+        if other is not None:
+            self._hosts.discard(host)
+            host.stop()
+            link.move(other, partial(other.endpoint.start, protocol, token))
+
+    def _forget_ended(self) -> None:
+        for host in [host for host in self._hosts if host.is_over]:
+            self._hosts.discard(host)
+            host.stop()
+
+    def _react(self, host: Host[Server], outcome: Outcome) -> None:
+        """What this application does on its own: reflects, asks, renews keys and cuts connections."""
+        given, endpoint = self._given, host.endpoint
+        commands: list[Callable[[], Any]] = []
+        if outcome.opened is not None and given.ask:
+            commands.append(partial(host.do, partial(endpoint.request, given.ask, {"from": "python"})))
         for item in outcome.deliver:
-            if item.top == self._given.reflect and not item.req:
-                commands.append(partial(Endpoint.send, top=item.top, data=item.data))
+            if item.req:
+                continue
+            if item.top == given.reflect:
+                commands.append(partial(host.do, partial(endpoint.send, item.top, item.data)))
+            if item.top == given.rekey:
+                commands.append(partial(host.do, endpoint.rekey))
+            if item.top == given.cut and host.carrier is not None:
+                commands.append(host.carrier.cut)
         for command in commands:
-            task = asyncio.ensure_future(link.do(command))
-            self._tasks.add(task)  # the loop itself holds tasks weakly
-            task.add_done_callback(self._tasks.discard)
+            asyncio.get_running_loop().call_soon(command)
 
 
 async def main() -> None:

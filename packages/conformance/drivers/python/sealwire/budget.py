@@ -1,21 +1,33 @@
-"""The budget of control messages (session.md, section 11, `ctl:budget`)."""
+"""The budget of control messages (session.md, section 11, `ctl:budget`; lifecycle.md, section 6)."""
 
-from .claims import Control, Ref
+from .control import Control, Ref
 from .errors import Refused
 
 
 class ControlBudget:
-    """A token bucket. Free are the first `pong` to each ping and the first `err` to each item that this end sent."""
+    """A token bucket. Free are the first `pong` to each ping, the first `err` to each item that this end sent, one `ack` to
+    each of its application messages, and after a resume the `void` of two buffers."""
 
     def __init__(self, limits: dict[str, int], clock: float) -> None:
         self._rate, self._burst = limits["controlPerSecond"], limits["controlBurst"]
-        self._level = float(self._burst)
-        self._filled_at = clock
+        self._most_voids = 2 * limits["retainedMessages"]
+        self._voids = 0
+        self._acks = 0
         self._pings: set[int] = set()
         self._named: set[tuple[int, ...]] = set()
+        self._level, self._filled_at = float(self._burst), clock
+
+    def resume(self) -> None:
+        """A new connection: what is free begins anew, the bucket does not."""
+        self._voids = self._most_voids
+        self._pings.clear()
 
     def expect_pong(self, seq: int) -> None:
         self._pings.add(seq)
+
+    def expect_ack(self) -> None:
+        """An application message was sent."""
+        self._acks += 1
 
     def spend(self, control: Control, clock: float) -> None:
         if self._is_free(control):
@@ -28,15 +40,21 @@ class ControlBudget:
 
     def _is_free(self, control: Control) -> bool:
         if control.top == "pong":
-            assert isinstance(control.ref, int)
-            free = control.ref in self._pings
-            self._pings.discard(control.ref)
+            free = control.answered in self._pings
+            self._pings.discard(control.answered)
             return free
         if control.top == "err":
             named = _as_tuple(control.ref)
             free = named not in self._named
             self._named.add(named)
             return free
+        if control.top == "ack":
+            free = self._acks > 0
+            self._acks -= free
+            return free
+        if control.top == "void" and self._voids > 0:
+            self._voids -= 1
+            return True
         return False
 
 

@@ -12,7 +12,7 @@ from .limits import DEFAULTS, MAX_INTEGER
 
 UINT, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 
-KNOWN_CLAIMS = frozenset("iss aud bnd seq iat exp top ref req bin bat rcv pad".split())
+KNOWN_CLAIMS = frozenset("iss aud bnd seq jti iat exp top ref req bin bat rcv pad".split())
 _SIZES = {24: 1, 25: 2, 26: 4, 27: 8}
 
 

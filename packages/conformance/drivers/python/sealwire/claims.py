@@ -1,16 +1,14 @@
-"""Claims of messages: reading with every rule of syntax, and writing (envelope.md, sections 5 to 7; session.md, section 11)."""
+"""Claims of application messages: reading with every rule of syntax, and writing (envelope.md, sections 5 to 7)."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import b64, codec, syntax
-from .errors import COARSE_NAME, CallerError, Refused
+from .control import Ref
+from .errors import CallerError, Refused
 from .limits import DEFAULTS
 
-Ref = int | list[int]
-
-ERR_CODES = frozenset("E_EXPIRED E_FUTURE E_TTL E_DENIED E_RATE E_REPLAY_STORE E_NO_HANDLER E_HANDLER E_INVALID".split())
-_SINGLE = ("top", "ref", "req", "dat", "bin")
+_SINGLE = ("jti", "top", "ref", "req", "dat", "bin")
 
 
 @dataclass
@@ -27,19 +25,11 @@ class Application:
     exp: int
     items: list[Item]
     batch: bool
+    jti: str | None = None
     iat: int | None = None
     iss: str | None = None
     aud: str | None = None
     bnd: str | None = None
-
-
-@dataclass
-class Control:
-    seq: int
-    top: str
-    rcv: int
-    code: str | None = None
-    ref: Ref | None = None
 
 
 def is_signed(level: str) -> bool:
@@ -65,10 +55,14 @@ def _application(claims: dict[str, Any], name: str, level: str) -> Application:
     batch = "bat" in claims
     items = _batch(claims, name) if batch else [_single(claims)]
     read = Application(syntax.integer(claims.get("seq"), 1), syntax.integer(claims.get("exp")), items, batch)
+    if "jti" in claims:
+        read.jti = syntax.encoded(claims["jti"], 16)
     if "iat" in claims or is_signed(level):
         read.iat = syntax.integer(claims.get("iat"))
         if read.exp < read.iat:
             raise ValueError("exp before iat")
+    if read.jti is not None and read.iat is None:
+        raise ValueError("jti without iat")
     if is_signed(level):
         read.iss = syntax.identifier(claims.get("iss"))
         read.aud = syntax.identifier(claims.get("aud"))
@@ -84,6 +78,8 @@ def _single(claims: dict[str, Any]) -> Item:
     req = "req" in claims
     if req and (claims["req"] is not True or ref is not None):
         raise ValueError("req is true, and has no ref beside it")
+    if "jti" in claims and (req or ref is not None):
+        raise ValueError("jti stands beside neither req nor ref")
     return Item(syntax.topic(claims.get("top")), ref, req, data)
 
 
@@ -106,34 +102,6 @@ def _item(item: Any) -> Item:
     return Item(syntax.topic(item[0]), ref, req, item[2])
 
 
-def read_control(data: bytes) -> Control:
-    try:
-        claims = codec.decode("json", data)
-        read = Control(syntax.integer(claims.get("seq"), 1), syntax.string(claims.get("top")), syntax.integer(claims.get("rcv")))
-        _control_members(read, claims)
-        return read
-    except ValueError as error:
-        raise Refused("E_CLAIMS", "claims") from error
-
-
-def _control_members(read: Control, claims: dict[str, Any]) -> None:
-    """The table of session.md, section 11; members that it does not give to a `top` are ignored."""
-    if read.top == "err":
-        read.code = syntax.string(claims.get("code"))
-        read.ref = syntax.ref(claims.get("ref"))
-        if read.code not in ERR_CODES:
-            raise ValueError("a code that err does not carry")
-    elif read.top == "pong":
-        read.ref = syntax.integer(claims.get("ref"), 1)
-    elif read.top == "bye":
-        if "code" in claims:
-            read.code = syntax.string(claims["code"])
-            if read.code not in COARSE_NAME.values():
-                raise ValueError("no coarse name")
-    elif read.top != "ping":
-        raise ValueError("an unknown control message")
-
-
 @dataclass
 class Outgoing:
     """What an application message says, before it is written."""
@@ -142,6 +110,7 @@ class Outgoing:
     exp: int
     top: str = ""
     data: Any = None
+    jti: str | None = None
     iat: int | None = None
     ref: Ref | None = None
     req: bool = False
@@ -153,6 +122,8 @@ def write_application(name: str, message: Outgoing) -> bytes:
     claims: dict[str, Any] = {key: message.signed[key] for key in ("iss", "aud", "bnd") if key in message.signed}
     _check_numbers(message)
     claims["seq"] = message.seq
+    if message.jti is not None:
+        claims["jti"] = message.jti
     if message.iat is not None:
         claims["iat"] = message.iat
     claims["exp"] = message.exp
@@ -181,6 +152,10 @@ def _check_numbers(message: Outgoing) -> None:
             syntax.ref(message.ref)
         if message.req and message.ref is not None:
             raise ValueError("req beside ref")
+        if message.jti is not None:
+            syntax.encoded(message.jti, 16)
+            if message.req or message.ref is not None or message.bat is not None or message.iat is None:
+                raise ValueError("jti beside req, ref or bat, or without iat")
     except ValueError as error:
         raise CallerError("a claim is malformed") from error
 
@@ -197,13 +172,3 @@ def _written_topic(top: Any) -> str:
         return syntax.topic(top)
     except ValueError as error:
         raise CallerError("not a topic") from error
-
-
-def write_control(message: Control) -> bytes:
-    claims: dict[str, Any] = {"seq": message.seq, "top": message.top}
-    if message.code is not None:
-        claims["code"] = message.code
-    if message.ref is not None:
-        claims["ref"] = message.ref
-    claims["rcv"] = message.rcv
-    return codec.encode("json", claims)

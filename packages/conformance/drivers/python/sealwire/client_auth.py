@@ -1,6 +1,6 @@
 """A decrypted CA, checked in the order of session.md, section 5: the access token is the first signature that is verified."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from .parsed import parse_header
 @dataclass(frozen=True)
 class ClientAuth:
     access: token.Access
+    token: str
     proof: SigningKey | None
 
 
@@ -25,21 +26,21 @@ class ClientAuthCheck:
     now: int
     limits: Mapping[str, int]
     pop: str
-    issuers: list[token.Issuer]
+    verify_token: Callable[[str], token.Access]
     upgrade_token: str | None
 
     def run(self, plaintext: bytes, proved: bool) -> ClientAuth:
         if not proved:
             ca = hello.read_client_auth(plaintext)
-            return ClientAuth(self._check_bearer(ca), None)
+            return ClientAuth(self._check_bearer(ca), ca["at"], None)
         frame = frames.decode_inner(plaintext)
         assert frame.text is not None
         proof = _proof_key(frame)
-        access = self._check_bound(hello.read_client_auth(frame.data("payload")))
+        access, presented = self._check_bound(hello.read_client_auth(frame.data("payload")))
         if access.thumbprint != proof.thumbprint:
             raise Refused("E_POP", "claims")
         jose.verify(frame.text, proof.key, (proof.algorithm,), "claims", "E_POP")
-        return ClientAuth(access, proof)
+        return ClientAuth(access, presented, proof)
 
     def _check_bearer(self, ca: Mapping[str, Any]) -> token.Access:
         self._check_claims(ca)
@@ -47,12 +48,12 @@ class ClientAuthCheck:
             raise Refused("E_POP", "claims")
         if self.upgrade_token is not None and ca["at"] != self.upgrade_token:
             raise Refused("E_TOKEN", "claims")
-        access = token.verify_token(ca["at"], self.issuers, self.now)
+        access = self.verify_token(ca["at"])
         if access.thumbprint is not None or self.pop == "required":
             raise Refused("E_POP", "claims")
         return access
 
-    def _check_bound(self, ca: Mapping[str, Any]) -> token.Access:
+    def _check_bound(self, ca: Mapping[str, Any]) -> tuple[token.Access, str]:
         self._check_claims(ca)
         if "at" in ca:
             presented = ca["at"]
@@ -60,11 +61,11 @@ class ClientAuthCheck:
             presented = self.upgrade_token
         else:
             raise Refused("E_TOKEN", "claims")
-        access = token.verify_token(presented, self.issuers, self.now)
+        access = self.verify_token(presented)
         bound_upgrade = self.upgrade_token is not None and token.has_bound_key(self.upgrade_token)
         if access.thumbprint is None or ("at" in ca and bound_upgrade):
             raise Refused("E_POP", "claims")
-        return access
+        return access, presented
 
     def _check_claims(self, ca: Mapping[str, Any]) -> None:
         if ca["th"] != b64.encode(self.th2):

@@ -1,288 +1,252 @@
-"""What both ends share: states, timers and the ways in which a connection ends (session.md, sections 9, 10 and 13).
+"""What both ends share: connections, the session that goes from one to the next, and the calls of the application.
 
 A pure machine. The caller tells it what arrived and how much time passed; every call answers with an Outcome.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from math import floor
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-from . import keys
-from .conversation import Conversation, Policy
-from .errors import COARSE_NAME, PEER_ERROR, CallerError, Refused, close_of
-from .frames import JWE, Frame, Message
-from .keys import SigningKey
+from .channel import Channel, Terms
+from .connection import CARRIES, ENDED, Connection
+from .ending import SessionEnding
+from .errors import COARSE_NAME, CallerError, Refused, close_of
+from .frames import Message
 from .limits import DEFAULTS
-from .message import Direction, Profile, header_bytes
-from .opening import Opener, decrypt
-from .outcome import Ended, Ending, Opened, Outcome
-from .replay import Strict, Window
-from .schedule import DirectionKeys, Schedule
-from .sealing import Sealer
+from .outcome import Closing, Ended, Ending, Epoch, Failed, Opened, Outcome
+from .schedule import Traffic
+from .session import Session
+from .settings import Deadline, Draw, Settings, Time
 
-WIRES = {"sealwire.v1.text": "text", "sealwire.v1.cbor": "binary"}
-
-
-@dataclass
-class Settings:
-    """What either end is given. `rnd` and `ephemeral` are drawn for this connection alone."""
-
-    server_id: str
-    now: float  # local clock at the start
-    rnd: bytes
-    ephemeral: Mapping[str, keys.Jwk]
-    msg: int = DEFAULTS["messageBytes"]
-    limits: dict[str, int] = field(default_factory=dict)
-    policy: Policy = field(default_factory=Policy)
+SUPERSEDED = (4409, "superseded")
 
 
 class Endpoint:
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._limits = {**DEFAULTS, **settings.limits}
-        self._clock = 0.0
-        self._offset = 0.0  # server time − local time
-        self._wire = ""
-        self._protocol = ""
-        self._schedule: Schedule | None = None
-        self._conversation: Conversation | None = None
-        self._initiator = False
-        self._bye_deadline = 0.0
-        self._session_end = 0
-        self._out = Outcome()
-        self.state = ""
-        self.ended: Ended | None = None
+        self._common = settings
+        self.limits = {**DEFAULTS, **settings.limits}
+        self.time = Time(settings.now)
+        self.connections: list[Connection] = []
+        self.session: Session | None = None  # the newest one, also when it is over
+        self._ending: SessionEnding | None = None
+        self.out = Outcome()
+        self.ended: Ended | None = None  # how the newest session, or the connection before any, ended
 
-    # What the caller does
+    # What the caller does. `conn` numbers connections from 0; without it the newest one is meant
 
-    def start(self, protocol: str) -> Outcome:
-        return self._step(lambda: self._start(protocol))
-
-    def receive(self, *messages: Message) -> Outcome:
-        return self._step(lambda: self._receive_all(messages))
-
-    def send(self, top: str, data: Any, ttl: int | None = None) -> Outcome:
-        return self._step(lambda: self._send(top, data, ttl, req=False), sends=True)
-
-    def request(self, top: str, data: Any, ttl: int | None = None) -> Outcome:
-        return self._step(lambda: self._send(top, data, ttl, req=True), sends=True)
+    def receive(self, *messages: Message, conn: int | None = None) -> Outcome:
+        return self._step(lambda: self._receive_all(self._at(conn), messages), conn)
 
     def tick(self, seconds: float) -> Outcome:
-        return self._step(lambda: self._pass_time(self._clock + seconds))
+        return self._step(lambda: self._pass_time(self.time.clock + seconds))
 
-    def close(self) -> Outcome:
-        return self._step(self._close)
+    def drop(self, conn: int | None = None) -> Outcome:
+        return self._step(lambda: self._drop(self._at(conn)), conn)
 
-    def drop(self) -> Outcome:
-        return self._step(self._drop)
-
-    def fail(self, code: str, step: str) -> Outcome:
+    def fail(self, code: str, step: str, conn: int | None = None) -> Outcome:
         """An error that the caller found, such as one of its WebSocket layer."""
-        return self._step(lambda: self._end(Refused(code, step)))
+        return self._step(lambda: self._end(self._at(conn), Refused(code, step)), conn)
+
+    def close(self, conn: int | None = None) -> Outcome:
+        return self._step(lambda: self._close(self._at(conn)), conn)
+
+    def send(self, top: str, data: object, ttl: int | None = None, jti: str | None = None) -> Outcome:
+        return self._call(lambda session: session.send(top, data, ttl, req=False, jti=jti))
+
+    def request(self, top: str, data: object, ttl: int | None = None) -> Outcome:
+        return self._call(lambda session: session.send(top, data, ttl, req=True, jti=None))
+
+    def rekey(self) -> Outcome:
+        return self._step(self._rekey)
 
     def seconds_to_deadline(self) -> float | None:
         """How long the caller can wait for a message before it has to `tick`."""
         times = [at for at, _, _ in self._deadlines()]
-        return max(0.0, min(times) - self._clock) if times else None
+        return max(0.0, min(times) - self.time.clock) if times else None
 
     # One step
 
-    def _step(self, action: Callable[[], None], sends: bool = False) -> Outcome:
-        self._out = Outcome()
-        if self._conversation:
-            self._conversation.out = self._out
-        if self.state == "closed":
-            self._out.thrown = "E_CLOSED" if sends else None
-        else:
+    def _at(self, conn: int | None) -> Connection:
+        return self.connections[-1 if conn is None else conn]
+
+    def _begin(self, connection: Connection) -> Outcome:
+        self.connections.append(connection)
+        return self._step(lambda: self._guard(connection, connection.start))
+
+    def _call(self, action: Callable[[Session], None]) -> Outcome:
+        """A call of the application that can be refused without an end."""
+
+        def call() -> None:
             try:
-                action()
+                if self._ending is None:
+                    raise Refused("E_CLOSED", "local")
+                action(self._ending.session)
+            except CallerError:
+                self.out.thrown = "TypeError"
             except Refused as refusal:
-                self._end(refusal)
-        self._out.state = self.state
-        return self._out
+                self.out.thrown = refusal.code
+                if refusal.code == "E_KEY_LIMIT":
+                    raise
 
-    def _receive_all(self, messages: Sequence[Message]) -> None:
-        for index, message in enumerate(messages):
-            if self.state == "closed":
-                return
-            self._receive(message, messages[index + 1 :])
+        return self._step(call)
 
-    def _receive(self, message: Message, behind: Sequence[Message]) -> None:
-        if self._conversation is None:
-            self._shake(message, behind)
-            return
-        self._conversation.receive(message)
-        if self._conversation.peer_bye is not None:
-            self._answer_bye(self._conversation)
-
-    def _send(self, top: str, data: Any, ttl: int | None, req: bool) -> None:
+    def _step(self, action: Callable[[], None], conn: int | None = None) -> Outcome:
+        self.out = out = Outcome()
+        channel, before = self._channel, self._epochs()
+        if self.session is not None:
+            self.session.out = out
         try:
-            if self._conversation is None:
-                raise Refused("E_CLOSED", "local")
-            self._conversation.send(top, data, ttl, req)
-        except CallerError:
-            self._out.thrown = "TypeError"
+            action()
+            self._do_what_is_due()
         except Refused as refusal:
-            self._out.thrown = refusal.code
-            if refusal.code == "E_KEY_LIMIT":
-                raise
+            self._end(None, refusal)
+        after = self._epochs()
+        if channel is self._channel and before != after:
+            out.epoch = after
+        connection = self._at(conn)
+        out.state = self.state if self.session is not None else connection.state
+        out.attempt = connection.state if self.session is not None and connection.waits else None
+        return out
 
-    # What the two ends do differently
+    def _do_what_is_due(self) -> None:
+        if self._ending is not None:
+            self._ending.session.do_what_is_due()
 
-    def _start(self, protocol: str) -> None:
-        raise NotImplementedError
+    @property
+    def _channel(self) -> Channel | None:
+        return self._ending.session.channel if self._ending is not None else None
 
-    def _shake(self, message: Message, behind: Sequence[Message]) -> None:
-        raise NotImplementedError
+    def _epochs(self) -> Epoch | None:
+        channel = self._channel
+        return Epoch(channel.send_epoch, channel.receive_epoch) if channel is not None else None
 
-    def _tell_before_ready(self, name: str) -> None:
-        """Before SR a server says why it ends; a client only closes."""
+    @property
+    def state(self) -> str:
+        """Of the session, or before the first one of the newest connection."""
+        if self.session is None:
+            return self.connections[-1].state if self.connections else ""
+        return self._ending.state if self._ending is not None else ENDED
 
-    # Opening
+    def _guard(self, connection: Connection, action: Callable[[], None]) -> None:
+        """What a connection finds before it carries the session ends that connection alone."""
+        carried = connection.state == CARRIES
+        try:
+            action()
+        except Refused as refusal:
+            self._end(connection if not carried else None, refusal)
 
-    def _now(self) -> int:
-        return floor(self._settings.now + self._clock + self._offset)
+    def _receive_all(self, connection: Connection, messages: Sequence[Message]) -> None:
+        for index, message in enumerate(messages):
+            if connection.state == ENDED:
+                return
+            self._receive(connection, message, messages[index + 1 :])
+            self._do_what_is_due()
 
-    def _open_handshake_jwe(self, frame: Frame, headers: Sequence[Mapping[str, str]], own: DirectionKeys) -> tuple[bytes, int]:
-        """Steps `header` to `crypto` of CA and SR; also tells which of the headers it was."""
-        written = [header_bytes(header) for header in headers]
-        if frame.form != JWE or frame.data("protected") not in written:
-            raise Refused("E_HEADER", "header")
-        if frame.data("iv") != own.iv:  # seq is 0
-            raise Refused("E_IV", "sequence")
-        return decrypt(frame, own.content_key), written.index(frame.data("protected"))
+    def _receive(self, connection: Connection, message: Message, behind: Sequence[Message]) -> None:
+        if connection.state == CARRIES:
+            assert self._ending is not None
+            self._ending.receive(message)
+        else:
+            self._guard(connection, lambda: connection.receive(message, behind))
 
-    def _open_session(
-        self,
-        profile: Profile,
-        is_client: bool,
-        signers: tuple[SigningKey | None, SigningKey | None],
-        strict: bool,
-        identities: tuple[str, str],
-        peer_msg: int,
-        opened: Opened,
-    ) -> None:
-        """`signers` and `identities` are those of this end and of the peer."""
-        assert self._schedule is not None
-        sending, receiving = self._schedule.client, self._schedule.server
-        if not is_client:
-            sending, receiving = receiving, sending
-        outgoing, incoming = Direction(profile, sending, signers[0]), Direction(profile, receiving, signers[1])
-        self._conversation = Conversation(
-            Sealer(outgoing, signers[0], *identities),
-            Opener(incoming, signers[1], self._settings.msg),
-            identities,
-            profile.level,
-            Strict() if strict else Window(self._limits["replayWindow"]),
-            self._limits,
-            peer_msg,
-            self._settings.policy,
-            self._now,
-            lambda: self._clock,
+    def _rekey(self) -> None:
+        if self._ending is not None and self._ending.state == "open":
+            self._ending.session.rekeying.propose()
+
+    # Connections
+
+    def draw(self) -> Draw:
+        return next(self._common.draws)
+
+    def open_session(
+        self, connection: Connection, terms: Terms, traffic: Traffic, offset: float, opened: Opened, longest_end: int
+    ) -> Session:
+        channel = Channel(terms, traffic, connection.wire, self.time.clock)
+        session = Session(
+            terms,
+            channel,
+            connection.number,
+            self.limits,
+            self._common.policy,
+            self.time,
+            offset,
+            opened,
+            longest_end,
+            self.draw,
+            self.out,
         )
-        self._conversation.out = self._out
-        self._out.opened = opened
-        self._session_end = opened.exp
-        self.state = "open"
+        self.session, self._ending = session, SessionEnding(self, session)
+        self.out.opened = opened
+        connection.state = CARRIES
+        return session
 
-    # Ending
+    def carry(self, connection: Connection) -> None:
+        """The session has taken up this connection."""
+        connection.state = CARRIES
+        assert self._ending is not None
+        self._ending.found()
 
-    def _close(self) -> None:
-        if self._conversation is None:
-            self._finish((1000, "normal"), None)
-        elif self.state == "open":
-            self._conversation.say_bye()
-            self._begin_closing(initiator=True)
+    def supersede(self, session: Session) -> None:
+        """Leaves the connection that the session is on."""
+        if session.connection is not None:
+            self.connections[session.connection].state = ENDED
+            self.out.superseded = Closing(session.connection, *SUPERSEDED)
+            session.lose()
 
-    def _begin_closing(self, initiator: bool) -> None:
-        self.state = "closing"
-        self._initiator = initiator
-        self._bye_deadline = self._clock + self._limits["byeSeconds"]
-
-    def _answer_bye(self, conversation: Conversation) -> None:
-        if self.state == "open":
-            conversation.say_bye()
-            self._begin_closing(initiator=False)
-        elif self._initiator:
-            self._finish((1000, "normal"), self._peer_word())
-
-    def _drop(self) -> None:
-        self._finish(None, self._closing_error())
-
-    def _closing_error(self) -> Ending | None:
-        """Why a connection ended that is gone, or was waited for long enough."""
-        if self._conversation is None:
-            return None
-        return self._peer_word() if self._conversation.peer_bye else Ending("E_TRUNCATED", "local")
-
-    def _peer_word(self) -> Ending | None:
-        """The error that a `bye` with a code stands for."""
-        bye = self._conversation.peer_bye if self._conversation else None
-        if bye is None or bye.code in (None, "normal"):
-            return None
-        return Ending(PEER_ERROR[str(bye.code)], "local", peer=True)
-
-    def _end(self, refusal: Refused) -> None:
-        """A fatal error."""
-        code = close_of(refusal.code, refusal.step)
+    def fail_connection(self, connection: Connection, refusal: Refused) -> None:
+        """A fatal error of a connection that carries no session."""
+        code = close_of(refusal)
         name = COARSE_NAME[code]
-        if self._conversation is None:
-            self._tell_before_ready(name)
-        elif self.state == "open":
-            with suppress(Refused):  # where the keys are used up the connection ends without a `bye`
-                self._conversation.say_bye(name)
-        self._finish((code, name), Ending(refusal.code, refusal.step))
+        connection.tell_end(name)
+        self.end_connection(connection, Ending(refusal.code, refusal.step), Closing(connection.number, code, name))
 
-    def _finish(self, close: tuple[int, str] | None, error: Ending | None) -> None:
-        clean = truncated = False
-        dropped = missing = None
-        conversation = self._conversation
-        if conversation is not None:
-            away = error is not None and error.peer and error.error == "E_CLOSED"
-            clean = conversation.sent_bye and conversation.peer_bye is not None and (error is None or away)
-            truncated = conversation.peer_bye is None
-            dropped, missing = conversation.window_report()
-            conversation.fail_requests(error.error if error else "E_CLOSED")
-        self._out.close, self._out.error = close, error
-        self._out.ended = self.ended = Ended(clean, truncated, dropped, missing)
-        self._conversation = self._schedule = None
-        self.state = "closed"
+    def end_connection(self, connection: Connection, error: Ending | None, close: Closing | None) -> None:
+        connection.state = ENDED
+        if self.session is not None:
+            self.out.failed = Failed(connection.number, error, close)
+            return
+        self.out.error, self.out.close = error, close
+        self.out.ended = self.ended = Ended(clean=False, truncated=False)
+
+    # Ends
+
+    def _end(self, connection: Connection | None, refusal: Refused) -> None:
+        if connection is not None and connection.waits:
+            self.fail_connection(connection, refusal)
+        elif self._ending is not None and (connection is None or connection.state == CARRIES):
+            self._ending.fail(refusal)
+
+    def _close(self, connection: Connection) -> None:
+        if self._ending is not None:
+            self._ending.close()
+        elif connection.waits:
+            self.end_connection(connection, None, Closing(connection.number, 1000, "normal"))
+
+    def _drop(self, connection: Connection) -> None:
+        if connection.waits:
+            self.end_connection(connection, None, None)
+        elif connection.state == CARRIES:
+            assert self._ending is not None
+            self._ending.drop()
+
+    def session_ended(self, ended: Ended) -> None:
+        self._ending = None
+        self.out.ended = self.ended = ended
 
     # Time
 
-    def _deadlines(self) -> list[tuple[float, int, Callable[[], None]]]:
-        """When something falls due; at one instant what ends the session comes first, and a `ping` last."""
-        conversation = self._conversation
-        if conversation is None:
-            return [(at, 0, self._time_out) for at in self._handshake_deadlines()]
-        if self.state == "closing":
-            return [(self._bye_deadline, 0, self._stop_waiting)]
-        end = self._session_end - self._offset - self._settings.now
-        due = [
-            (end, 0, lambda: self._end(Refused("E_SESSION_EXPIRED", "session"))),
-            (conversation.last_received + self._limits["idleSeconds"], 1, lambda: self._end(Refused("E_IDLE", "local"))),
-        ]
-        request = conversation.next_deadline()
-        return due + ([(request, 2, conversation.expire_requests)] if request is not None else [])
-
-    def _handshake_deadlines(self) -> list[float]:
-        return [self._limits["handshakeSeconds"]] if self.state.startswith("wait") else []
+    def _deadlines(self) -> Iterator[Deadline]:
+        if self._ending is not None:
+            yield from self._ending.deadlines()
+        for connection in self.connections:
+            if connection.waits:
+                yield from connection.deadlines()
 
     def _pass_time(self, target: float) -> None:
-        while self.state != "closed":
-            due = [deadline for deadline in self._deadlines() if deadline[0] <= target]
-            if not due:
-                break
+        while due := [deadline for deadline in self._deadlines() if deadline[0] <= target]:
             at, _, action = min(due, key=lambda deadline: deadline[:2])
-            self._clock = max(self._clock, at)
-            action()
-        self._clock = target
-
-    def _time_out(self) -> None:
-        self._end(Refused("E_TIMEOUT_HS", "local"))
-
-    def _stop_waiting(self) -> None:
-        """The peer did not close in time. An end without an error of its own closes with 1000."""
-        self._finish((1000, "normal"), self._closing_error())
+            self.time.clock = max(self.time.clock, at)
+            try:
+                action()
+                self._do_what_is_due()
+            except Refused as refusal:
+                self._end(None, refusal)
+        self.time.clock = target

@@ -12,6 +12,10 @@ class Refused(Exception):
         self.step = step
 
 
+class Unauthorized(Refused):
+    """Whatever is wrong with a decrypted CA, the peer learns one name."""
+
+
 class CallerError(Exception):
     """A mistake of the calling program: the TypeError of the specification."""
 
@@ -70,7 +74,7 @@ ERRORS: dict[str, Info] = {
     "E_IDLE": _row("local", 3008),
     "E_BUSY": _row("local", 1013),
     "E_INTERNAL": _row("local", 1011),
-    "E_RESUME": _row("session", 4504),
+    "E_RESUME": _row("header session", 4504),
     "E_KEY_LIMIT": _row("commit", 4508),
     "E_SUPERSEDED": _row("session", 4409),
     "E_TIMEOUT": _row("local", None, False),
@@ -108,11 +112,13 @@ PEER_ERROR: dict[str, str] = {name: error for _, name, error in CLOSES}
 CLOSE_OF_NAME: dict[str, int] = {name: code for code, name, _ in reversed(CLOSES)}
 
 
-def close_of(code: str, step: str = "") -> int:
+def close_of(refusal: Refused) -> int:
     """The close code of a fatal error; E_FUTURE closes in the handshake alone, with 4406."""
-    if code == "E_FUTURE" and step == "claims":
+    if isinstance(refusal, Unauthorized):
+        return 3000
+    if (refusal.code, refusal.step) == ("E_FUTURE", "claims"):
         return 4406
-    return ERRORS[code].close or 1000
+    return ERRORS[refusal.code].close or 1000
 
 
 def is_fatal(code: str, step: str) -> bool:

@@ -1,8 +1,12 @@
 """Key pairs drawn at random: the one module that is not pure. The machines are given what is made here."""
 
+import os
+from collections.abc import Iterator
+
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 
 from . import b64
+from .settings import Draw
 
 
 def ephemeral(crv: str) -> dict[str, str]:
@@ -16,5 +20,10 @@ def ephemeral(crv: str) -> dict[str, str]:
     return {"kty": "EC", "crv": crv} | {name: b64.encode(value.to_bytes(32, "big")) for name, value in numbers.items()}
 
 
-def for_suites() -> dict[str, dict[str, str]]:
-    return {"p256": ephemeral("P-256"), "x25519": ephemeral("X25519")}
+def draws() -> Iterator[Draw]:
+    while True:
+        yield Draw({"p256": ephemeral("P-256"), "x25519": ephemeral("X25519")}, os.urandom(32))
+
+
+def message_id() -> str:
+    return b64.encode(os.urandom(16))

@@ -72,8 +72,32 @@ def read_server_hello(data: bytes) -> Object:
     return _read(data, _check_server_hello)
 
 
+def read_resume_client_hello(data: bytes) -> Object:
+    return _read(data, _check_resume_client_hello)
+
+
+def _check_resume_client_hello(ch: Object) -> None:
+    _check_client_hello(ch)
+    syntax.integer(_object(ch.get("rs")).get("rcv"))
+    if "ath" in ch:
+        syntax.hash32(ch["ath"])
+
+
+def read_resume_server_hello(data: bytes) -> Object:
+    return _read(data, _check_resume_server_hello)
+
+
+def _check_resume_server_hello(sh: Object) -> None:
+    _check_answer(sh)
+    syntax.integer(_object(sh.get("rs")).get("rcv"))
+
+
 def _check_server_hello(sh: Object) -> None:
     syntax.identifier(sh.get("iss"))
+    _check_answer(sh)
+
+
+def _check_answer(sh: Object) -> None:
     syntax.integer(sh.get("iat"))
     syntax.hash32(sh.get("th"))
     syntax.hash32(sh.get("rnd"))

@@ -37,6 +37,10 @@ def import_key(key: Mapping[str, Any]) -> Key:
     return jwk.import_key({name: value for name, value in key.items() if name in ("kty", "crv", "x", "y", "d", "k", "n", "e")})
 
 
+def symmetric(secret: bytes) -> Key:
+    return import_key({"kty": "oct", "k": b64.encode(secret)})
+
+
 def verify(text: str, key: Key, algorithms: tuple[str, ...], step: str = "crypto", code: str = "E_CRYPTO") -> bytes:
     """The payload of a compact JWS whose signature the library verified."""
     registry = _JwsRegistry(algorithms=list(algorithms), strict_check_header=False)

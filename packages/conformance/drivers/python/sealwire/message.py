@@ -1,15 +1,15 @@
-"""What both directions of a session fix once: headers and keys (envelope.md, sections 4 and 8)."""
+"""What one direction fixes for an epoch: headers and keys (envelope.md, sections 4 and 8)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import b64, claims, jose, strictjson
+from . import claims, jose, strictjson
 from .keys import SigningKey
 from .schedule import DirectionKeys
 
 Header = dict[str, str]
-APPLICATION, CONTROL = 0, 1  # h in epoch 0
+APPLICATION, CONTROL = 0, 1  # the kind of a message; h = 2 · epoch + kind
 TAG = 16
 
 
@@ -37,10 +37,11 @@ class Profile:
 
 
 class Direction:
-    """The constants of one direction: its headers and keys."""
+    """The constants of one direction in one epoch: its headers and keys."""
 
-    def __init__(self, profile: Profile, keys: DirectionKeys, signer: SigningKey | None) -> None:
+    def __init__(self, profile: Profile, keys: DirectionKeys, signer: SigningKey | None, epoch: int = 0) -> None:
         self.profile = profile
+        self.epoch = epoch
         self.keys = keys
         self.key_id = keys.key_id
         self.control = encrypted_header("sealwire-ctl+jwt", self.key_id)
@@ -60,4 +61,7 @@ class Direction:
         self.inner_protected = header_bytes(self.inner) if self.inner else b""
         self.encrypts = level in ("aead", "nest")
         self.content_key = keys.content_key
-        self.mac_key = jose.import_key({"kty": "oct", "k": b64.encode(keys.mac)}) if keys.mac else None
+        self.mac_key = jose.symmetric(keys.mac) if keys.mac else None
+
+    def h(self, kind: int) -> int:
+        return 2 * self.epoch + kind

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from . import claims, frames, jose
-from .claims import Application, Control
+from . import claims, control, frames, jose
+from .claims import Application
+from .control import Control
 from .errors import Refused
 from .frames import Frame, Message
 from .keys import SigningKey
@@ -17,6 +18,7 @@ class Opened:
     content: Application | Control
     claims: bytes  # as received
     jws: str | None = None
+    epoch: int = 0
 
     @property
     def is_control(self) -> bool:
@@ -25,7 +27,7 @@ class Opened:
 
 @dataclass
 class Expected:
-    """The state that steps `sequence` and `claims` compare with; they change nothing of it."""
+    """The state that the steps compare with; they change nothing of it."""
 
     order: Order
     sent: int  # highest number that this end has sent
@@ -33,75 +35,85 @@ class Expected:
     own: str = ""
     peer: str = ""
     strict: bool = True
+    sender: str | None = None  # the peer's role, where it is known
+    suite: str | None = None
+    first: bool = False  # the first message of a resume is due
+    below: int | None = None  # the number at which the peer left this epoch (window order)
+    entered: bool = True  # false: the peer has not entered this epoch with its `ack` yet
 
 
 class Opener:
-    """Steps `frame` to `claims` of one direction."""
+    """Steps `header` to `claims` of one direction in one epoch."""
 
-    def __init__(self, direction: Direction, signer: SigningKey | None, max_bytes: int = DEFAULTS["messageBytes"]) -> None:
-        self._direction = direction
+    def __init__(self, direction: Direction, signer: SigningKey | None) -> None:
+        self.direction = direction
         self._signer = signer
-        self._max_bytes = max_bytes
 
-    def open(self, message: Message, expected: Expected) -> Opened:
-        frame = frames.decode(self._direction.profile.wire, message, self._max_bytes)
-        h = self._match_header(frame)
-        if h == CONTROL or self._direction.encrypts:
-            return self._open_encrypted(frame, h, expected)
+    def open(self, message: Message, expected: Expected, max_bytes: int = DEFAULTS["messageBytes"]) -> Opened:
+        frame = frames.decode(self.direction.profile.wire, message, max_bytes)
+        kind = self.match(frame)
+        if kind is None:
+            raise Refused("E_HEADER", "header")
+        return self.open_frame(frame, kind, expected)
+
+    def match(self, frame: Frame) -> int | None:
+        """Compares with the receive table. On the text wire a form that does not fit has a header that does not fit."""
+        direction = self.direction
+        for kind, header in direction.protected.items():
+            encrypted = kind == CONTROL or direction.encrypts
+            if direction.profile.wire == "binary":
+                form = frames.SEALED if encrypted else frames.SIGNED
+                if frame.form == form and frame.parts.get("h") == direction.h(kind):
+                    return kind
+            elif frame.form == (frames.JWE if encrypted else frames.JWS) and header == frame.data("protected"):
+                return kind
+        return None
+
+    def open_frame(self, frame: Frame, kind: int, expected: Expected) -> Opened:
+        if kind == CONTROL or self.direction.encrypts:
+            return self._open_encrypted(frame, kind, expected)
         return self._open_signed(frame, expected)
 
-    def _match_header(self, frame: Frame) -> int:
-        """Compares with the receive table. On the text wire a form that does not fit has a header that does not fit."""
-        if self._direction.profile.wire == "binary":
-            forms = {APPLICATION: frames.SEALED if self._direction.encrypts else frames.SIGNED, CONTROL: frames.SEALED}
-            h = frame.parts.get("h")
-            if isinstance(h, int) and forms.get(h) == frame.form:
-                return h
-        elif frame.form in (frames.JWS, frames.JWE):
-            for h, header in self._direction.protected.items():
-                encrypted = h == CONTROL or self._direction.encrypts
-                if header == frame.data("protected") and encrypted == (frame.form == frames.JWE):
-                    return h
-        raise Refused("E_HEADER", "header")
-
-    def _open_encrypted(self, frame: Frame, h: int, expected: Expected) -> Opened:
-        keys = self._direction.keys
+    def _open_encrypted(self, frame: Frame, kind: int, expected: Expected) -> Opened:
+        keys = self.direction.keys
         seq = frame.number("seq") if frame.form == frames.SEALED else _sequence_of(frame.data("iv"), keys.iv)
+        _check_epoch(seq, expected)
         expected.order.check(seq, "sequence")
         if frame.form == frames.SEALED:
-            frame = frames.full_form(frame, self._direction.protected[h], keys.iv)
-        plaintext = decrypt(frame, self._direction.content_key)
-        if h == CONTROL:
-            control = claims.read_control(plaintext)
-            _check_number(control.seq, seq)
-            _check_control(control, expected)
-            return Opened(control, plaintext)
+            frame = frames.full_form(frame, self.direction.protected[kind], keys.iv)
+        plaintext = decrypt(frame, self.direction.content_key)
+        if kind == CONTROL:
+            return self._opened(self._read_control(plaintext, seq, expected), plaintext)
         jws = None
-        if self._direction.profile.level == "nest":
+        if self.direction.profile.level == "nest":
             jws, plaintext = self._open_inner(plaintext)
         read = self._read_application(plaintext, expected)
         _check_number(read.seq, seq)
         _check_refs(read, expected)
-        return Opened(read, plaintext, jws)
+        return self._opened(read, plaintext, jws)
+
+    def _opened(self, content: Application | Control, data: bytes, jws: str | None = None) -> Opened:
+        return Opened(content, data, jws, self.direction.epoch)
 
     def _open_signed(self, frame: Frame, expected: Expected) -> Opened:
         if frame.form == frames.SIGNED:
-            frame = frames.full_form(frame, self._direction.protected[APPLICATION], b"")
+            frame = frames.full_form(frame, self.direction.protected[APPLICATION], b"")
         text = frame.text or frames.compact(frame)
-        if self._direction.profile.level == "mac":
-            assert self._direction.mac_key is not None
-            payload = jose.verify(text, self._direction.mac_key, ("HS256",))
+        if self.direction.profile.level == "mac":
+            assert self.direction.mac_key is not None
+            payload = jose.verify(text, self.direction.mac_key, ("HS256",))
         else:
             payload = self._verify(text, "crypto")
         read = self._read_application(payload, expected)
+        _check_epoch(read.seq, expected)
         expected.order.check(read.seq, "claims")
         _check_refs(read, expected)
-        return Opened(read, payload, text if self._direction.profile.level == "sig" else None)
+        return self._opened(read, payload, text if self.direction.profile.level == "sig" else None)
 
     def _open_inner(self, plaintext: bytes) -> tuple[str, bytes]:
         frame = frames.decode_inner(plaintext)
         assert frame.text is not None
-        if frame.data("protected") != self._direction.inner_protected:
+        if frame.data("protected") != self.direction.inner_protected:
             raise Refused("E_CRYPTO", "inner")
         return frame.text, self._verify(frame.text, "inner")
 
@@ -110,13 +122,23 @@ class Opener:
         return jose.verify(text, self._signer.key, (self._signer.algorithm,), step)
 
     def _read_application(self, data: bytes, expected: Expected) -> Application:
-        profile = self._direction.profile
+        profile = self.direction.profile
         read = claims.read_application(profile.codec, profile.level, data)
         if claims.is_signed(profile.level):
             if read.iss != expected.peer:
                 raise Refused("E_KEY", "claims")
-            if read.aud != expected.own or read.bnd != self._direction.key_id:
+            if read.aud != expected.own or read.bnd != self.direction.key_id or not expected.entered:
                 raise Refused("E_BINDING", "claims")
+        return read
+
+    def _read_control(self, plaintext: bytes, seq: int, expected: Expected) -> Control:
+        read = control.read_control(plaintext, expected.sender, expected.suite)
+        if expected.first and read.top != "resumed":
+            raise Refused("E_CLAIMS", "claims")
+        _check_number(read.seq, seq)
+        if read.top == "resumed" and not expected.first:
+            raise Refused("E_SEQ", "claims")
+        _check_control(read, expected)
         return read
 
 
@@ -137,12 +159,18 @@ def _sequence_of(iv: bytes, static_iv: bytes) -> int:
     return seq
 
 
+def _check_epoch(seq: int, expected: Expected) -> None:
+    """In window order an epoch ends below the first number of the next one."""
+    if expected.below is not None and seq >= expected.below:
+        raise Refused("E_HEADER", "header")
+
+
 def _check_number(claimed: int, seq: int) -> None:
     if claimed != seq:
         raise Refused("E_SEQ", "claims")
 
 
-def _seq_of_ref(ref: claims.Ref) -> int:
+def _seq_of_ref(ref: control.Ref) -> int:
     return ref[0] if isinstance(ref, list) else ref
 
 
@@ -151,19 +179,22 @@ def _check_refs(read: Application, expected: Expected) -> None:
         raise Refused("E_CLAIMS", "claims")
 
 
-def _check_control(control: Control, expected: Expected) -> None:
-    if control.ref is not None and _seq_of_ref(control.ref) > expected.sent:
+def _check_control(read: Control, expected: Expected) -> None:
+    if read.ref is not None and _seq_of_ref(read.ref) > expected.sent:
         raise Refused("E_CLAIMS", "claims")
-    if control.rcv > expected.sent or (expected.strict and control.rcv < expected.rcv):
+    if read.rcv is not None and (read.rcv > expected.sent or (expected.strict and read.rcv < expected.rcv)):
         raise Refused("E_SEQ", "claims")
 
 
-def check_commit(opened: Opened, order: Order, received_bytes: int, limits: dict[str, int]) -> None:
-    """What step `commit` can refuse before the number is stored; what depends on a `bye` of the peer is the session's."""
+def check_commit(opened: Opened, order: Order, limits: dict[str, int], base: int = 0, received_bytes: int = 0) -> None:
+    """What step `commit` can refuse before the number is stored; what depends on a `bye` of the peer is the session's.
+
+    `base` is the number before the first one of the epoch, `received_bytes` what arrived under its keys.
+    """
     content = opened.content
     if isinstance(content, Control) and content.top == "bye" and content.seq < order.last:
         raise Refused("E_STATE", "commit")
-    if content.seq > limits["keyMessages"] or received_bytes + len(opened.claims) > limits["keyBytes"]:
+    if content.seq - base > limits["keyMessages"] or received_bytes + len(opened.claims) > limits["keyBytes"]:
         raise Refused("E_KEY_LIMIT", "commit")
 
 

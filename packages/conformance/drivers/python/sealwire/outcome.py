@@ -54,6 +54,59 @@ class Ending:
 
 
 @dataclass
+class Emitted:
+    conn: int
+    message: Message
+
+
+@dataclass
+class Closing:
+    """A close that this end gave to a WebSocket."""
+
+    conn: int
+    code: int
+    reason: str
+
+
+@dataclass
+class Undetermined:
+    """An own message of which it is not known whether it was received."""
+
+    seq: int
+    top: str
+    jti: str | None = None
+
+
+@dataclass
+class Failed:
+    """A connection ended before it carried the session; `error` is None where it was dropped."""
+
+    conn: int
+    error: Ending | None = None
+    close: Closing | None = None
+
+
+@dataclass
+class Resumed:
+    """The session took up a connection: the own highest committed number, and the one that the peer announced."""
+
+    rcv: int
+    peer: int
+
+
+@dataclass
+class Refreshed:
+    scp: list[str]
+    exp: int
+
+
+@dataclass
+class Epoch:
+    send: int
+    receive: int
+
+
+@dataclass
 class Ended:
     clean: bool
     truncated: bool
@@ -63,15 +116,24 @@ class Ended:
 
 @dataclass
 class Outcome:
-    emit: list[Message] = field(default_factory=list)
+    emit: list[Emitted] = field(default_factory=list)
     opened: Opened | None = None
     deliver: list[Delivered] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     refused: list[RefusedItem] = field(default_factory=list)
     denied: list[Settled] = field(default_factory=list)
     thrown: str | None = None
-    close: tuple[int, str] | None = None
+    resumed: Resumed | None = None
+    refreshed: Refreshed | None = None
+    not_refreshed: bool = False
+    soon: bool = False
+    epoch: Epoch | None = None
+    undetermined: list[Undetermined] = field(default_factory=list)
+    failed: Failed | None = None
+    superseded: Closing | None = None
+    close: Closing | None = None
     error: Ending | None = None
     ended: Ended | None = None
     state: str = ""
+    attempt: str | None = None
     sent_seq: int | None = None  # the number that `send` or `request` of this step took

@@ -92,12 +92,15 @@ class MemoryStore:
         self._entries: dict[bytes, tuple[int, str]] = {}
         self._of_issuer: dict[str, int] = {}
 
-    def insert(self, now: int, receiver: str, iss: str, jti: str, iat: int, exp: int) -> None:
-        """Raises Refused for an envelope that is not new, or of which the store cannot tell."""
+    def insert(self, now: int, receiver: str, iss: str, jti: str, iat: int | None, exp: int) -> None:
+        """Raises Refused for an envelope that is not new, or of which the store cannot tell.
+
+        `iat` is None for what cannot have been delivered before the store began.
+        """
         self._latest = max(self._latest, now)
         self._drop_ended()
         key, end = replay_key(receiver, iss, jti), exp + 2 * self._skew
-        if self._started_at is not None and iat <= self._started_at + self._skew:
+        if self._started_at is not None and iat is not None and iat <= self._started_at + self._skew:
             raise Refused("E_REPLAY_STORE", "deliver")
         if key in self._entries:
             raise Refused("E_REPLAY", "deliver")

@@ -1,4 +1,4 @@
-"""Key agreement, transcript and key schedule (session.md, section 8)."""
+"""Key agreement, transcript and key schedule of the handshake (session.md, section 8)."""
 
 import hashlib
 from dataclasses import dataclass
@@ -29,7 +29,19 @@ class DirectionKeys:
 
     @property
     def content_key(self) -> jose.Key:
-        return jose.import_key({"kty": "oct", "k": b64.encode(self.key)})
+        return jose.symmetric(self.key)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What one epoch has: the keys of both directions, and the chain that the next ones come from."""
+
+    client: DirectionKeys
+    server: DirectionKeys
+    chain: bytes
+
+    def sent_by(self, is_client: bool) -> DirectionKeys:
+        return self.client if is_client else self.server
 
 
 def transcript_hash(label: str, *parts: bytes) -> bytes:
@@ -48,7 +60,7 @@ def shared_secret(own: keys.Jwk, peer: keys.Jwk) -> bytes:
 
 
 def agree(suite: str, own: keys.Jwk, peer: keys.Jwk) -> bytes:
-    """Z of a handshake; `peer` is as received."""
+    """Z; `peer` is as received."""
     keys.check_agreement(peer, suite)
     try:
         return shared_secret(own, peer)
@@ -56,29 +68,41 @@ def agree(suite: str, own: keys.Jwk, peer: keys.Jwk) -> bytes:
         raise Refused("E_KEY", "claims") from error
 
 
+class Derivation:
+    """KDF of one Z and one salt, and what it gave by label."""
+
+    def __init__(self, z: bytes, salt: bytes) -> None:
+        self._z, self._salt = z, salt
+        self.labels: dict[str, bytes] = {}
+
+    def derive(self, label: str, context: bytes, size: int) -> bytes:
+        info = b"sealwire1 " + label.encode("ascii") + b"\0" + context
+        self.labels[label] = HKDF(SHA256(), size, self._salt, info).derive(self._z)
+        return self.labels[label]
+
+    def direction(self, prefix: str, sizes: dict[str, int], context: bytes) -> DirectionKeys:
+        return DirectionKeys(**{name: self.derive(f"{prefix} {name}", context, size) for name, size in sizes.items()})
+
+    def traffic(self, context: bytes) -> Traffic:
+        client, server = (self.direction(f"{end} app", APPLICATION_LABELS, context) for end in ("c", "s"))
+        return Traffic(client, server, self.derive("chain", context, 32))
+
+
 class Schedule:
     """From the two hellos, and later CA, to every key of the connection."""
 
     def __init__(self, z: bytes, m1: bytes, m2: bytes) -> None:
-        self._z = z
         self.th2 = transcript_hash("th2", m1, m2)
         self.sid = b64.encode(transcript_hash("sid", self.th2)[:16])
         self.th3 = b""
-        self.labels: dict[str, bytes] = {}
-        self.client_auth = self._direction("c hs", HANDSHAKE_LABELS, self.th2)
+        self._derivation: Derivation | None = Derivation(z, self.th2)
+        self.labels = self._derivation.labels
+        self.client_auth = self._derivation.direction("c hs", HANDSHAKE_LABELS, self.th2)
 
     def add_client_auth(self, p3: bytes) -> None:
+        assert self._derivation is not None
+        derivation, self._derivation = self._derivation, None  # Z is not kept
         self.th3 = transcript_hash("th3", self.th2, p3)
-        self.server_ready = self._direction("s hs", HANDSHAKE_LABELS, self.th3)
-        self.client = self._direction("c app", APPLICATION_LABELS, self.th3)
-        self.server = self._direction("s app", APPLICATION_LABELS, self.th3)
-        self.channel_binding = self._derive("cb", self.th3, 32)
-        self._z = b""
-
-    def _direction(self, prefix: str, sizes: dict[str, int], context: bytes) -> DirectionKeys:
-        return DirectionKeys(**{name: self._derive(f"{prefix} {name}", context, size) for name, size in sizes.items()})
-
-    def _derive(self, label: str, context: bytes, size: int) -> bytes:
-        info = b"sealwire1 " + label.encode("ascii") + b"\0" + context
-        self.labels[label] = HKDF(SHA256(), size, self.th2, info).derive(self._z)
-        return self.labels[label]
+        self.server_ready = derivation.direction("s hs", HANDSHAKE_LABELS, self.th3)
+        self.traffic = derivation.traffic(self.th3)
+        self.channel_binding = derivation.derive("cb", self.th3, 32)

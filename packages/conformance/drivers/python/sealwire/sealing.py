@@ -1,7 +1,7 @@
 """Sealing the messages of one direction (envelope.md, section 8)."""
 
 from . import b64, claims, frames, jose
-from .claims import Control, Outgoing
+from .claims import Outgoing
 from .frames import Frame, Message
 from .keys import SigningKey
 from .message import APPLICATION, CONTROL, TAG, Direction
@@ -10,7 +10,7 @@ SIGNATURE_BYTES = {"HS256": 32, "ES256": 64, "Ed25519": 64}
 
 
 class Sealer:
-    """Seals the messages of one direction; the caller gives each its number, once."""
+    """Seals the messages of one direction in one epoch; the caller gives each its number, once."""
 
     def __init__(self, direction: Direction, signer: SigningKey | None, own: str = "", peer: str = "") -> None:
         self._direction = direction
@@ -50,27 +50,25 @@ class Sealer:
             return self._encrypt(APPLICATION, seq, text.encode("ascii"))
         return self._as_signed(content, b64.decode(text.rsplit(".", 1)[1]))
 
-    def control_claims(self, message: Control) -> bytes:
-        return claims.write_control(message)
-
     def seal_control(self, seq: int, content: bytes) -> Message:
         return self._encrypt(CONTROL, seq, content)
 
-    def _encrypt(self, h: int, seq: int, plaintext: bytes) -> Message:
+    def _encrypt(self, kind: int, seq: int, plaintext: bytes) -> Message:
         keys = self._direction.keys
         iv = frames.nonce(keys.iv, seq)
-        jwe = jose.encrypt(self._direction.protected[h], plaintext, keys.key, iv)
-        return self._wrap(h, seq, jwe.data("ciphertext"), jwe.data("tag"))
+        jwe = jose.encrypt(self._direction.protected[kind], plaintext, keys.key, iv)
+        return self._wrap(kind, seq, jwe.data("ciphertext"), jwe.data("tag"))
 
-    def _wrap(self, h: int, seq: int, ciphertext: bytes, tag: bytes) -> Message:
-        frame = Frame(frames.SEALED, {"h": h, "seq": seq, "data": ciphertext + tag})
+    def _wrap(self, kind: int, seq: int, ciphertext: bytes, tag: bytes) -> Message:
+        frame = Frame(frames.SEALED, {"h": self._direction.h(kind), "seq": seq, "data": ciphertext + tag})
         if self._direction.profile.wire == "binary":
             return frames.encode("binary", frame)
-        header = self._direction.protected[h]
+        header = self._direction.protected[kind]
         return frames.compact(frames.full_form(frame, header, self._direction.keys.iv))
 
     def _as_signed(self, payload: bytes, signature: bytes) -> Message:
         if self._direction.profile.wire == "binary":
-            return frames.encode("binary", Frame(frames.SIGNED, {"h": 0, "payload": payload, "signature": signature}))
-        parts = {"protected": self._direction.protected[APPLICATION], "payload": payload, "signature": signature}
-        return frames.compact(Frame(frames.JWS, parts))
+            parts: dict[str, frames.Part] = {"h": self._direction.h(APPLICATION), "payload": payload, "signature": signature}
+            return frames.encode("binary", Frame(frames.SIGNED, parts))
+        header = self._direction.protected[APPLICATION]
+        return frames.compact(Frame(frames.JWS, {"protected": header, "payload": payload, "signature": signature}))

@@ -31,6 +31,14 @@ class Access:
     exp: int
     scopes: list[str]
     thumbprint: str | None
+    client_id: Any = None
+    jti: Any = None
+    iat: float | None = None
+
+    def is_same(self, other: "Access") -> bool:
+        """Whether a session of the one can go on with the other: issuer, subject, client and class (lifecycle.md, section 4)."""
+        mine, theirs = ((it.issuer, it.sub, it.client_id, it.thumbprint) for it in (self, other))
+        return mine == theirs
 
 
 def token_hash(token: str) -> str:
@@ -98,7 +106,8 @@ def _check(claims: Mapping[str, Any], issuer: Issuer, now: int | None) -> Access
     sub = claims.get("sub")
     if not isinstance(sub, str) or len(sub) > 256:
         raise ValueError("sub is a string of at most 256 characters")
-    return Access(issuer.issuer, sub, int(exp), _scopes(claims), _bound_key(claims))
+    names = claims.get("client_id"), claims.get("jti"), claims.get("iat")
+    return Access(issuer.issuer, sub, int(exp), _scopes(claims), _bound_key(claims), *names)
 
 
 def _date(value: Any) -> int | float:

@@ -1,7 +1,8 @@
 """Operations of levels L0 and L1 that need no session: frames, JOSE objects, keys, claims, errors."""
 
 from sealwire import b64, claims, errors, frames, jose, keys, standalone
-from sealwire.claims import Application, Control, Outgoing
+from sealwire.claims import Application, Outgoing
+from sealwire.control import MEMBERS, Control, read_control, write_control
 from sealwire.errors import Refused
 
 from . import envelopes, values
@@ -59,10 +60,9 @@ def key_check(given: Input) -> Result:
 
 def content_result(content: Application | Control) -> Result:
     if isinstance(content, Control):
-        optional = {"code": content.code, "ref": content.ref}
-        return {"seq": content.seq, "top": content.top, "rcv": content.rcv, **_present(optional)}
+        return _present({name: getattr(content, name) for name in MEMBERS})
     items = [{"top": item.top, "ref": item.ref, "req": item.req, "data": values.data_result(item.data)} for item in content.items]
-    optional = {name: getattr(content, name) for name in ("iat", "iss", "aud", "bnd")}
+    optional = {name: getattr(content, name) for name in ("jti", "iat", "iss", "aud", "bnd")}
     return {"seq": content.seq, "exp": content.exp, **_present(optional), "items": items}
 
 
@@ -73,7 +73,7 @@ def _present(members: Result) -> Result:
 def claims_read(given: Input) -> Result:
     data = bytes.fromhex(given["bytes"])
     if given["kind"] == "control":
-        return content_result(claims.read_control(data))
+        return content_result(read_control(data))
     if given["kind"] == "standalone":
         return envelopes.claims_result(standalone.read_claims(data, given["encrypted"]))
     return content_result(claims.read_application(given["codec"], given["level"], data))
@@ -81,7 +81,7 @@ def claims_read(given: Input) -> Result:
 
 def outgoing(given: Input) -> Outgoing:
     message = Outgoing(given["seq"], given["exp"], given.get("top", ""), values.data(given.get("data")))
-    message.iat = given.get("iat")
+    message.jti, message.iat = given.get("jti"), given.get("iat")
     message.ref = given.get("ref")
     message.req = bool(given.get("req"))
     message.bat = values.data(given.get("bat"))
@@ -90,12 +90,12 @@ def outgoing(given: Input) -> Outgoing:
 
 
 def control(given: Input, seq: int) -> Control:
-    return Control(seq, given["top"], given["rcv"], given.get("code"), given.get("ref"))
+    return Control(seq, **{name: given[name] for name in MEMBERS[1:] if name in given})
 
 
 def claims_write(given: Input) -> Result:
     if given["kind"] == "control":
-        return {"bytes": claims.write_control(control(given, given["seq"])).hex()}
+        return {"bytes": write_control(control(given, given["seq"])).hex()}
     if given["kind"] == "standalone":
         return {"bytes": standalone.write_claims(envelopes.claims_of(given)).hex()}
     return {"bytes": claims.write_application(given["codec"], outgoing(given)).hex()}

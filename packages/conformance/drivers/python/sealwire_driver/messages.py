@@ -5,11 +5,13 @@ from typing import Any
 
 from sealwire import keys
 from sealwire.claims import Application, Outgoing, is_signed
+from sealwire.control import write_control
 from sealwire.errors import Refused
 from sealwire.evidence import Verifier
 from sealwire.limits import DEFAULTS
 from sealwire.message import Direction, Profile
 from sealwire.opening import Expected, Opened, Opener, check_commit, check_time
+from sealwire.renewal import Renewed, by_rekey, by_resume, hello_keys
 from sealwire.replay import MemoryStore, Order, Strict, Window, replay_key
 from sealwire.schedule import DirectionKeys, Schedule, agree
 from sealwire.sealing import Sealer
@@ -41,7 +43,7 @@ def open_message(given: Input) -> Opened:
     own, peer = given.get("self", ""), given.get("peer", "")
     expected = Expected(_order(given), given["sent"], given["rcv"], own, peer, strict)
     opened = opener.open(values.message(given["message"]), expected)
-    check_commit(opened, expected.order, 0, DEFAULTS)
+    check_commit(opened, expected.order, DEFAULTS)
     if isinstance(opened.content, Application):
         check_time(opened.content.iat, opened.content.exp, given["now"])
     return opened
@@ -61,8 +63,7 @@ def _sealer(given: Input) -> Sealer:
 def message_seal(given: Input) -> Result:
     sealer = _sealer(given)
     if "control" in given:
-        content = sealer.control_claims(control(given["control"], given["seq"]))
-        sealed = sealer.seal_control(given["seq"], content)
+        sealed = sealer.seal_control(given["seq"], write_control(control(given["control"], given["seq"])))
     else:
         message = outgoing(given)
         sealed = sealer.seal(message.seq, sealer.application(message))
@@ -143,6 +144,28 @@ def kdf_derive(given: Input) -> Result:
     return {"th2": schedule.th2.hex(), "th3": schedule.th3.hex(), "sid": schedule.sid, "labels": labels}
 
 
+def _renewed(given: Input, renew: Any, *texts: str) -> Renewed:
+    z = agree(given["suite"], given["own"], given["peer"])
+    renewed: Renewed = renew(z, bytes.fromhex(given["chain"]), *(given[name].encode("utf-8") for name in texts))
+    return renewed
+
+
+def _labels(renewed: Renewed) -> Result:
+    return {label: value.hex() for label, value in renewed.labels.items()}
+
+
+def kdf_rekey(given: Input) -> Result:
+    renewed = _renewed(given, by_rekey, "rekey", "rekeyed")
+    return {"tr": renewed.transcript.hex(), "labels": _labels(renewed)}
+
+
+def kdf_resume(given: Input) -> Result:
+    hellos = hello_keys(bytes.fromhex(given["chain"]))
+    renewed = _renewed(given, by_resume, "m1", "m2")
+    keys_of_hellos = {"clientKey": hellos.client.hex(), "serverKey": hellos.server.hex(), "kid": hellos.key_id}
+    return {"th2": renewed.transcript.hex(), **keys_of_hellos, "labels": _labels(renewed)}
+
+
 OPERATIONS = {
     "message.open": message_open,
     "message.seal": message_seal,
@@ -152,4 +175,6 @@ OPERATIONS = {
     "replay.key": replay_key_operation,
     "replay.store": replay_store,
     "kdf.derive": kdf_derive,
+    "kdf.rekey": kdf_rekey,
+    "kdf.resume": kdf_resume,
 }

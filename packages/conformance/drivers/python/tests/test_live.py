@@ -28,7 +28,9 @@ def token(issuer: dict[str, Any], proof: dict[str, Any] | None) -> str:
     return jose.sign({"alg": "ES256", "typ": "at+jwt"}, json.dumps(claims).encode(), jose.import_key(issuer))
 
 
-class Live(unittest.TestCase):
+class LiveCase(unittest.TestCase):
+    """Starts servers and clients as processes."""
+
     def setUp(self) -> None:
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.proof, self.issuer = private_key("live client", ES256), private_key("live issuer", ES256)
@@ -51,16 +53,26 @@ class Live(unittest.TestCase):
         return process, json.loads(process.stdout.readline())["port"]
 
     def stop(self, process: "subprocess.Popen[str]") -> list[dict[str, Any]]:
+        if process.stdout is not None and process.stdout.closed:
+            return []
         if process.poll() is None:
             process.terminate()
         output, _ = process.communicate(timeout=20)
         return [json.loads(line) for line in output.splitlines()]
 
-    def connect(self, port: int, proved: bool, *more: str) -> tuple[int, list[dict[str, Any]]]:
+    def command(self, port: int, proved: bool, *more: str) -> list[str]:
         proof = ("--proof-key", str(self.folder / "proof")) if proved else ()
         access = token(self.issuer, self.proof if proved else None)
         where = ("--url", f"ws://127.0.0.1:{port}/", "--server-id", SERVER_ID, "--pinned", str(self.folder / "pinned"))
-        command = [sys.executable, "-m", "live.client", *where, "--token", access, *proof, *more]
+        return [sys.executable, "-m", "live.client", *where, "--token", access, *proof, *more]
+
+    def start_client(self, port: int, *more: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(self.command(port, False, *more), cwd=HERE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, process)
+        return process
+
+    def connect(self, port: int, proved: bool, *more: str) -> tuple[int, list[dict[str, Any]]]:
+        command = self.command(port, proved, *more)
         done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=60)
         self.assertEqual(done.stderr, "")
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
@@ -68,6 +80,8 @@ class Live(unittest.TestCase):
     def of(self, name: str, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [event for event in events if event["event"] == name]
 
+
+class Live(LiveCase):
     def test_every_level_on_every_wire(self) -> None:
         server, port = self.serve()
         combinations = list(product(("mac", "aead", "sig", "nest"), ("text", "binary")))

@@ -59,7 +59,7 @@ class Examples(unittest.TestCase):
         text, binary = (joined(blocks("envelope.md", f"example-{name}")[0]) for name in ("text", "binary"))
         data = {"text": "hello"}
         for wire, message in (("text", text), ("binary", bytes.fromhex(binary))):
-            direction = Direction(Profile(wire, "aead", "json"), self.schedule.client, None)
+            direction = Direction(Profile(wire, "aead", "json"), self.schedule.traffic.client, None)
             sealer = Sealer(direction, None)
             content = sealer.application(Outgoing(1, 1893456060, "chat.say", data))
             self.assertEqual(sealer.seal(1, content), message)
@@ -68,7 +68,7 @@ class Examples(unittest.TestCase):
             assert isinstance(opened, Application)
             self.assertEqual(opened.items[0].data, data)
         headers = {0: frames.decode_compact(text, "encoding").data("protected")}
-        self.assertEqual(frames.expand(bytes.fromhex(binary), headers, self.schedule.client.iv), text)
+        self.assertEqual(frames.expand(bytes.fromhex(binary), headers, self.schedule.traffic.client.iv), text)
 
 
 if __name__ == "__main__":

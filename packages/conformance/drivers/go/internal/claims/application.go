@@ -14,6 +14,7 @@ type Item struct {
 type Application struct {
 	Iss, Aud, Bnd string
 	Seq           int64
+	Jti           string
 	Iat           *int64
 	Exp           int64
 	Items         []Item
@@ -63,6 +64,10 @@ func ReadApplication(data []byte, codec, level string) (*Application, error) {
 		a.Items = m.batch()
 	} else {
 		a.Items = []Item{m.single(codec)}
+	}
+	if m.Has("jti") {
+		a.Jti = m.hash("jti", 16)
+		m.check(a.Iat != nil && !a.Batch && a.Items[0].Ref == nil && !a.Items[0].Req)
 	}
 	if m.bad {
 		return nil, broken
@@ -131,6 +136,9 @@ func (a *Application) Write(codec string) []byte {
 		add("bnd", a.Bnd)
 	}
 	add("seq", a.Seq)
+	if a.Jti != "" {
+		add("jti", a.Jti)
+	}
 	if a.Iat != nil {
 		add("iat", *a.Iat)
 	}

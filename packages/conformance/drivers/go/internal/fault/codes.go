@@ -51,7 +51,7 @@ var Codes = map[string]Info{
 	"E_IDLE":            {[]string{"local"}, 3008, true},
 	"E_BUSY":            {[]string{"local"}, 1013, true},
 	"E_INTERNAL":        {[]string{"local"}, 1011, true},
-	"E_RESUME":          {[]string{"session"}, 4504, true},
+	"E_RESUME":          {[]string{"header", "session"}, 4504, true},
 	"E_KEY_LIMIT":       {[]string{"commit"}, 4508, true},
 	"E_SUPERSEDED":      {[]string{"session"}, 4409, true},
 	"E_TIMEOUT":         {[]string{"local"}, 0, false},

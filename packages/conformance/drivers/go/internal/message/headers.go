@@ -49,11 +49,9 @@ func control(k Keys) string {
 	return `{"alg":"dir","enc":"A256GCM","kid":"` + k.Kid + `","typ":"sealwire-ctl+jwt"}`
 }
 
-// Forms on the binary wire; h is 2·epoch and 2·epoch+1, and the epoch is 0.
-const (
-	applicationH = 0
-	controlH     = 1
-)
+// On the binary wire h is 2·epoch for application messages and 2·epoch+1 for control messages.
+func applicationH(epoch uint64) uint64 { return 2 * epoch }
+func controlH(epoch uint64) uint64     { return 2*epoch + 1 }
 
 func (c Channel) form() int {
 	if claims.Hides(c.Level) {

@@ -11,10 +11,17 @@ import (
 // Sealer seals the messages of one direction.
 type Sealer struct {
 	Channel
+	Epoch      uint64
 	Keys       Keys
 	Signer     *jose.Private
 	Self, Peer string
 	header     string
+}
+
+// NewSealer is a sealer for the same ends under other keys.
+func NewSealer(of Sealer, epoch uint64, keys Keys) *Sealer {
+	of.Epoch, of.Keys, of.header = epoch, keys, ""
+	return &of
 }
 
 // Complete adds, at sig and nest, who sends a message to whom and on which connection, and tells whether it can be sealed.
@@ -44,10 +51,10 @@ func (s *Sealer) Application(a *claims.Application) (wire.Message, error) {
 		}
 		body = []byte(text)
 	}
-	return s.sealed(header, applicationH, a.Seq, body)
+	return s.sealed(header, applicationH(s.Epoch), a.Seq, body)
 }
 
-// prepared is the protected header, a constant of the session.
+// prepared is the protected header, a constant of the epoch.
 func (s *Sealer) prepared() string {
 	if s.header == "" {
 		var public *jose.Public
@@ -61,7 +68,7 @@ func (s *Sealer) prepared() string {
 
 // Control seals a control message, at every level as at aead.
 func (s *Sealer) Control(c *claims.Control) (wire.Message, error) {
-	return s.sealed(control(s.Keys), controlH, c.Seq, c.Write())
+	return s.sealed(control(s.Keys), controlH(s.Epoch), c.Seq, c.Write())
 }
 
 func (s *Sealer) signed(text string) (wire.Message, error) {
@@ -71,7 +78,7 @@ func (s *Sealer) signed(text string) (wire.Message, error) {
 	segments := strings.Split(text, ".")
 	payload, _ := wire.Decode(segments[1])
 	signature, _ := wire.Decode(segments[2])
-	f := &wire.Frame{Form: wire.Signed, H: applicationH, Parts: [][]byte{payload, signature}}
+	f := &wire.Frame{Form: wire.Signed, H: applicationH(s.Epoch), Parts: [][]byte{payload, signature}}
 	return f.Encode(false)
 }
 

@@ -28,6 +28,23 @@ func (s *Strict) Commit(seq uint64) { s.Last = seq }
 // Top is the highest committed number.
 func (s *Strict) Top() uint64 { return s.Last }
 
+// First accepts the number 0 alone: that of the first message of a resumed connection.
+type First struct{}
+
+// Check compares a number with 0.
+func (First) Check(seq uint64) string {
+	if seq != 0 {
+		return "E_SEQ"
+	}
+	return ""
+}
+
+// Commit has nothing to store.
+func (First) Commit(uint64) {}
+
+// Top is the highest committed number.
+func (First) Top() uint64 { return 0 }
+
 // Window accepts each number once and in any order, as far back as its size (RFC 6479).
 type Window struct {
 	size  uint64

@@ -9,6 +9,7 @@ import (
 type Envelope struct {
 	Receiver, Iss, Jti string
 	Iat, Exp           int64
+	Fresh              bool // never sent before, whatever its iat
 }
 
 // Key is the replay key of an envelope (specs/replay.md, section 6.1).
@@ -54,7 +55,7 @@ func (s *Store) StartedAt(start int64) {
 
 // Insert remembers an envelope, or says why it cannot be delivered.
 func (s *Store) Insert(now int64, e Envelope) (code string) {
-	if s.start != nil && e.Iat <= *s.start+s.skew {
+	if s.start != nil && !e.Fresh && e.Iat <= *s.start+s.skew {
 		return "E_REPLAY_STORE"
 	}
 	s.latest = max(s.latest, now)

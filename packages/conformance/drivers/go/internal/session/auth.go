@@ -48,7 +48,7 @@ func parseAuth(text []byte) (*clientAuth, error) {
 }
 
 // authenticate checks a decrypted CA in the order of specs/session.md, section 5.
-func (e *Endpoint) authenticate(plaintext []byte, proof bool) (*token.Token, error) {
+func (c *conn) authenticate(plaintext []byte, proof bool) (*token.Token, error) {
 	body := plaintext
 	var key *jose.Public
 	if proof {
@@ -61,39 +61,39 @@ func (e *Endpoint) authenticate(plaintext []byte, proof bool) (*token.Token, err
 		}
 		body = f.Parts[1]
 	}
-	c, err := parseAuth(body)
+	ca, err := parseAuth(body)
 	if err != nil {
 		return nil, err
 	}
 	refused := func(code string) error { return fault.New(code, "claims") }
 	switch {
-	case c.th != wire.Encode(e.schedule.TH2):
+	case ca.th != wire.Encode(c.th2):
 		return nil, refused("E_TRANSCRIPT")
-	case c.aud != e.serverID:
+	case ca.aud != c.serverID:
 		return nil, refused("E_BINDING")
-	case claims.CheckTime(&c.iat, c.exp, e.now, e.limit("skewSeconds"), e.limit("clientAuthLifeSeconds")) != nil:
+	case claims.CheckTime(&ca.iat, ca.exp, c.now, c.limit("skewSeconds"), c.limit("clientAuthLifeSeconds")) != nil:
 		return nil, refused("E_POP")
-	case !proof && c.ath != "":
+	case !proof && ca.ath != "":
 		return nil, refused("E_POP")
 	}
-	text := c.at
-	if c.ath != "" {
-		text = e.upgradeToken
+	text := ca.at
+	if ca.ath != "" {
+		text = c.upgrade
 	}
-	mismatch := c.ath != "" && (text == "" || c.ath != tokenHash(text)) ||
-		!proof && e.upgradeToken != "" && c.at != e.upgradeToken
-	if mismatch || int64(len(text)) > e.limit("tokenBytes") {
+	mismatch := ca.ath != "" && (text == "" || ca.ath != tokenHash(text)) ||
+		!proof && c.upgrade != "" && ca.at != c.upgrade
+	if mismatch {
 		return nil, refused("E_TOKEN")
 	}
-	t, err := token.Read(text, e.issuers)
-	if err != nil || !t.Admits(e.now, e.limit("skewSeconds")) {
+	t := c.acceptable(text)
+	if t == nil {
 		return nil, refused("E_TOKEN")
 	}
 	switch {
 	case !proof && t.Jkt != "",
 		proof && t.Jkt == "",
-		!proof && e.selected.popRequired,
-		c.at != "" && e.upgradeToken != "" && token.KeyBound(e.upgradeToken):
+		!proof && c.selected.popRequired,
+		ca.at != "" && c.upgrade != "" && token.KeyBound(c.upgrade):
 		return nil, refused("E_POP")
 	}
 	if !proof {
@@ -105,8 +105,20 @@ func (e *Endpoint) authenticate(plaintext []byte, proof bool) (*token.Token, err
 	if _, err := key.VerifyBy(string(plaintext)); err != nil {
 		return nil, refused("E_POP")
 	}
-	e.peerKey = key
+	c.peerKey = key
 	return t, nil
+}
+
+// acceptable reads a token that the server takes now; nil is one that it does not take.
+func (e *Endpoint) acceptable(text string) *token.Token {
+	if int64(len(text)) > e.limit("tokenBytes") {
+		return nil
+	}
+	t, err := token.Read(text, e.issuers)
+	if err != nil || !t.Admits(e.now, e.limit("skewSeconds")) || e.isRevoked(t) {
+		return nil
+	}
+	return t
 }
 
 // proofKey checks the header of the inner JWS of CA.

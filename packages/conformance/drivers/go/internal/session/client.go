@@ -21,28 +21,28 @@ func list(names []string) []any {
 	return out
 }
 
-func (e *Endpoint) lim() value.Member {
-	return member("lim", value.Object{member("msg", e.limit("messageBytes"))})
+func (c *conn) lim() value.Member {
+	return member("lim", value.Object{member("msg", c.limit("messageBytes"))})
 }
 
-func (e *Endpoint) sendHello() {
+func (c *conn) sendHello() {
 	kex := []any{}
-	for _, suite := range e.st {
-		kex = append(kex, e.ephemeral[suite].JWK)
+	for _, suite := range c.st {
+		kex = append(kex, c.ephemeral[suite].JWK)
 	}
 	ch := value.Object{
-		member("typ", "sealwire-ch"), member("v", 1), member("rnd", wire.Encode(e.rnd)), member("aud", e.serverID),
-		member("prt", list(e.prt)), member("st", list(e.st)), member("kex", kex), member("lvl", list(e.lvl)),
-		member("sig", list(e.sig)), member("cod", list(e.cod)), e.lim(),
+		member("typ", "sealwire-ch"), member("v", 1), member("rnd", wire.Encode(c.rnd)), member("aud", c.serverID),
+		member("prt", list(c.prt)), member("st", list(c.st)), member("kex", kex), member("lvl", list(c.lvl)),
+		member("sig", list(c.sig)), member("cod", list(c.cod)), c.lim(),
 	}
-	e.m1 = string(value.WriteJSON(ch))
-	e.out.send(e.bare(ch))
-	e.state = waitSH
+	c.m1 = string(value.WriteJSON(ch))
+	c.out.send(c.bare(ch))
+	c.state = waitSH
 }
 
 // read does the steps frame and encoding of a message of the handshake; most is the size that its object can have.
-func (e *Endpoint) read(m wire.Message, most int64) (*wire.Frame, error) {
-	return wire.Read(e.text, m, int(min(most, e.limit("messageBytes"))))
+func (c *conn) read(m wire.Message, most int64) (*wire.Frame, error) {
+	return wire.Read(c.text, m, int(min(most, c.limit("messageBytes"))))
 }
 
 // serverError reads a bare JSON message before SR.
@@ -60,8 +60,8 @@ func serverError(f *wire.Frame) error {
 	return fromPeer{fault.New(known, "local"), code}
 }
 
-func (e *Endpoint) onServerHello(m wire.Message) error {
-	f, err := e.read(m, e.limit("messageBytes"))
+func (c *conn) onServerHello(m wire.Message) error {
+	f, err := c.read(m, c.limit("messageBytes"))
 	if err != nil {
 		return err
 	}
@@ -71,99 +71,116 @@ func (e *Endpoint) onServerHello(m wire.Message) error {
 	if f.Form != wire.JWS {
 		return fault.New("E_HEADER", "header")
 	}
+	if c.resuming != nil {
+		return c.onResumeServerHello(f)
+	}
 	h, err := jose.ParseHeader(f.Parts[0], "sealwire-sh+jwt", "alg", "cty", "kid", "typ")
 	if err != nil {
 		return err
 	}
 	kid, _ := h.Text("kid")
-	key, pinned := e.pinned[kid]
+	key, pinned := c.pinned[kid]
 	if !pinned {
 		return fault.New("E_KEY", "header")
 	}
-	if alg, _ := h.Text("alg"); alg != key.Alg() || !slices.Contains(e.sig, alg) {
+	if alg, _ := h.Text("alg"); alg != key.Alg() || !slices.Contains(c.sig, alg) {
 		return fault.New("E_ALG", "header")
 	}
 	if h.Has("cty") {
 		return fault.New("E_CTY", "header")
 	}
-	e.m2, _ = f.Expand(nil, nil)
-	payload, err := key.VerifyBy(e.m2)
+	c.m2, _ = f.Expand(nil, nil)
+	payload, err := key.VerifyBy(c.m2)
 	if err != nil {
 		return fault.New("E_SIG_SERVER", "crypto")
 	}
-	s, err := parseServerHello(payload)
+	s, err := parseServerHello(payload, false)
 	if err != nil {
 		return err
 	}
-	return e.acceptServerHello(s, key)
+	return c.acceptServerHello(s, key)
 }
 
 // acceptServerHello does the part of step claims that looks at the client's offer.
-func (e *Endpoint) acceptServerHello(s *serverHello, key *jose.Public) error {
+func (c *conn) acceptServerHello(s *serverHello, key *jose.Public) error {
 	refused := func(code string) error { return fault.New(code, "claims") }
 	signs := claims.Signs(s.lvl)
 	switch {
-	case s.iss != e.serverID:
+	case s.iss != c.serverID:
 		return refused("E_KEY")
-	case s.th != wire.Encode(kdf.TH("ch", []byte(e.m1))):
+	case s.th != wire.Encode(kdf.TH("ch", []byte(c.m1))):
 		return refused("E_TRANSCRIPT")
-	case s.prt != e.protocol:
+	case s.prt != c.protocol:
 		return refused("E_DOWNGRADE")
-	case !slices.Contains(e.st, s.st), !slices.Contains(e.lvl, s.lvl), !slices.Contains(e.cod, s.cod),
-		signs && s.pop != "required", s.res != 0, s.seq == "window" && !e.window, s.pop == "required" && e.proof == nil:
+	case !slices.Contains(c.st, s.st), !slices.Contains(c.lvl, s.lvl), !slices.Contains(c.cod, s.cod),
+		signs && s.pop != "required", s.seq == "window" && (!c.window || s.res != 0), s.pop == "required" && c.proof == nil:
 		return refused("E_NEGOTIATE")
-	case !jose.Members(s.epk, suiteCurves[s.st]):
+	}
+	if err := c.agree(s); err != nil {
+		return err
+	}
+	c.selected = selection{
+		suite: s.st, level: s.lvl, codec: s.cod, window: s.seq == "window", popRequired: s.pop == "required", res: s.res,
+	}
+	c.peerKey, c.peerMsg = key, s.msg
+	return c.sendAuth()
+}
+
+// agree checks the key of SH and the clock, and derives from the one what the session starts with.
+func (c *conn) agree(s *serverHello) error {
+	refused := func(code string) error { return fault.New(code, "claims") }
+	if !jose.Members(s.epk, suiteCurves[s.st]) {
 		return refused("E_CLAIMS")
 	}
 	epk, err := jose.Point(s.epk)
 	if err != nil {
 		return refused("E_KEY")
 	}
-	offset := s.iat - e.now
+	offset := s.iat - c.now
 	far := max(offset, -offset)
-	if far > e.limit("clockOffsetMaxSeconds") || signs && far > e.limit("clockOffsetWarnSeconds") {
+	if far > c.limit("clockOffsetMaxSeconds") || claims.Signs(s.lvl) && far > c.limit("clockOffsetWarnSeconds") {
 		return refused("E_FUTURE")
 	}
-	z, err := e.ephemeral[s.st].Agree(epk)
-	if err != nil {
+	if c.z, err = c.ephemeral[s.st].Agree(epk); err != nil {
 		return refused("E_KEY")
 	}
-	e.offset, e.peerMsg = offset, s.msg
-	e.selected = selection{suite: s.st, level: s.lvl, codec: s.cod, window: s.seq == "window"}
-	e.schedule = kdf.Schedule{Z: z, TH2: kdf.TH("th2", []byte(e.m1), []byte(e.m2))}
-	e.peerKey = key
-	return e.sendAuth()
+	c.offset, c.helloAt, c.th2 = offset, s.iat, kdf.TH("th2", []byte(c.m1), []byte(c.m2))
+	return nil
 }
 
-func (e *Endpoint) sendAuth() error {
-	now := e.serverTime()
+// early and late derive with the two contexts of a handshake.
+func (c *conn) early() kdf.Schedule { return kdf.Schedule{Z: c.z, Salt: c.th2, Context: c.th2} }
+func (c *conn) late() kdf.Schedule  { return kdf.Schedule{Z: c.z, Salt: c.th2, Context: c.th3} }
+
+func (c *conn) sendAuth() error {
+	now := c.serverTime()
 	ca := value.Object{
-		member("aud", e.serverID), member("iat", now), member("exp", now+e.limit("clientAuthLifeSeconds")),
-		member("th", wire.Encode(e.schedule.TH2)),
+		member("aud", c.serverID), member("iat", now), member("exp", now+c.limit("clientAuthLifeSeconds")),
+		member("th", wire.Encode(c.th2)),
 	}
-	if e.proof != nil && e.upgradeToken != "" {
-		ca = append(ca, member("ath", tokenHash(e.upgradeToken)))
+	if c.proof != nil && c.upgrade != "" {
+		ca = append(ca, member("ath", tokenHash(c.upgrade)))
 	} else {
-		ca = append(ca, member("at", e.token))
+		ca = append(ca, member("at", c.token))
 	}
 	plaintext := string(value.WriteJSON(ca))
-	if e.proof != nil {
-		header := `{"alg":"` + e.proof.Alg() + `","jwk":` + string(value.WriteJSON(e.proof.JWK)) + `,"typ":"sealwire-auth+jwt"}`
-		signed, err := e.proof.Sign(header, []byte(plaintext))
+	if c.proof != nil {
+		header := `{"alg":"` + c.proof.Alg() + `","jwk":` + string(value.WriteJSON(c.proof.JWK)) + `,"typ":"sealwire-auth+jwt"}`
+		signed, err := c.proof.Sign(header, []byte(plaintext))
 		if err != nil {
 			return fault.New("E_INTERNAL", "local")
 		}
 		plaintext = signed
 	}
-	keys := e.schedule.Keys("c hs")
-	f := jose.Encrypt(keys.Key, wire.Nonce(keys.IV, 0), authHeader(keys.Kid, e.proof != nil), []byte(plaintext))
-	m, err := f.Encode(e.text)
+	keys := c.early().Keys("c hs")
+	f := jose.Encrypt(keys.Key, wire.Nonce(keys.IV, 0), authHeader(keys.Kid, c.proof != nil), []byte(plaintext))
+	m, err := f.Encode(c.text)
 	if err != nil {
 		return err
 	}
-	e.out.send(m)
-	e.schedule.TH3 = kdf.TH("th3", e.schedule.TH2, []byte(plaintext))
-	e.state = waitSR
+	c.out.send(m)
+	c.th3 = kdf.TH("th3", c.th2, []byte(plaintext))
+	c.state = waitSR
 	return nil
 }
 
@@ -177,50 +194,4 @@ func authHeader(kid string, proof bool) string {
 
 func readyHeader(kid string) string {
 	return `{"alg":"dir","enc":"A256GCM","kid":"` + kid + `","typ":"sealwire-sr+jwt"}`
-}
-
-func (e *Endpoint) onServerReady(m wire.Message) error {
-	f, err := e.read(m, e.limit("messageBytes"))
-	if err != nil {
-		return err
-	}
-	if f.Form == wire.Bare {
-		return serverError(f)
-	}
-	keys := e.schedule.Keys("s hs")
-	if f.Form != wire.JWE || string(f.Parts[0]) != readyHeader(keys.Kid) {
-		return fault.New("E_HEADER", "header")
-	}
-	plaintext, err := openZero(f, keys)
-	if err != nil {
-		return err
-	}
-	o, err := value.ParseJSON(plaintext)
-	if err != nil {
-		return badClaims
-	}
-	_, th := hash(o, "th", 32)
-	iat, ok := o.Integer("iat")
-	exp, ok2 := o.Integer("exp")
-	sub, ok3 := o.Text("sub")
-	scopes, ok4 := o.List("scp")
-	for _, s := range scopes {
-		_, text := s.(string)
-		ok4 = ok4 && text
-	}
-	cb, binding := o.Get("cb")
-	_, binds := cb.(string)
-	if !th || !ok || !ok2 || !ok3 || !ok4 || binding && !binds || exp < iat {
-		return badClaims
-	}
-	got, _ := o.Text("th")
-	if got != wire.Encode(e.schedule.TH3) || binding && cb != wire.Encode(e.schedule.Derive("cb", 32)) {
-		return fault.New("E_TRANSCRIPT", "claims")
-	}
-	now, skew := e.serverTime(), e.limit("skewSeconds")
-	if iat > now+skew || now >= exp+skew {
-		return fault.New("E_SESSION_EXPIRED", "claims")
-	}
-	e.goLive(sub, scopes, exp)
-	return nil
 }

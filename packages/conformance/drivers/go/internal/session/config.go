@@ -18,17 +18,25 @@ var defaults = map[string]int64{
 	"messageTtlMax": 300, "skewSeconds": 30, "clockOffsetWarnSeconds": 300, "clockOffsetMaxSeconds": 86400,
 	"clientAuthLifeSeconds": 60, "idleSeconds": 120, "heartbeatSeconds": 30, "sessionSeconds": 86400, "byeSeconds": 2,
 	"requestSeconds": 30, "keyMessages": 16777216, "keyBytes": 274877906944, "replayWindow": 1024, "replayDrops": 16,
+	"resumeSeconds": 120, "retainedMessages": 1000, "retainedBytes": 4194304, "ackMessages": 64, "ackBytes": 262144, "ackSeconds": 2,
+	"resumeChains": 4, "refreshSeconds": 60, "rekeyMessages": 1048576, "rekeyBytes": 68719476736, "rekeySeconds": 3600,
+	"rekeyWaitSeconds": 30, "keySeconds": 86400, "replayEntries": 100000,
+}
+
+// drawn is what one handshake, resume or rekey of this end draws at random.
+type drawn struct {
+	rnd       []byte
+	ephemeral map[string]*jose.Private
 }
 
 type config struct {
-	client    bool
-	serverID  string
-	rnd       []byte
-	ephemeral map[string]*jose.Private
-	limits    map[string]int64
-	allow     []string
-	handlers  map[string]string
-	window    bool
+	client   bool
+	serverID string
+	draws    []drawn
+	limits   map[string]int64
+	allow    []string
+	handlers map[string]string
+	window   bool
 
 	// Names that a client offers and a server supports.
 	prt, st, lvl, sig, cod []string
@@ -44,6 +52,11 @@ type config struct {
 	identity    []*jose.Private
 	popRequired bool
 	issuers     []token.Issuer
+	res         int64
+	storeDown   bool
+	storeNew    bool
+	held        []string          // jti that the replay store holds already
+	scopes      map[string]string // the scope that a topic asks for
 }
 
 func (c *config) limit(name string) int64 {
@@ -54,18 +67,16 @@ func (c *config) limit(name string) int64 {
 }
 
 func parseConfig(role string, init value.Object) (*config, error) {
-	c := &config{client: role == "client", ephemeral: map[string]*jose.Private{}, limits: map[string]int64{}, handlers: map[string]string{}}
+	c := &config{client: role == "client", limits: map[string]int64{}, handlers: map[string]string{}}
 	c.serverID, _ = init.Text("serverId")
-	rnd, _ := init.Text("rnd")
-	c.rnd, _ = hex.DecodeString(rnd)
-	keys, _ := init.Object("ephemeral")
-	for _, m := range keys {
-		jwk, _ := m.Value.(value.Object)
-		key, err := jose.Secret(jwk)
+	more, _ := init.List("more")
+	for _, v := range append([]any{init}, more...) {
+		o, _ := v.(value.Object)
+		d, err := parseDrawn(o)
 		if err != nil {
-			return nil, fault.Caller()
+			return nil, err
 		}
-		c.ephemeral[m.Name] = key
+		c.draws = append(c.draws, d)
 	}
 	limits, _ := init.Object("limits")
 	for _, m := range limits {
@@ -85,6 +96,32 @@ func parseConfig(role string, init value.Object) (*config, error) {
 		return c, c.parseClient(init)
 	}
 	return c, c.parseServer(init)
+}
+
+func parseDrawn(o value.Object) (drawn, error) {
+	d := drawn{ephemeral: map[string]*jose.Private{}}
+	rnd, _ := o.Text("rnd")
+	d.rnd, _ = hex.DecodeString(rnd)
+	keys, _ := o.Object("ephemeral")
+	for _, m := range keys {
+		jwk, _ := m.Value.(value.Object)
+		key, err := jose.Secret(jwk)
+		if err != nil {
+			return drawn{}, fault.Caller()
+		}
+		d.ephemeral[m.Name] = key
+	}
+	return d, nil
+}
+
+// draw takes the next of what the script has drawn; a connection that sends nothing can be without.
+func (c *config) draw() drawn {
+	if len(c.draws) == 0 {
+		return drawn{}
+	}
+	d := c.draws[0]
+	c.draws = c.draws[1:]
+	return d
 }
 
 func (c *config) parseClient(init value.Object) error {
@@ -124,6 +161,15 @@ func (c *config) parseServer(init value.Object) error {
 	c.names(support)
 	pop, _ := init.Text("pop")
 	c.popRequired = pop == "required"
+	c.res, _ = init.Integer("res")
+	store, _ := init.Text("store")
+	c.storeDown, c.storeNew = store == "down", store == "new"
+	c.held = init.Texts("store")
+	scopes, _ := init.Object("scopes")
+	c.scopes = map[string]string{}
+	for _, m := range scopes {
+		c.scopes[m.Name], _ = m.Value.(string)
+	}
 	c.upgradeToken, _ = init.Text("upgradeToken")
 	list, _ = init.List("issuers")
 	c.issuers = token.Issuers(list, c.serverID)

@@ -22,6 +22,8 @@ type hello struct {
 	prt, st, lvl, sig, cod []string
 	kex                    []any
 	msg                    int64
+	rcv                    int64 // of a resume
+	ath                    string
 }
 
 func name(v any) (string, bool) {
@@ -58,6 +60,32 @@ func lim(o value.Object) (int64, bool) {
 	limits, ok := o.Object("lim")
 	msg, ok2 := limits.Integer("msg")
 	return msg, ok && ok2 && msg >= messageBytesMin
+}
+
+// announced is the rcv of a resume.
+func announced(o value.Object) (int64, bool) {
+	rs, ok := o.Object("rs")
+	rcv, ok2 := rs.Integer("rcv")
+	return rcv, ok && ok2
+}
+
+// parseResumeHello checks the syntax of the CH of a resume.
+func parseResumeHello(text []byte) (*hello, error) {
+	h, err := parseClientHello(text)
+	if err != nil {
+		return nil, err
+	}
+	o, _ := value.ParseJSON(text)
+	rcv, ok := announced(o)
+	if o.Has("ath") {
+		_, good := hash(o, "ath", 32)
+		h.ath, _ = o.Text("ath")
+		ok = ok && good
+	}
+	if h.rcv = rcv; !ok {
+		return nil, badClaims
+	}
+	return h, nil
 }
 
 // parseClientHello checks the syntax of CH.
@@ -99,12 +127,13 @@ func parseClientHello(text []byte) (*hello, error) {
 // serverHello is the payload of SH.
 type serverHello struct {
 	iss, th, prt, st, lvl, cod string
-	iat, res, msg              int64
+	iat, res, msg, rcv         int64
 	epk                        value.Object
 	pop, seq                   string
 }
 
-func parseServerHello(text []byte) (*serverHello, error) {
+// parseServerHello checks the syntax of SH; that of a resume has rs in place of iss.
+func parseServerHello(text []byte, resume bool) (*serverHello, error) {
 	o, err := value.ParseJSON(text)
 	if err != nil {
 		return nil, badClaims
@@ -113,8 +142,13 @@ func parseServerHello(text []byte) (*serverHello, error) {
 	good := true
 	check := func(ok bool) { good = good && ok }
 	var ok bool
-	s.iss, ok = o.Text("iss")
-	check(ok && claims.Identifier(s.iss))
+	if resume {
+		s.rcv, ok = announced(o)
+	} else {
+		s.iss, ok = o.Text("iss")
+		ok = ok && claims.Identifier(s.iss)
+	}
+	check(ok)
 	s.iat, ok = o.Integer("iat")
 	check(ok)
 	_, ok = hash(o, "th", 32)

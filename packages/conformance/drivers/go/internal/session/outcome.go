@@ -9,9 +9,11 @@ import (
 
 // outcome is what one step did.
 type outcome struct {
-	emit, deliver, settled, refused, denied []any
-	thrown                                  string
-	opened, closed, failed, ended           value.Object
+	emit, deliver, settled, refused, denied, undetermined []any
+	thrown                                                string
+	opened, resumed, refreshed, epoch, superseded         value.Object
+	closed, attempt, failed, ended                        value.Object
+	notRefreshed, soon                                    bool
 }
 
 func member(name string, v any) value.Member {
@@ -27,12 +29,15 @@ func (o *outcome) send(m wire.Message) {
 }
 
 // members are those that are not empty.
-func (o *outcome) members(state string) value.Object {
+func (o *outcome) members() value.Object {
 	out := value.Object{}
 	for _, list := range []struct {
 		name  string
 		items []any
-	}{{"emit", o.emit}, {"deliver", o.deliver}, {"settled", o.settled}, {"refused", o.refused}, {"denied", o.denied}} {
+	}{
+		{"emit", o.emit}, {"deliver", o.deliver}, {"settled", o.settled}, {"refused", o.refused}, {"denied", o.denied},
+		{"undetermined", o.undetermined},
+	} {
 		if len(list.items) > 0 {
 			out = append(out, member(list.name, list.items))
 		}
@@ -40,13 +45,22 @@ func (o *outcome) members(state string) value.Object {
 	for _, part := range []struct {
 		name  string
 		value value.Object
-	}{{"opened", o.opened}, {"close", o.closed}, {"error", o.failed}, {"ended", o.ended}} {
+	}{
+		{"opened", o.opened}, {"resumed", o.resumed}, {"refreshed", o.refreshed}, {"epoch", o.epoch}, {"superseded", o.superseded},
+		{"close", o.closed}, {"failed", o.attempt}, {"error", o.failed}, {"ended", o.ended},
+	} {
 		if part.value != nil {
 			out = append(out, member(part.name, part.value))
 		}
 	}
+	if o.notRefreshed {
+		out = append(out, member("notRefreshed", true))
+	}
+	if o.soon {
+		out = append(out, member("soon", true))
+	}
 	if o.thrown != "" {
 		out = append(out, member("thrown", value.Object{member("error", o.thrown)}))
 	}
-	return append(out, member("state", state))
+	return out
 }

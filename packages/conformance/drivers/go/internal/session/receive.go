@@ -12,125 +12,68 @@ import (
 )
 
 // onMessage opens a message of an open or closing session, and handles what it brings.
-func (e *Endpoint) onMessage(m wire.Message) error {
-	in, err := e.opener.Open(m)
+func (s *session) onMessage(m wire.Message) error {
+	in, err := s.opener.Open(m)
 	if err != nil {
-		if e.droppable(err) {
-			e.drops++
+		if s.droppable(err) {
+			s.drops++
 			return nil
 		}
 		return err
 	}
-	late, err := e.beforeCommit(in)
+	late, err := s.beforeCommit(in)
 	if err != nil || late {
 		return err
 	}
-	e.opener.Order.Commit(in.Seq)
-	e.openedBytes(in)
-	if c := in.Control; c != nil {
-		if e.ring == nil {
-			e.opener.Rcv = c.Rcv
-		}
-		return e.onControl(c)
+	s.opener.Order.Commit(in.Seq)
+	s.heard = s.now
+	if err := s.verified(in); err != nil {
+		return err
 	}
-	return e.onItems(in.Application)
+	if in.Seq <= s.delivered {
+		return nil
+	}
+	if in.Control != nil {
+		err = s.onControl(in)
+	} else {
+		s.commits(len(in.Body))
+		err = s.onItems(in.Application)
+	}
+	if err != nil {
+		return err
+	}
+	return s.duties()
 }
 
 // droppable says which failures window order passes over, as long as there are few of them.
-func (e *Endpoint) droppable(err error) bool {
-	return e.ring != nil && e.drops < e.limit("replayDrops") && message.Dropped(err)
+func (s *session) droppable(err error) bool {
+	return s.ring != nil && s.drops < s.limit("replayDrops") && message.Dropped(err)
 }
 
 // beforeCommit does the refusals of step commit; late is a message that a bye has overtaken.
-func (e *Endpoint) beforeCommit(in *message.Opened) (late bool, err error) {
-	if e.peerBye {
-		if in.Seq > e.byeSeq {
-			return false, fault.New("E_STATE", "commit")
+func (s *session) beforeCommit(in *message.Opened) (late bool, err error) {
+	wrong := fault.New("E_STATE", "commit")
+	if s.peerBye {
+		if in.Seq > s.byeSeq {
+			return false, wrong
 		}
 		return true, nil
 	}
-	if int64(in.Seq) > e.limit("keyMessages") || e.live.opened+int64(in.Bytes) > e.limit("keyBytes") {
+	if c := in.Control; c != nil {
+		if c.Top == "bye" && in.Seq < s.opener.Order.Top() {
+			return false, wrong
+		}
+		if err := s.rekeyState(in); err != nil {
+			return false, err
+		}
+		if (c.Top == "auth-ok" || c.Top == "auth-no") && c.Ref.Seq != s.asked {
+			return false, wrong
+		}
+	}
+	if u := s.epochOf(in).reaches(in); u.messages > s.limit("keyMessages") || u.bytes > s.limit("keyBytes") {
 		return false, fault.New("E_KEY_LIMIT", "commit")
 	}
-	if c := in.Control; c != nil && c.Top == "bye" && in.Seq < e.opener.Order.Top() {
-		return false, fault.New("E_STATE", "commit")
-	}
 	return false, nil
-}
-
-func (e *Endpoint) openedBytes(in *message.Opened) {
-	e.live.opened += int64(in.Bytes)
-	e.heard = e.now
-}
-
-func (e *Endpoint) onControl(c *claims.Control) error {
-	if !e.free(c) {
-		most := float64(e.limit("controlBurst"))
-		e.budget = min(most, e.budget+float64((e.now-e.budgetAt)*e.limit("controlPerSecond")))
-		e.budgetAt = e.now
-		if e.budget < 1 {
-			return fault.New("E_QUOTA", "rate")
-		}
-		e.budget--
-	}
-	switch c.Top {
-	case "err":
-		e.onErr(c)
-	case "ping":
-		if !e.ownBye {
-			seq := c.Seq
-			return e.control(claims.Control{Top: "pong", Ref: &claims.Ref{Seq: seq}})
-		}
-	case "pong":
-		delete(e.pings, c.Ref.Seq)
-	case "bye":
-		e.onBye(c)
-	}
-	return nil
-}
-
-// free are the first pong to each ping and the first err to each item.
-func (e *Endpoint) free(c *claims.Control) bool {
-	switch c.Top {
-	case "pong":
-		return e.pings[c.Ref.Seq]
-	case "err":
-		_, waits := e.requests[c.Ref.Seq]
-		return c.Ref.Index == nil && (waits || e.oneWay[c.Ref.Seq])
-	}
-	return false
-}
-
-func (e *Endpoint) onErr(c *claims.Control) {
-	if c.Ref.Index != nil {
-		return
-	}
-	seq := c.Ref.Seq
-	if _, waits := e.requests[seq]; waits {
-		e.settle(seq, member("error", c.Code))
-	} else if _, sent := e.oneWay[seq]; sent {
-		e.oneWay[seq] = false
-		e.out.denied = append(e.out.denied, value.Object{member("seq", seq), member("error", c.Code)})
-	}
-}
-
-func (e *Endpoint) onBye(c *claims.Control) {
-	e.peerBye, e.byeSeq = true, uint64(c.Seq)
-	if c.Code != "" && c.Code != "normal" {
-		e.peerError = fromPeer{fault.New(fault.Claimed[c.Code], "local"), c.Code}
-	}
-	if e.ownBye {
-		e.endInOrder()
-		return
-	}
-	e.sendBye("")
-	e.state = closing
-}
-
-// endInOrder closes when both ends have said bye; a reason that the peer gave is no error of this end.
-func (e *Endpoint) endInOrder() {
-	e.close(1000)
-	e.finish(e.peerError)
 }
 
 // place names an item: a message, or one item of a batch.
@@ -142,36 +85,72 @@ func place(a *claims.Application, index int) *claims.Ref {
 	return &claims.Ref{Seq: a.Seq, Index: &i}
 }
 
-func (e *Endpoint) onItems(a *claims.Application) error {
-	err := claims.CheckTime(a.Iat, a.Exp, e.serverTime(), e.limit("skewSeconds"), e.limit("messageTtlMax"))
+func (s *session) onItems(a *claims.Application) error {
+	err := claims.CheckTime(a.Iat, a.Exp, s.serverTime(), s.limit("skewSeconds"), s.limit("messageTtlMax"))
 	var f *fault.Fault
 	if errors.As(err, &f) {
-		return e.refuse(&claims.Ref{Seq: a.Seq}, f)
+		return s.refuse(&claims.Ref{Seq: a.Seq}, f)
 	}
 	for i, item := range a.Items {
-		if err := e.onItem(a, i, item); err != nil {
+		if err := s.onItem(a, i, item); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Endpoint) onItem(a *claims.Application, index int, item claims.Item) error {
+func (s *session) onItem(a *claims.Application, index int, item claims.Item) error {
 	at := place(a, index)
 	if item.Ref != nil {
-		if r, waits := e.requests[item.Ref.Seq]; waits && item.Ref.Index == nil && r.top == item.Top {
-			e.settle(item.Ref.Seq, member("data", item.Data))
+		if r, waits := s.requests[item.Ref.Seq]; waits && item.Ref.Index == nil && r.top == item.Top {
+			s.settle(item.Ref.Seq, member("data", item.Data))
 		}
 		return nil
 	}
-	if !slices.Contains(e.allow, item.Top) {
-		return e.refuse(at, fault.New("E_DENIED", "authorize"))
+	if !s.authorized(item.Top) {
+		return s.refuse(at, fault.New("E_DENIED", "authorize"))
 	}
-	handler, handled := e.handlers[item.Top]
+	handler, handled := s.handlers[item.Top]
 	if item.Req && !handled {
-		return e.refuse(at, fault.New("E_NO_HANDLER", "deliver"))
+		return s.refuse(at, fault.New("E_NO_HANDLER", "deliver"))
 	}
-	out := value.Object{member("seq", a.Seq)}
+	if a.Jti != "" && !s.client {
+		switch code := s.remember(a); code {
+		case "":
+		case "E_REPLAY":
+			return nil
+		default:
+			return s.refuse(at, fault.New(code, "deliver"))
+		}
+	}
+	s.handOver(a.Seq, at, item)
+	if !item.Req || s.ownBye {
+		return nil
+	}
+	if handler == "echo" {
+		err := s.send(claims.Item{Top: item.Top, Ref: at, Data: item.Data}, s.life(), "")
+		f, _, _ := split(err)
+		if err == nil || f.Code == "E_KEY_LIMIT" || f.Code == "E_INTERNAL" {
+			return err
+		}
+	}
+	return s.refuse(at, fault.New("E_HANDLER", "deliver"))
+}
+
+// authorized is the decision about an inbound item.
+func (s *session) authorized(top string) bool {
+	return slices.Contains(s.allow, top) && s.scoped(top)
+}
+
+// scoped tells whether the session has the scope that a topic asks for, in either direction.
+func (s *session) scoped(top string) bool {
+	scope, asks := s.scopes[top]
+	return !asks || slices.Contains(s.grant.scp, any(scope))
+}
+
+// handOver gives an item to the application or its handler.
+func (s *session) handOver(seq int64, at *claims.Ref, item claims.Item) {
+	out := value.Object{member("seq", seq)}
 	if at.Index != nil {
 		out = append(out, member("index", *at.Index))
 	}
@@ -179,35 +158,36 @@ func (e *Endpoint) onItem(a *claims.Application, index int, item claims.Item) er
 	if item.Req {
 		out = append(out, member("req", true))
 	}
-	e.out.deliver = append(e.out.deliver, out)
-	if !item.Req || e.ownBye {
-		return nil
-	}
-	if handler == "echo" {
-		_, fail := e.send(claims.Item{Top: item.Top, Ref: at, Data: item.Data}, e.limit("messageTtl"))
-		if fail == nil {
-			e.oneWay[e.seq] = true
-			return nil
-		}
-		if fail.Code == "E_KEY_LIMIT" || fail.Code == "E_INTERNAL" {
-			return fail
-		}
-	}
-	return e.refuse(at, fault.New("E_HANDLER", "deliver"))
+	s.out.deliver = append(s.out.deliver, out)
+}
+
+// refusal is an err of this end, and the step that found it.
+type refusal struct {
+	err  *claims.Control
+	step string
 }
 
 // refuse answers an item or a whole message with err, as long as this end still sends.
-func (e *Endpoint) refuse(at *claims.Ref, f *fault.Fault) error {
-	if e.ownBye {
+func (s *session) refuse(at *claims.Ref, f *fault.Fault) error {
+	if s.ownBye {
 		return nil
 	}
-	if err := e.control(claims.Control{Top: "err", Code: f.Code, Ref: at}); err != nil {
+	r := &refusal{&claims.Control{Top: "err", Code: f.Code, Ref: at}, f.Step}
+	if s.resumable() {
+		s.refusals = append(s.refusals, r)
+	}
+	return s.sendRefusal(r)
+}
+
+func (s *session) sendRefusal(r *refusal) error {
+	if _, err := s.sendControl(r.err); err != nil {
 		return err
 	}
+	at := r.err.Ref
 	out := value.Object{member("seq", at.Seq)}
 	if at.Index != nil {
 		out = append(out, member("index", *at.Index))
 	}
-	e.out.refused = append(e.out.refused, append(out, member("error", f.Code), member("step", f.Step)))
+	s.out.refused = append(s.out.refused, append(out, member("error", r.err.Code), member("step", r.step)))
 	return nil
 }

@@ -10,10 +10,13 @@ import (
 	"sealwire/driver/internal/wire"
 )
 
-func (e *Endpoint) onClientHello(m wire.Message) error {
-	f, err := e.read(m, e.limit("clientHelloBytes"))
+func (c *conn) onClientHello(m wire.Message) error {
+	f, err := c.read(m, c.limit("clientHelloBytes"))
 	if err != nil {
 		return err
+	}
+	if f.Form == wire.JWS {
+		return c.onResumeClientHello(f)
 	}
 	if f.Form != wire.Bare {
 		return fault.New("E_HEADER", "header")
@@ -22,43 +25,56 @@ func (e *Endpoint) onClientHello(m wire.Message) error {
 	if err != nil {
 		return err
 	}
-	refused := func(code string) error { return fault.New(code, "claims") }
-	if h.version != 1 {
-		return refused("E_NEGOTIATE")
+	if err := c.addressed(h); err != nil {
+		return err
 	}
-	if prt, _ := first(h.prt, e.prt); prt != e.protocol {
-		return refused("E_DOWNGRADE")
+	if !c.choose(h) {
+		return fault.New("E_NEGOTIATE", "claims")
 	}
-	if h.aud != e.serverID || !e.choose(h) {
-		return refused("E_NEGOTIATE")
-	}
-	e.m1, e.peerMsg = string(f.Parts[0]), h.msg
-	peer, err := e.kexKey(h)
+	c.m1, c.peerMsg = string(f.Parts[0]), h.msg
+	peer, err := c.kexKey(h)
 	if err != nil {
 		return err
 	}
-	return e.sendServerHello(peer)
+	return c.sendServerHello(peer)
+}
+
+// addressed checks that CH is for this server, in this version and over this subprotocol.
+func (c *conn) addressed(h *hello) error {
+	if h.version != 1 {
+		return fault.New("E_NEGOTIATE", "claims")
+	}
+	if prt, _ := first(h.prt, c.prt); prt != c.protocol {
+		return fault.New("E_DOWNGRADE", "claims")
+	}
+	if h.aud != c.serverID {
+		return fault.New("E_NEGOTIATE", "claims")
+	}
+	return nil
 }
 
 // choose selects suite, level, codec and algorithm in the client's order.
-func (e *Endpoint) choose(h *hello) bool {
+func (c *conn) choose(h *hello) bool {
 	algs := []string{}
-	for _, k := range e.identity {
+	for _, k := range c.identity {
 		algs = append(algs, k.Alg())
 	}
-	s := selection{window: e.window}
+	s := selection{window: c.window}
+	if !c.window {
+		s.res = c.res
+	}
 	var ok [4]bool
-	s.suite, ok[0] = first(h.st, e.st)
-	s.level, ok[1] = first(h.lvl, e.lvl)
-	s.codec, ok[2] = first(h.cod, e.cod)
+	s.suite, ok[0] = first(h.st, c.st)
+	s.level, ok[1] = first(h.lvl, c.lvl)
+	s.codec, ok[2] = first(h.cod, c.cod)
 	s.alg, ok[3] = first(h.sig, algs)
-	s.popRequired = e.popRequired || s.level == "sig" || s.level == "nest"
-	e.selected = s
+	s.popRequired = c.popRequired || s.level == "sig" || s.level == "nest"
+	c.selected = s
 	return ok == [4]bool{true, true, true, true}
 }
 
 // kexKey checks every key of a known suite, and returns that of the selected one.
-func (e *Endpoint) kexKey(h *hello) (selected *jose.Public, err error) {
+func (c *conn) kexKey(h *hello) (selected *jose.Public, err error) {
 	keys := map[string]value.Object{}
 	for i, suite := range h.st {
 		curve, known := suiteCurves[suite]
@@ -76,51 +92,55 @@ func (e *Endpoint) kexKey(h *hello) (selected *jose.Public, err error) {
 		if err != nil {
 			return nil, fault.New("E_KEY", "claims")
 		}
-		if suite == e.selected.suite {
+		if suite == c.selected.suite {
 			selected = key
 		}
 	}
 	return selected, nil
 }
 
-func (e *Endpoint) sendServerHello(peer *jose.Public) error {
-	own := e.ephemeral[e.selected.suite]
-	z, err := own.Agree(peer)
-	if err != nil {
-		return fault.New("E_KEY", "claims")
-	}
-	for _, k := range e.identity {
-		if k.Alg() == e.selected.alg {
-			e.signer = k
+func (c *conn) sendServerHello(peer *jose.Public) error {
+	for _, k := range c.identity {
+		if k.Alg() == c.selected.alg {
+			c.signer = k
 			break
 		}
 	}
-	pop, seq := "optional", "strict"
-	if e.selected.popRequired {
-		pop = "required"
-	}
-	if e.selected.window {
-		seq = "window"
-	}
-	payload := value.WriteJSON(value.Object{
-		member("iss", e.serverID), member("iat", e.now), member("th", wire.Encode(kdf.TH("ch", []byte(e.m1)))),
-		member("rnd", wire.Encode(e.rnd)), member("prt", e.protocol), member("st", e.selected.suite), member("epk", own.JWK),
-		member("lvl", e.selected.level), member("cod", e.selected.codec),
-		member("pol", value.Object{member("pop", pop), member("res", 0), member("seq", seq)}), e.lim(),
-	})
-	header := `{"alg":"` + e.signer.Alg() + `","kid":"` + e.signer.Thumbprint() + `","typ":"sealwire-sh+jwt"}`
-	if e.m2, err = e.signer.Sign(header, payload); err != nil {
-		return fault.New("E_INTERNAL", "local")
-	}
-	f, _ := wire.Compact(e.m2)
-	m, err := f.Encode(e.text)
+	body, err := c.serverHello(peer)
 	if err != nil {
 		return err
 	}
-	e.out.send(m)
-	e.schedule = kdf.Schedule{Z: z, TH2: kdf.TH("th2", []byte(e.m1), []byte(e.m2))}
-	e.state = waitCA
-	return nil
+	payload := value.WriteJSON(append(value.Object{member("iss", c.serverID)}, body...))
+	header := `{"alg":"` + c.signer.Alg() + `","kid":"` + c.signer.Thumbprint() + `","typ":"sealwire-sh+jwt"}`
+	if c.m2, err = c.signer.Sign(header, payload); err != nil {
+		return fault.New("E_INTERNAL", "local")
+	}
+	c.th2, c.helloAt = kdf.TH("th2", []byte(c.m1), []byte(c.m2)), c.now
+	c.state = waitCA
+	return c.sendCompact(c.m2)
+}
+
+// serverHello makes the server's share and writes the members of SH but iss.
+func (c *conn) serverHello(peer *jose.Public) (value.Object, error) {
+	s := c.selected
+	own := c.ephemeral[s.suite]
+	var err error
+	if c.z, err = own.Agree(peer); err != nil {
+		return nil, fault.New("E_KEY", "claims")
+	}
+	pop, seq := "optional", "strict"
+	if s.popRequired {
+		pop = "required"
+	}
+	if s.window {
+		seq = "window"
+	}
+	return value.Object{
+		member("iat", c.now), member("th", wire.Encode(kdf.TH("ch", []byte(c.m1)))),
+		member("rnd", wire.Encode(c.rnd)), member("prt", c.protocol), member("st", s.suite), member("epk", own.JWK),
+		member("lvl", s.level), member("cod", s.codec),
+		member("pol", value.Object{member("pop", pop), member("res", s.res), member("seq", seq)}), c.lim(),
+	}, nil
 }
 
 // openZero decrypts CA or SR: seq 0 under keys of its own.
@@ -139,44 +159,44 @@ func openZero(f *wire.Frame, keys message.Keys) ([]byte, error) {
 	return plaintext, nil
 }
 
-func (e *Endpoint) onClientAuth(m wire.Message) error {
-	f, err := e.read(m, e.limit("clientAuthBytes"))
+func (c *conn) onClientAuth(m wire.Message) error {
+	f, err := c.read(m, c.limit("clientAuthBytes"))
 	if err != nil {
 		return err
 	}
-	keys := e.schedule.Keys("c hs")
+	keys := c.early().Keys("c hs")
 	bearer, proof := authHeader(keys.Kid, false), authHeader(keys.Kid, true)
 	if f.Form != wire.JWE || string(f.Parts[0]) != bearer && string(f.Parts[0]) != proof {
 		return fault.New("E_HEADER", "header")
 	}
-	if e.waiting > e.limit("earlyDataBytes") {
+	if c.waiting > c.limit("earlyDataBytes") {
 		return fault.New("E_STATE", "commit")
 	}
 	plaintext, err := openZero(f, keys)
 	if err != nil {
 		return err
 	}
-	e.schedule.TH3 = kdf.TH("th3", e.schedule.TH2, plaintext)
-	t, err := e.authenticate(plaintext, string(f.Parts[0]) == proof)
+	c.th3 = kdf.TH("th3", c.th2, plaintext)
+	t, err := c.authenticate(plaintext, string(f.Parts[0]) == proof)
 	if err != nil {
 		refusal, _, _ := split(err)
 		return coarse{refusal}
 	}
-	return e.sendReady(t)
+	return c.sendReady(t)
 }
 
-func (e *Endpoint) sendReady(t *token.Token) error {
-	exp := min(t.Exp, e.now+e.limit("sessionSeconds"))
-	keys := e.schedule.Keys("s hs")
+func (c *conn) sendReady(t *token.Token) error {
+	exp := min(t.Exp, c.now+c.limit("sessionSeconds"))
+	keys := c.late().Keys("s hs")
 	plaintext := value.WriteJSON(value.Object{
-		member("th", wire.Encode(e.schedule.TH3)), member("iat", e.now), member("exp", exp), member("sub", t.Sub),
-		member("scp", list(t.Scopes)), member("cb", wire.Encode(e.schedule.Derive("cb", 32))),
+		member("th", wire.Encode(c.th3)), member("iat", c.now), member("exp", exp), member("sub", t.Sub),
+		member("scp", list(t.Scopes)), member("cb", wire.Encode(c.late().Derive("cb", 32))),
 	})
-	m, err := jose.Encrypt(keys.Key, wire.Nonce(keys.IV, 0), readyHeader(keys.Kid), plaintext).Encode(e.text)
+	m, err := jose.Encrypt(keys.Key, wire.Nonce(keys.IV, 0), readyHeader(keys.Kid), plaintext).Encode(c.text)
 	if err != nil {
 		return err
 	}
-	e.out.send(m)
-	e.goLive(t.Sub, list(t.Scopes), exp)
+	c.out.send(m)
+	c.opens(grant{sub: t.Sub, scp: list(t.Scopes), began: c.now, exp: exp, token: t})
 	return nil
 }

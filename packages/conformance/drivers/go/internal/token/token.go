@@ -65,8 +65,11 @@ func parseIssuer(o value.Object, audience string) Issuer {
 // Token is an authentic access token; Jkt is empty for a bearer token.
 type Token struct {
 	Iss, Sub, Jkt string
+	Jti, ClientID string
 	Exp           int64
+	Issued        *float64 // iat
 	Scopes        []string
+	Payload       string // its bytes, which the signature covers
 
 	addressed  bool
 	end, start float64
@@ -121,8 +124,14 @@ func Read(text string, issuers []Issuer) (*Token, error) {
 				return nil, errToken
 			}
 			t.start = max(t.start, n)
+			if name == "iat" {
+				t.Issued = &n
+			}
 		}
 	}
+	t.Jti, _ = payload.Text("jti")
+	t.ClientID, _ = payload.Text("client_id")
+	t.Payload = strings.Split(text, ".")[1]
 	if t.Sub, ok = payload.Text("sub"); !ok || utf8.RuneCountInString(t.Sub) > 256 {
 		return nil, errToken
 	}
@@ -138,6 +147,11 @@ func Read(text string, issuers []Issuer) (*Token, error) {
 // Admits makes the checks of time and audience.
 func (t *Token) Admits(now, tolerance int64) bool {
 	return t.addressed && t.end > float64(now) && t.start <= float64(now+tolerance)
+}
+
+// Same tells whether two tokens are of the same principal, client and class.
+func (t *Token) Same(other *Token) bool {
+	return t.Iss == other.Iss && t.Sub == other.Sub && t.ClientID == other.ClientID && t.Jkt == other.Jkt
 }
 
 // verifies lets the library verify the token under a key of its issuer; here a kid counts as published.

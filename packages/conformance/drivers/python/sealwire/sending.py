@@ -1,0 +1,200 @@
+"""What a session sends: numbers, seals and keeps (envelope.md, section 8; lifecycle.md, section 6)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .budget import ControlBudget
+from .channel import Channel, Terms
+from .claims import Outgoing, is_signed
+from .control import Control, Ref, write_control
+from .errors import CallerError, Refused
+from .frames import Message
+from .limits import MAX_INTEGER
+from .outcome import Emitted, Outcome, RefusedItem
+from .replay import Order, Strict, Window
+from .retention import Acknowledging, Draft, Retention
+from .settings import Policy, Time
+
+LONGEST_BYE = len(write_control(Control(MAX_INTEGER, "bye", MAX_INTEGER, "unauthorized")))
+
+
+@dataclass
+class Pending:
+    top: str
+    deadline: float
+
+
+class Sending:
+    def __init__(
+        self,
+        terms: Terms,
+        channel: Channel,
+        connection: int,
+        limits: dict[str, int],
+        policy: Policy,
+        scopes: list[str],
+        time: Time,
+        offset: float,
+        out: Outcome,
+    ) -> None:
+        self.policy, self.scopes = policy, scopes
+        self.terms, self.limits, self.time, self.offset, self.out = terms, limits, time, offset, out
+        self.connection: int | None = connection
+        self.channel = channel
+        self.sent, self.peer_rcv = 0, 0
+        self.order: Order = Strict() if terms.strict else Window(limits["replayWindow"])
+        self.delivered = 0  # what the peer sends again up to here was delivered on a former connection
+        self.errs: dict[int, RefusedItem] = {}  # by number: sent, and not committed by the peer; of a resumable session
+        self.applications: set[int] = set()  # numbers of own messages that are no control messages
+        self.retention, self.acknowledging = Retention(limits), Acknowledging(limits)
+        self.budget = ControlBudget(limits, time.clock)
+        self.pending: dict[int, Pending] = {}
+        self.sent_bye = False
+
+    @property
+    def is_resumable(self) -> bool:
+        return self.terms.res > 0
+
+    @property
+    def committed(self) -> int:
+        return max(self.order.last, self.delivered)
+
+    def now(self) -> int:
+        return self.time.now(self.offset)
+
+    def clock_at(self, server_time: float) -> float:
+        return self.time.clock_at(server_time, self.offset)
+
+    def send(self, top: str, data: Any, ttl: int | None, req: bool, jti: str | None) -> None:
+        """Raises CallerError or Refused before a number is taken."""
+        if self.sent_bye:
+            raise Refused("E_CLOSED", "local")
+        if jti is not None and not self.terms.strict:
+            raise CallerError("in window order nobody knows what arrived")
+        if not self.policy.admits(top, self.scopes):
+            raise Refused("E_DENIED", "authorize")
+        self.out.sent_seq = self.send_application(top, data, ttl, req=req, jti=jti)
+
+    def send_application(
+        self, top: str, data: Any, ttl: int | None, req: bool = False, ref: Ref | None = None, jti: str | None = None
+    ) -> int | None:
+        """The number, or None where the message waits for a connection or for room."""
+        if ttl is None:
+            ttl = min(self.limits["messageTtl"] + self.terms.res, self.limits["messageTtlMax"])
+        if type(ttl) is not int or not 0 < ttl <= self.limits["messageTtlMax"]:
+            raise CallerError("a life that no receiver takes")
+        draft = Draft(top, data, self.now() + ttl, req, ref, jti)
+        content = self._claims_that_fit(draft)
+        if content is None:
+            raise Refused("E_TOO_BIG", "frame")
+        if self.is_resumable and (self.connection is None or self.retention.is_full or self.retention.waiting):
+            self.retention.queue(draft, len(content))
+            return None
+        return self.put(draft)
+
+    def _next_message(self, draft: Draft) -> Outgoing:
+        """An idempotent one that is new is dated behind SH: such a message was never sent in another session.
+
+        The server's time as a resume tells it can be a second earlier than it was reckoned when the message began to wait.
+        """
+        now, iat = self.now(), draft.iat
+        if iat is None and draft.jti is not None:
+            iat = max(now, self.terms.began + 1)
+        elif iat is None and is_signed(self.terms.level):
+            iat = now
+        message = draft.message(self.sent + 1, iat)
+        if iat is not None:
+            message.exp = min(message.exp, iat + self.limits["messageTtlMax"])
+        return message
+
+    def _claims_that_fit(self, draft: Draft) -> bytes | None:
+        message = self._next_message(draft)
+        content = self.channel.sealer.application(message)
+        return content if self.channel.sealer.size(message.seq, content) <= self.terms.peer_msg else None
+
+    def put(self, draft: Draft) -> int:
+        """Takes a number."""
+        message = self._next_message(draft)
+        content = self.channel.sealer.application(message)
+        self._use_keys(len(content))
+        self.sent = message.seq
+        self.applications.add(message.seq)
+        if message.req:
+            self.pending[message.seq] = Pending(message.top, self.time.clock + self.limits["requestSeconds"])
+        if self.is_resumable:
+            self.retention.keep(message, len(content))
+        if self.connection is not None:
+            self.emit(self.channel.sealer.seal(message.seq, content), len(content))
+            self.budget.expect_ack()
+        return message.seq
+
+    def seal_control(self, top: str, seq: int | None = None, **members: Any) -> tuple[int, bytes]:
+        """The number that the message took, and its claims."""
+        number = self.sent + 1 if seq is None else seq
+        content = write_control(Control(number, top, None if top == "void" else self.committed, **members))
+        if seq is None:
+            self._use_keys(len(content), is_bye=top == "bye")
+            self.sent = number
+        if top != "void":
+            self.acknowledging.sent_rcv()
+        self.emit(self.channel.sealer.seal_control(number, content), len(content))
+        return number, content
+
+    def emit(self, message: Message, size: int) -> None:
+        assert self.connection is not None
+        self.channel.sent.add(size)
+        self.out.emit.append(Emitted(self.connection, message))
+
+    def _use_keys(self, size: int, is_bye: bool = False) -> None:
+        """The last message under a key, and room for the longest claims of a `bye`, are kept for `bye`."""
+        if self.connection is None:
+            return
+        messages, size_limit = self.limits["keyMessages"], self.limits["keyBytes"]
+        if not is_bye:
+            messages, size_limit = messages - 1, size_limit - LONGEST_BYE
+        if self.channel.sent.messages + 1 > messages or self.channel.sent.bytes + size > size_limit:
+            raise Refused("E_KEY_LIMIT", "commit")
+
+    def say_bye(self, code: str | None = None) -> None:
+        if not self.sent_bye:
+            self.seal_control("bye", code=code)
+            self.sent_bye = True
+
+    def ping(self) -> None:
+        self.budget.expect_pong(self.seal_control("ping")[0])
+
+    def flush(self) -> None:
+        """Sends what waited, or came from another session, as far as it still lives and this wire takes it."""
+        while self.retention.waiting and not (self.is_resumable and self.retention.is_full):
+            draft = self.retention.waiting.popleft()
+            if draft.exp > self.now() and self._claims_that_fit(draft) is not None:
+                self.put(draft)
+
+    def send_again(self, announced: int) -> None:
+        """Everything above what the peer announced: application messages that are still wanted, `void` for all others."""
+        self.out.undetermined += self.retention.expire(self.now())
+        sealer, errs = self.channel.sealer, self.errs
+        for seq in range(announced + 1, self.sent + 1):
+            message = self.retention.get(seq)
+            content = sealer.application(message) if message is not None and self._is_admitted(message) else b""
+            if content and sealer.size(seq, content) <= self.terms.peer_msg:
+                self.emit(sealer.seal(seq, content), len(content))
+                self.budget.expect_ack()
+                continue
+            self.seal_control("void", seq)
+            if message is not None:
+                self.out.undetermined.append(self.retention.withdraw(seq))
+        self.errs = {}
+        for item in errs.values():
+            self.send_err(item)
+
+    def _is_admitted(self, message: Outgoing) -> bool:
+        """A reply is authorized by its request."""
+        return message.ref is not None or self.policy.admits(message.top, self.scopes)
+
+    def send_err(self, item: RefusedItem) -> None:
+        ref = item.seq if item.index is None else [item.seq, item.index]
+        seq, _ = self.seal_control("err", code=item.error, ref=ref)
+        self.out.refused.append(item)
+        if self.is_resumable:
+            self.errs[seq] = item

@@ -1,0 +1,176 @@
+import { describe, expect, it } from "vitest";
+import { SealwireError } from "../../src/errors.ts";
+import type { OnceMessage } from "../../src/session/hooks.ts";
+import { settle } from "../support/clock.ts";
+import { released, sentBy } from "../support/live.ts";
+import type { PairOptions } from "../support/pair.ts";
+import { cut, handshakeAgain, resumable, resume } from "../support/reconnect.ts";
+import { noUnhandledRejections } from "../support/unhandled.ts";
+
+noUnhandledRejections();
+
+const lost = (info: { clean: boolean }) => !info.clean;
+
+/** A server that remembers what it delivered. */
+async function remembering(options: PairOptions = {}) {
+  const seen = new Map<string, OnceMessage>();
+  const once = (message: OnceMessage) => !seen.has(message.jti) && seen.set(message.jti, message).size > 0;
+  const made = await resumable({
+    ...options,
+    clientHooks: { lost, ...options.clientHooks },
+    serverHooks: { once, ...options.serverHooks },
+  });
+  const undetermined: { seq: number; messageId?: string }[] = [];
+  made.client.onUndetermined((list) => undetermined.push(...list));
+  return { ...made, seen, undetermined };
+}
+
+describe("a message that outlives its session", () => {
+  it("is sent again in the next one with its jti, iat and exp; no other is [idem:only] [idem:same] [idem:store]", async () => {
+    const { pair, got, client, seen, undetermined } = await remembering();
+    await client.send("t", 1, { idempotent: true });
+    await settle();
+    pair.link.tap = () => [];
+    await client.send("t", 2);
+    await client.send("t", 3, { idempotent: true });
+    await client.send("t", 4);
+    const request = client.request("t", 5).catch((e) => e.code);
+    const [first, , third] = sentBy(pair, "client");
+    const old = client.id;
+    await cut(pair);
+    const waiting = client.send("t", 6);
+    await pair.clock.advance(20_000);
+    const made = handshakeAgain(pair);
+    await settle();
+    made.session.handle("t", (data) => void got.server.push(data));
+    await waiting;
+    await settle();
+    expect(client.id).not.toBe(old);
+    expect(made.session.id).toBe(client.id);
+    // 1 was delivered, and is known: its receipt was not.
+    expect([...seen.keys()]).toEqual([first?.jti, third?.jti]);
+    const again = sentBy(pair, "client").slice(5);
+    expect(again.map(({ seq, jti, iat, exp }) => ({ seq, jti, iat, exp }))).toEqual([
+      { seq: 1, jti: first?.jti, iat: first?.iat, exp: first?.exp },
+      { seq: 2, jti: third?.jti, iat: third?.iat, exp: third?.exp },
+      expect.objectContaining({ seq: 3 }),
+    ]);
+    expect(Buffer.from(String(first?.jti), "base64url")).toHaveLength(16);
+    // Those with a messageId go with the new session.
+    expect(undetermined.map(({ seq, messageId }) => [seq, messageId !== undefined])).toEqual([
+      [1, true],
+      [2, false],
+      [3, true],
+      [4, false],
+      [5, false],
+    ]);
+    expect(await request).toBe("E_TRUNCATED");
+    await client.close();
+    await pair.clock.advance(120_000);
+    expect(pair.clock.pending).toBe(0);
+  });
+
+  it("is delivered in the next session where it was not in the first, after a handler is there", async () => {
+    const { pair, client } = await remembering();
+    pair.link.tap = () => [];
+    await client.send("t", 1, { idempotent: true });
+    await cut(pair);
+    const got: unknown[] = [];
+    const made = handshakeAgain(pair);
+    await settle();
+    void (async () => {
+      for await (const { data } of made.session) got.push(data);
+    })();
+    await client.send("t", 2);
+    await settle();
+    // The handlers of an application are those of its server, or there before the first message.
+    expect(got).toContain(2);
+    await client.close();
+    await pair.clock.advance(120_000);
+    expect(pair.clock.pending).toBe(0);
+  });
+
+  it("is not sent when it has expired, and is reported", async () => {
+    const { pair, client, undetermined, seen } = await remembering();
+    pair.link.tap = () => [];
+    await client.send("t", 1, { idempotent: true, ttl: 10 });
+    const [first] = sentBy(pair, "client");
+    await cut(pair);
+    await pair.clock.advance(10_000);
+    expect(undetermined).toEqual([{ session: client.id, seq: 1, topic: "t", messageId: first?.jti }]);
+    handshakeAgain(pair);
+    await settle();
+    expect(seen.size).toBe(0);
+    await client.close();
+    await pair.clock.advance(120_000);
+    expect(pair.clock.pending).toBe(0);
+  });
+
+  it("goes with a resume like every other, once [idem:same]", async () => {
+    const { pair, got, client, seen } = await remembering();
+    pair.link.tap = () => [];
+    await client.send("t", 1, { idempotent: true });
+    await cut(pair);
+    await resume(pair);
+    await settle();
+    expect(got.server).toEqual([1]);
+    expect(seen.size).toBe(1);
+    await client.close();
+    await released(pair);
+  });
+
+  it("is reported where the new session cannot take it, and the session goes on", async () => {
+    const { pair, client, undetermined } = await remembering();
+    pair.link.tap = () => [];
+    await client.send("t", "x".repeat(100_000), { idempotent: true });
+    await cut(pair);
+    handshakeAgain(pair, { server: { limits: { ...pair.limits, messageBytes: 65_536 } } });
+    await settle();
+    expect(client.state).toBe("open");
+    expect(undetermined.map(({ seq }) => seq)).toEqual([1]);
+    await client.close();
+    await pair.clock.advance(120_000);
+    expect(pair.clock.pending).toBe(0);
+  });
+
+  it.each([
+    ["throws", () => Promise.reject(new SealwireError("E_REPLAY_STORE"))],
+    [
+      "is full",
+      (): never => {
+        throw new SealwireError("E_REPLAY_STORE");
+      },
+    ],
+  ])("is refused where the store %s [idem:closed]", async (_, once) => {
+    const { pair, got, client } = await remembering({ serverHooks: { once } });
+    const denied: string[] = [];
+    client.onDenied(({ code }) => denied.push(code));
+    await client.send("t", 1, { idempotent: true });
+    await client.send("t", 2);
+    await settle();
+    expect(denied).toEqual(["E_REPLAY_STORE"]);
+    expect(got.server).toEqual([2]);
+    await client.close();
+    await released(pair);
+  });
+
+  it("is a client's alone", async () => {
+    const { pair, client, server } = await remembering();
+    await expect(server.send("t", 1, { idempotent: true })).rejects.toThrow(TypeError);
+    await client.close();
+    await released(pair);
+  });
+
+  it("with a store that answers late keeps the order of all", async () => {
+    const once = async () => {
+      await settle(1);
+      return true;
+    };
+    const { pair, got, client } = await remembering({ serverHooks: { once } });
+    for (let i = 1; i <= 6; i++) await client.send("t", i, { idempotent: i % 2 === 0 });
+    await settle(20);
+    expect(got.server).toEqual([1, 2, 3, 4, 5, 6]);
+    await client.close();
+    await released(pair);
+  });
+});

@@ -1,0 +1,321 @@
+import { describe, expect, it } from "vitest";
+import type { SealwireError } from "../../src/errors.ts";
+import type { Grant } from "../../src/session/hooks.ts";
+import { settle } from "../support/clock.ts";
+import { controlsOf, gate, other, ROLES, released } from "../support/live.ts";
+import { attacked, expectFatal } from "../support/messages.ts";
+import type { PairOptions } from "../support/pair.ts";
+import { Puppet } from "../support/puppet.ts";
+import { cut, resumable, resume, SlowLink } from "../support/reconnect.ts";
+import { expectRefusal } from "../support/tamper.ts";
+import { noUnhandledRejections } from "../support/unhandled.ts";
+
+noUnhandledRejections();
+
+const START = 1_893_456_000;
+const HOUR = 3600;
+
+/** A server that takes "good <seconds> <scopes…>" until `seconds` from the start. */
+async function refreshing(options: PairOptions = {}) {
+  const asked: string[] = [];
+  const refresh = async (token: string): Promise<Grant> => {
+    asked.push(token);
+    const [good, seconds, ...scopes] = token.split(" ");
+    if (good !== "good") throw new Error("no token of ours");
+    return { expiresAt: START + Number(seconds), scopes };
+  };
+  const made = await resumable({ ...options, serverHooks: { refresh, ...options.serverHooks } });
+  return { ...made, asked };
+}
+
+const answers = (made: { pair: Parameters<typeof controlsOf>[0] }) =>
+  controlsOf(made.pair, "server").filter((c) => String(c.top).startsWith("auth"));
+
+describe("a new token", () => {
+  it("replaces scopes and end on both sides before it is answered [refresh:answer] [refresh:replace]", async () => {
+    const made = await refreshing({ limits: { idleSeconds: 1e5 } });
+    const { pair, client, server } = made;
+    const grant = await client.refresh(`good ${2 * HOUR} a b`);
+    expect(grant).toEqual({ expiresAt: START + 2 * HOUR, scopes: ["a", "b"] });
+    for (const session of [client, server]) {
+      expect(session.scopes).toEqual(["a", "b"]);
+      expect(session.expiresAt.getTime()).toBe((START + 2 * HOUR) * 1000);
+    }
+    expect(answers(made)).toEqual([
+      expect.objectContaining({ top: "auth-ok", exp: START + 2 * HOUR, scp: ["a", "b"] }),
+    ]);
+    await pair.clock.advance(HOUR * 1000);
+    expect(client.state).toBe("open");
+    await pair.clock.advance(HOUR * 1000);
+    await released(pair);
+    expect(pair.server.info?.error).toMatchObject({ code: "E_SESSION_EXPIRED", closeCode: 4510 });
+    expect(pair.client.info?.error).toMatchObject({ code: "E_SESSION_EXPIRED" });
+  });
+
+  it("is bounded by the longest life of a session, and makes it shorter too", async () => {
+    const made = await refreshing({ limits: { sessionSeconds: 2 * HOUR } });
+    const { pair, client } = made;
+    expect(await client.refresh(`good ${9 * HOUR}`)).toMatchObject({ expiresAt: START + 2 * HOUR });
+    expect(await client.refresh("good 100")).toMatchObject({ expiresAt: START + 100 });
+    await pair.clock.advance(100_000);
+    await released(pair);
+  });
+
+  it("that is refused changes nothing [refresh:same]", async () => {
+    const made = await refreshing();
+    const { pair, client, server } = made;
+    await expect(client.refresh("bad")).rejects.toMatchObject({ code: "E_TOKEN", remote: true, fatal: false });
+    await expect(client.refresh("x".repeat(9000))).rejects.toMatchObject({ code: "E_TOKEN" });
+    expect(made.asked).toEqual(["bad"]);
+    expect(server.scopes).toEqual(["chat"]);
+    expect(answers(made).map((c) => c.top)).toEqual(["auth-no", "auth-no"]);
+    expect((pair.errors.server as SealwireError[]).map((e) => e.code)).toEqual(["E_INTERNAL"]);
+    expect(JSON.stringify(pair.errors.server, ["message", "detail"])).not.toContain("bad");
+    await pair.clock.advance(HOUR * 1000);
+    await released(pair);
+  });
+
+  it("one at a time [refresh:one]", async () => {
+    const { pair, client } = await refreshing();
+    const first = client.refresh("good 5000 a");
+    await expect(client.refresh("good 5000 b")).rejects.toThrow(TypeError);
+    await first;
+    await client.refresh("good 5000 b");
+    expect(client.scopes).toEqual(["b"]);
+    await client.close();
+    await released(pair);
+  });
+
+  it("several of an impatient client are answered in their order [refresh:answer]", async () => {
+    const gates = [gate<void>(), gate<void>()];
+    let n = 0;
+    const refresh = async (): Promise<Grant> => {
+      const mine = n++;
+      await gates[mine]?.promise;
+      return { expiresAt: START + 5000, scopes: [String(mine)] };
+    };
+    const { pair, server } = await refreshing({ codec: "json", serverHooks: { refresh } });
+    // A client of ours has one at a time.
+    const puppet = Puppet.seize(pair, "client");
+    for (const at of ["a", "b"]) puppet.deliver(await puppet.control({ top: "auth", at }));
+    await settle();
+    gates[1]?.open();
+    await settle();
+    expect(puppet.received).toEqual([]);
+    gates[0]?.open();
+    await settle();
+    expect((await puppet.controls()).map(({ top, ref, scp }) => [top, ref, scp])).toEqual([
+      ["auth-ok", 1, ["0"]],
+      ["auth-ok", 2, ["1"]],
+    ]);
+    expect(server.scopes).toEqual(["1"]);
+    for (const side of ROLES) pair.link[side].breakOff();
+    await pair.clock.advance(120_000);
+    await released(pair);
+  });
+
+  it("and its end while it is checked: nothing comes back", async () => {
+    const checked = gate<Grant>();
+    const { pair, client } = await refreshing({ serverHooks: { refresh: () => checked.promise } });
+    const refreshed = client.refresh("good").catch((e) => e.code);
+    await settle();
+    await client.close();
+    expect(await refreshed).toBe("E_CLOSED");
+    checked.open({ expiresAt: START + 9999, scopes: [] });
+    await settle();
+    await released(pair);
+  });
+});
+
+describe("rights that change decide what follows [refresh:replace]", () => {
+  /** The policy admits everything until a token is accepted, then "always" alone. */
+  async function narrowing(options: PairOptions = {}) {
+    const state = { wide: true, checked: gate<void>(), decided: gate<boolean>() };
+    const refresh = async (): Promise<Grant> => {
+      await state.checked.promise;
+      state.wide = false;
+      return { expiresAt: START + 5000, scopes: [] };
+    };
+    const authorize = ({ data }: { data: unknown }) => {
+      if (data === "slowly" && state.wide) return state.decided.promise;
+      return state.wide || data === "always";
+    };
+    return { ...(await refreshing({ ...options, serverHooks: { refresh, authorize } })), state };
+  }
+
+  it("what waits for its handler", async () => {
+    const { pair, client, server, state } = await narrowing({ limits: { concurrentHandlers: 1 } });
+    const handled: unknown[] = [];
+    const denied: number[] = [];
+    const work = gate<void>();
+    client.onDenied(({ seq }) => denied.push(seq));
+    server.handle("h", async (data) => {
+      handled.push(data);
+      await work.promise;
+    });
+    for (const data of ["being handled", "waits", "always"]) await client.send("h", data);
+    state.checked.open();
+    await client.refresh("any");
+    work.open();
+    await settle();
+    expect(handled).toEqual(["being handled", "always"]);
+    expect(denied).toEqual([2]);
+    await client.close();
+    await released(pair);
+  });
+
+  it.each(["handler", "stream"])("what is being decided, for a %s", async (to) => {
+    const { pair, client, server, state } = await narrowing();
+    const handled: unknown[] = [];
+    if (to === "handler") server.handle("h", (data) => void handled.push(data));
+    else
+      void (async () => {
+        for await (const { data } of server.messages("h")) handled.push(data);
+      })();
+    const refreshed = client.refresh("any");
+    await client.send("h", "slowly");
+    await settle();
+    state.checked.open();
+    await refreshed;
+    state.decided.open(true);
+    await settle();
+    await client.send("h", "always");
+    await settle();
+    expect(handled).toEqual(["always"]);
+    await client.close();
+    await released(pair);
+  });
+
+  it("what waits to be sent", async () => {
+    const { pair, client, server, state, got } = await narrowing();
+    client.refresh("any").catch(() => {});
+    await settle();
+    await cut(pair);
+    const waiting = server.send("t", "wide").catch((e) => e.code);
+    const always = server.send("t", "always");
+    state.checked.open();
+    await settle();
+    await resume(pair);
+    await always;
+    await settle();
+    expect(await waiting).toBe("E_DENIED");
+    expect(got.client).toEqual(["always"]);
+    await client.close();
+    await released(pair);
+  });
+});
+
+describe("across a cut", () => {
+  it.each(["auth", "auth-ok"])("%s is lost, and both ends forget it [refresh:lost]", async (what) => {
+    const made = await refreshing();
+    const { pair, client, server } = made;
+    const way = new SlowLink(pair.link);
+    const refreshed = client.refresh("good 5000 new").catch((error: unknown) => error);
+    await settle();
+    if (what === "auth-ok") way.deliver("c2s");
+    await settle();
+    way.cut();
+    await settle();
+    await resume(pair);
+    expect(await refreshed).toMatchObject({ code: "E_TRUNCATED" });
+    // `resumed` tells what became of it.
+    const took = what === "auth-ok";
+    expect(made.asked).toEqual(took ? ["good 5000 new"] : []);
+    expect(client.scopes).toEqual(server.scopes);
+    expect(client.scopes.includes("new")).toBe(took);
+    expect(await client.refresh("good 5000 new")).toMatchObject({ scopes: ["new"] });
+    await client.close();
+    await released(pair);
+  });
+
+  it("without a connection there is nothing to refresh on", async () => {
+    const { pair, client } = await refreshing();
+    await cut(pair);
+    await expect(client.refresh("good 5000 new")).rejects.toMatchObject({ code: "E_CLOSED" });
+    await resume(pair);
+    expect(await client.refresh("good 5000 new")).toMatchObject({ scopes: ["new"] });
+    await client.close();
+    await released(pair);
+  });
+});
+
+describe("auth-soon [refresh:soon]", () => {
+  it("comes once, refreshSeconds before the end; again after a refresh", async () => {
+    const told: number[] = [];
+    const made = await refreshing({
+      limits: { idleSeconds: 1e5 },
+      clientHooks: { soon: () => void told.push(clock()) },
+    });
+    const { pair, client } = made;
+    const clock = () => pair.clock.elapsed() / 1000;
+    await pair.clock.advance((HOUR - 60) * 1000 - 1);
+    expect(told).toEqual([]);
+    await pair.clock.advance(1);
+    expect(told).toEqual([HOUR - 60]);
+    await client.refresh(`good ${2 * HOUR}`);
+    await pair.clock.advance(HOUR * 1000);
+    expect(told).toEqual([HOUR - 60, 2 * HOUR - 60]);
+    expect(client.timeLeft).toBe(60_000);
+    await pair.clock.advance(60_000);
+    await released(pair);
+  });
+
+  it("not in a session of that length or less, and not before the longest life ends", async () => {
+    for (const limits of [{ sessionSeconds: 1800 }, { refreshSeconds: HOUR }]) {
+      const made = await refreshing({ limits: { idleSeconds: 1e5, ...limits } });
+      await made.pair.clock.advance(HOUR * 1000);
+      await released(made.pair);
+      expect(answers(made)).toEqual([]);
+    }
+  });
+
+  it("is not told where there is no connection", async () => {
+    const told: number[] = [];
+    const { pair, client } = await refreshing({ clientHooks: { soon: () => void told.push(1) } });
+    await pair.clock.advance((HOUR - 100) * 1000);
+    await cut(pair);
+    await pair.clock.advance(50_000);
+    expect(told).toEqual([]);
+    await resume(pair);
+    expect(told).toEqual([]);
+    await client.close();
+    await released(pair);
+  });
+
+  it("not where nobody takes tokens", async () => {
+    const made = await resumable({ limits: { idleSeconds: 1e5 } });
+    await made.pair.clock.advance(HOUR * 1000);
+    await released(made.pair);
+    expect(answers(made)).toEqual([]);
+  });
+});
+
+describe("answers to nothing end the session [refresh:ref]", () => {
+  for (const message of [
+    { top: "auth-ok", ref: 1, exp: 2e9, scp: [] },
+    { top: "auth-no", ref: 1 },
+  ]) {
+    it(message.top, async () => {
+      const { pair, puppet } = await attacked({}, "server");
+      await puppet.target.session?.send("t", null);
+      puppet.deliver(await puppet.control(message));
+      await expectRefusal(pair, { side: "client", code: "E_STATE", stage: "commit", close: 4400 });
+      expect(puppet.target.session?.scopes).toEqual(["chat"]);
+    });
+  }
+
+  it.each(ROLES)("and what only the %s says, to itself [ctl:direction]", async (role) => {
+    const tops =
+      role === "client"
+        ? [{ top: "auth", at: "x" }]
+        : [{ top: "auth-soon" }, { top: "auth-no", ref: 1 }, { top: "auth-ok", ref: 1, exp: 2e9, scp: [] }];
+    for (const message of tops)
+      await expectFatal(
+        (p) => p.control(message),
+        { code: "E_CLAIMS", stage: "claims", close: 4400 },
+        {},
+        other(role),
+        1,
+      );
+  });
+});

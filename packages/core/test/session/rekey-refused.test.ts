@@ -1,0 +1,224 @@
+import { describe, expect, it } from "vitest";
+import type { PublicJwk } from "../../src/crypto/backend.ts";
+import type { ErrorCode } from "../../src/registry.generated.ts";
+import { settle } from "../support/clock.ts";
+import { BAD_X25519, GOOD_P256 } from "../support/keys.ts";
+import { LEVELS, live, other, ROLES, type Role, released, WIRES } from "../support/live.ts";
+import type { PairOptions } from "../support/pair.ts";
+import type { Claims } from "../support/puppet.ts";
+import { sessionOf } from "../support/reconnect.ts";
+import { ephemeral, Rekeyer } from "../support/rekeyer.ts";
+import { noUnhandledRejections } from "../support/unhandled.ts";
+
+// One end is a puppet that derives the keys of each epoch by itself.
+
+noUnhandledRejections();
+
+async function seized(as: Role, options: PairOptions = {}) {
+  const pair = await live({ ...options, serverHooks: { authorize: () => true, trace: () => {} } });
+  const target = sessionOf(pair, other(as));
+  const got: unknown[] = [];
+  target.handle("t", (data) => void got.push(data));
+  return { pair, target, got, puppet: new Rekeyer(pair, as), side: other(as) };
+}
+type Seized = Awaited<ReturnType<typeof seized>>;
+
+/** The puppet proposes and the other end answers: it expects the puppet's `ack`. */
+async function proposed({ puppet }: Seized): Promise<void> {
+  const own = ephemeral();
+  const n = puppet.epochs.length;
+  const rekey = await puppet.control({ top: "rekey", n, epk: own.jwk });
+  await settle();
+  const [answer] = await puppet.controls();
+  expect(answer).toMatchObject({ n: n - 1, claims: { top: "rekeyed", n, ref: puppet.first.seq } });
+  puppet.derive(own, answer?.claims.epk as PublicJwk, rekey, answer?.raw as Uint8Array);
+}
+
+/** The other end proposes and the puppet answers: it expects the puppet's `ack`. */
+async function answered({ puppet, target }: Seized): Promise<void> {
+  const own = ephemeral();
+  const n = puppet.epochs.length;
+  target.rekey();
+  await settle();
+  const [proposal] = await puppet.controls();
+  expect(proposal).toMatchObject({ n: n - 1, claims: { top: "rekey", n } });
+  const rekeyed = await puppet.control({ top: "rekeyed", n, epk: own.jwk, ref: proposal?.claims.seq });
+  await settle();
+  puppet.derive(own, proposal?.claims.epk as PublicJwk, proposal?.raw as Uint8Array, rekeyed);
+}
+
+async function ends({ pair, side, got }: Seized, code: ErrorCode, data: unknown[] = []): Promise<void> {
+  await settle();
+  expect(pair[side].info?.error).toMatchObject({ code, remote: false });
+  expect(got).toEqual(data);
+  pair.link[other(side)].breakOff();
+  await released(pair);
+}
+
+const codec = "json";
+
+describe("with keys that are derived elsewhere", () => {
+  for (const as of ROLES) {
+    for (const protocol of WIRES) {
+      it.each(LEVELS)(`${as}, ${protocol}, %s: both ways, twice [rekey:answer] [rekey:ack-first]`, async (level) => {
+        const s = await seized(as, { level, protocol, codec });
+        for (let n = 1; n <= 2; n++) {
+          await (n === 1 ? proposed(s) : answered(s));
+          // The first message under the new keys is its ack, and so is that of the puppet.
+          expect((await s.puppet.controls()).map(({ n, claims }) => [n, claims.top])).toEqual([[n, "ack"]]);
+          await s.puppet.control({ top: "ack" });
+          await s.puppet.message(n, n);
+          await settle();
+          expect(s.target.epochs).toEqual({ send: n, receive: n });
+        }
+        expect(s.got).toEqual([1, 2]);
+        s.pair.link.server.breakOff();
+        s.pair.link.client.breakOff();
+        await released(s.pair);
+      });
+    }
+  }
+});
+
+describe("before the peer's ack", () => {
+  for (const as of ROLES) {
+    it.each([
+      ["proposer", proposed],
+      ["responder", answered],
+    ] as const)(`an application message of a ${as}, %s [rekey:switch]`, async (_, change) => {
+      const s = await seized(as, { codec });
+      await change(s);
+      await s.puppet.message();
+      await ends(s, "E_HEADER");
+    });
+
+    it.each([
+      ["proposer", proposed],
+      ["responder", answered],
+    ] as const)(`another control message of a ${as}, %s [rekey:switch]`, async (_, change) => {
+      const s = await seized(as, { codec });
+      await change(s);
+      await s.puppet.control({ top: "pong", ref: 1 });
+      await ends(s, "E_STATE");
+    });
+
+    it(`messages of a ${as} that proposed are still opened under the old keys`, async () => {
+      const s = await seized(as, { codec });
+      await proposed(s);
+      await s.puppet.message(0, "old");
+      await s.puppet.control({ top: "ack" }, 0);
+      await s.puppet.control({ top: "ack" });
+      await s.puppet.message(1, "new");
+      await settle();
+      expect(s.got).toEqual(["old", "new"]);
+      expect(s.target.epochs).toEqual({ send: 1, receive: 1 });
+      s.pair.link.server.breakOff();
+      s.pair.link.client.breakOff();
+      await released(s.pair);
+    });
+
+    it(`a ${as} that answered has left the old ones at once [rekey:retired]`, async () => {
+      const s = await seized(as, { codec });
+      await answered(s);
+      await s.puppet.message(0);
+      await ends(s, "E_HEADER");
+    });
+
+    it(`under an epoch that was left, of a ${as} [rekey:retired]`, async () => {
+      for (const control of [true, false]) {
+        const s = await seized(as, { codec });
+        await proposed(s);
+        await s.puppet.control({ top: "ack" });
+        await s.puppet.message(1, "new");
+        if (control) await s.puppet.control({ top: "ack" }, 0);
+        else await s.puppet.message(0);
+        await ends(s, "E_HEADER", ["new"]);
+      }
+    });
+  }
+
+  it.each(ROLES)("at sig on the text wire `bnd` tells, %s [rekey:switch]", async (as) => {
+    const s = await seized(as, { codec, level: "sig", protocol: "sealwire.v1.text" });
+    await proposed(s);
+    await s.puppet.message();
+    await ends(s, "E_BINDING");
+  });
+});
+
+describe("a rekey that cannot be [rekey:state] [rekey:epk]", () => {
+  const key = ephemeral().jwk;
+  const rows: [string, Claims, ErrorCode][] = [
+    ["rekey with the n of now", { top: "rekey", n: 0, epk: key }, "E_CLAIMS"],
+    ["rekey two epochs on", { top: "rekey", n: 2, epk: key }, "E_STATE"],
+    ["rekeyed to nothing", { top: "rekeyed", n: 1, epk: key, ref: 1 }, "E_STATE"],
+    ["rekeyed that names what was not sent", { top: "rekeyed", n: 1, epk: key, ref: 99 }, "E_CLAIMS"],
+    ["a key of another type", { top: "rekey", n: 1, epk: GOOD_P256 }, "E_CLAIMS"],
+    ["a key with another member", { top: "rekey", n: 1, epk: { ...key, kid: "x" } }, "E_CLAIMS"],
+    ["no point", { top: "rekey", n: 1, epk: { ...key, ...BAD_X25519["small order 0"] } }, "E_KEY"],
+    ["no key", { top: "rekey", n: 1 }, "E_CLAIMS"],
+  ];
+  for (const as of ROLES) {
+    it.each(rows)(`%s, from the ${as}`, async (_, message, code) => {
+      const s = await seized(as, { codec });
+      await s.target.send("t", 1);
+      await s.puppet.control(message);
+      await ends(s, code);
+    });
+
+    it.each([
+      ["another n", { n: 2 }],
+      ["another ref", { ref: 1 }],
+    ])(`an answer of the ${as} with %s`, async (_, change) => {
+      const s = await seized(as, { codec });
+      await s.target.send("t", 1);
+      s.target.rekey();
+      await settle();
+      const [proposal] = await s.puppet.controls();
+      await s.puppet.control({ top: "rekeyed", n: 1, epk: key, ref: proposal?.claims.seq, ...change });
+      await ends(s, "E_STATE");
+    });
+
+    it(`a second proposal of the ${as} before its ack [rekey:one]`, async () => {
+      const s = await seized(as, { codec });
+      await proposed(s);
+      await s.puppet.control({ top: "rekey", n: 2, epk: key }, 0);
+      await ends(s, "E_STATE");
+    });
+
+    it(`a second answer of the ${as}`, async () => {
+      const s = await seized(as, { codec });
+      await answered(s);
+      await s.puppet.control({ top: "ack" });
+      await s.puppet.control({ top: "rekeyed", n: 2, epk: key, ref: 1 });
+      await ends(s, "E_STATE");
+    });
+  }
+});
+
+describe("crossing proposals", () => {
+  it("the server ignores the client's [rekey:collision-server]", async () => {
+    const s = await seized("client", { codec });
+    s.target.rekey();
+    await settle();
+    await s.puppet.control({ top: "rekey", n: 1, epk: ephemeral().jwk });
+    await settle();
+    expect((await s.puppet.controls()).map(({ claims }) => claims.top)).toEqual(["rekey"]);
+    expect(s.target.state).toBe("open");
+    s.pair.link.server.breakOff();
+    s.pair.link.client.breakOff();
+    await released(s.pair);
+  });
+
+  it("the client drops its own and answers; an answer to what it dropped ends the session [rekey:collision-client] [rekey:state]", async () => {
+    const s = await seized("server", { codec });
+    s.target.rekey();
+    await settle();
+    const [dropped] = await s.puppet.controls();
+    await proposed(s);
+    await s.puppet.control({ top: "ack" });
+    await settle();
+    expect(s.target.epochs).toEqual({ send: 1, receive: 1 });
+    await s.puppet.control({ top: "rekeyed", n: 2, epk: ephemeral().jwk, ref: dropped?.claims.seq });
+    await ends(s, "E_STATE");
+  });
+});
