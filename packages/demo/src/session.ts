@@ -119,8 +119,11 @@ export class DemoSession implements Victim, Requester {
   }
 
   #onState(state: SessionState): void {
-    // What was opened before was on a connection that the relay counts by itself.
-    if (state === "reconnecting") this.#log.clear();
+    if (state === "reconnecting") {
+      // What was opened before was on a connection that the relay counts by itself.
+      this.#log.clear();
+      this.#losses.cut();
+    }
     if (state === "open") {
       if (this.#session.id === this.#last) this.#history.resumed += 1;
       else this.#history.replaced += 1;
@@ -214,6 +217,11 @@ class Losses {
 
   add(error: SealwireError): void {
     if (error.fatal) this.#tell(asRefusal(error));
+  }
+
+  /** The connection broke off. Where that was somebody's fault, it was told before. */
+  cut(): void {
+    this.#tell({ code: "E_TRUNCATED" });
   }
 
   next(): Promise<Refusal> {

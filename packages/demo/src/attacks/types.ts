@@ -5,11 +5,11 @@ import type { Outcome } from "./run.ts";
 
 export type WireName = "text" | "binary";
 
-/** Who must refuse, with which error code in its own log, and with which close code. */
+/** Who must refuse, with which error code in its own log, and with which close code; undefined where none is believed. */
 export interface Finding {
   readonly side: "client" | "server";
   readonly code: ErrorCode;
-  readonly closeCode: number;
+  readonly closeCode?: number;
 }
 
 export interface Expected extends Finding {

@@ -119,7 +119,7 @@ class Card {
       ? result.outcome === "resumed"
         ? "✓ Survived, nothing is lost"
         : "✓ Refused as it must be"
-      : `✗ Expected on the ${wire} wire: ${side}, ${code}, ${closeCode}`;
+      : `✗ Expected on the ${wire} wire: ${side}, ${code}, ${closeCode ?? "no close code"}`;
     const list = rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
     this.#outcome.replaceChildren(h("p", { class: "verdict" }, verdict), h("dl", {}, ...list));
   }
