@@ -92,7 +92,7 @@ describe.skipIf(!executablePath)("the page in Chromium (SEALWIRE_CHROMIUM)", () 
       }
     }
     await eventually(async () => (await bob.textContent("#members")) === "Here: bob (you), bot");
-  });
+  }, 90_000);
 
   test("says where the keys come from: from the page's origin, not through the relay", async () => {
     const page = await open("alice");
@@ -317,11 +317,33 @@ describe.skipIf(!executablePath)("the page in Chromium (SEALWIRE_CHROMIUM)", () 
       await heard(bob, `${how}, said without a connection 3`);
       const said = await bob.locator("#messages").getByText(`${how}, said without`).allTextContents();
       expect(said).toEqual([1, 2, 3].map((n) => `${how}, said without a connection ${n}`));
-      await alice.locator("#frames").getByText("Client hello, resumes").first().waitFor();
       expectComplaints(/WebSocket connection to .* failed/);
     },
     60_000,
   );
+
+  test("the wire view shows a resume, and opens what is sent after it", async () => {
+    const page = await open("alice", { wire: "binary" });
+    for (const n of [1, 2, 3]) await say(page, `before ${n}`);
+    await heard(page, "before 3");
+    demo.relay.unplug("cut");
+    demo.relay.plug();
+    await fact(page, "resumed", "once");
+    for (const title of ["Client hello, resumes", "Server hello, resumes"])
+      await page.locator("#frames").getByText(title).waitFor();
+    await say(page, "after the cut");
+    await heard(page, "after the cut");
+    await page.click("#tab-claims");
+    await eventually(async () => {
+      for (const sent of (await page.locator("#frames [role=option]", { hasText: "Message" }).all()).reverse()) {
+        await sent.click();
+        const shown = (await page.textContent("#detail")) ?? "";
+        if (shown.includes('"chat.say"') && shown.includes("after the cut")) return true;
+      }
+      return false;
+    });
+    expectComplaints(/WebSocket connection to .* failed/);
+  });
 
   test("the server is restarted under a file, which arrives whole; keys are renewed on the way", async () => {
     const alice = await open("alice", { wire: "binary" });
