@@ -2,10 +2,10 @@
 // What a replay store in memory takes: a million entries in a process of their own. `--json` prints one line of JSON.
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { arch, cpus, platform, release, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { line, red } from "../lib/report.mjs";
 import { runNode } from "../lib/run.mjs";
+import { machine, machineLine } from "./machine.mjs";
 
 const ENTRIES = 1_000_000;
 const NOW = 1_893_456_000;
@@ -38,14 +38,6 @@ async function fill() {
   };
 }
 
-const machine = () => ({
-  cpu: cpus()[0]?.model ?? "unknown",
-  cores: cpus().length,
-  memory: totalmem(),
-  system: `${platform()} ${release()} ${arch()}`,
-  node: process.version,
-});
-
 if (process.argv.includes("--fill")) {
   line(JSON.stringify(await fill()));
 } else if (!existsSync(built)) {
@@ -63,7 +55,7 @@ if (process.argv.includes("--fill")) {
       const { entries, bytesPerEntry, machine: m } = result;
       line(`${entries} entries, bytes an entry: resident ${bytesPerEntry.rss.toFixed(1)},`);
       line(`  tables ${bytesPerEntry.arrayBuffers.toFixed(1)}, heap ${bytesPerEntry.heapUsed.toFixed(1)}`);
-      line(`  on ${m.cpu}, ${m.cores} cores, ${Math.round(m.memory / 2 ** 30)} GiB, ${m.system}, Node ${m.node}`);
+      line(`  ${machineLine(m)}`);
     }
   }
 }

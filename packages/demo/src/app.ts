@@ -1,27 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { DevIssuer } from "./issuer.ts";
-import { USERS } from "./issuer.ts";
+import { nodeListener } from "@sealwire/issuer";
+import { api } from "./api.ts";
+import type { DemoParts } from "./demo.ts";
 import { listen } from "./listen.ts";
 import type { Relay } from "./relay.ts";
-import { relayApi } from "./relay-api.ts";
-import { type DemoServer, SERVER_ID } from "./server.ts";
 
 export interface App {
   readonly origin: string;
   close(): Promise<void>;
 }
 
-export interface AppParts {
-  readonly issuer: DevIssuer;
-  readonly server: DemoServer;
-  readonly relay: Relay;
-}
-
 export interface AppOptions {
   readonly port: number;
   /** Called when the app has its port, which is part of what the others are configured with. */
-  readonly parts: (origin: string) => Promise<AppParts>;
+  readonly parts: (origin: string) => Promise<DemoParts>;
   /** Folder of the built page, with a slash at its end. Default: beside the built program. */
   readonly assets?: URL | undefined;
 }
@@ -31,16 +24,20 @@ const STATIC: Readonly<Record<string, { file: string; type: string }>> = {
   "/base.css": { file: "base.css", type: "text/css; charset=utf-8" },
   "/chat.css": { file: "chat.css", type: "text/css; charset=utf-8" },
   "/relay.css": { file: "relay.css", type: "text/css; charset=utf-8" },
+  "/life.css": { file: "life.css", type: "text/css; charset=utf-8" },
   "/media.css": { file: "media.css", type: "text/css; charset=utf-8" },
   "/app.js": { file: "app.js", type: "text/javascript; charset=utf-8" },
   "/app.js.map": { file: "app.js.map", type: "application/json" },
   "/icon.svg": { file: "icon.svg", type: "image/svg+xml" },
 };
 
-/** The page's own server: static files, development tokens, the pinned keys, and the lever for the relay. */
+/** Addresses of the issuer, which has the app's origin as its name (RFC 8414: the metadata lie below it). */
+const ISSUER = new Set(["/token", "/revoke", "/jwks", "/.well-known/openid-configuration"]);
+
+/** The page's own server: static files, the development issuer, the pinned keys, and the page's levers. */
 export async function createApp(options: AppOptions): Promise<App> {
   const assets = options.assets ?? new URL("./static/", import.meta.url);
-  let parts: AppParts | undefined;
+  let parts: DemoParts | undefined;
   let origin = "";
   const http = createServer((req, res) => {
     answer(req, res).catch((error: unknown) => {
@@ -69,8 +66,13 @@ export async function createApp(options: AppOptions): Promise<App> {
     const url = new URL(req.url ?? "/", origin);
     if (url.pathname.startsWith("/api/")) {
       if (crossSite(req, origin))
-        return send(res, 403, "text/plain; charset=utf-8", "Only the demo's own page may steer the relay.");
-      return relayApi(req, res, url, parts);
+        return send(res, 403, "text/plain; charset=utf-8", "Only the demo's own page may use its levers.");
+      return api(req, res, url, parts);
+    }
+    if (ISSUER.has(url.pathname)) {
+      if (crossSite(req, origin))
+        return send(res, 403, "text/plain; charset=utf-8", "Tokens are for the demo's own page.");
+      return nodeListener(parts.issuer.handle)(req, res);
     }
     if (req.method !== "GET") return send(res, 405, "text/plain; charset=utf-8", "Only GET here.");
     const asset = Object.hasOwn(STATIC, url.pathname) ? STATIC[url.pathname] : undefined;
@@ -78,13 +80,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       const body = await readFile(new URL(asset.file, assets));
       return send(res, 200, asset.type, body, policy(parts.relay));
     }
-    if (url.pathname === "/jwks") return json(res, parts.issuer.jwks);
     if (url.pathname === "/config.json") return json(res, config(parts, origin));
-    if (url.pathname === "/token") {
-      if (crossSite(req, origin))
-        return send(res, 403, "text/plain; charset=utf-8", "Tokens are for the demo's own page.");
-      return send(res, 200, "text/plain; charset=utf-8", await token(parts.issuer, url.searchParams));
-    }
     send(res, 404, "text/plain; charset=utf-8", "There is nothing here.");
   };
 
@@ -100,19 +96,9 @@ export async function createApp(options: AppOptions): Promise<App> {
   };
 }
 
-/** DEVELOPMENT ONLY: no password. A real issuer authenticates the user here. */
-function token(issuer: DevIssuer, query: URLSearchParams): Promise<string> {
-  return issuer.issue(query.get("user") ?? "", { expired: query.has("expired"), jkt: query.get("jkt") ?? undefined });
-}
-
-function config(parts: AppParts, origin: string): object {
-  const users = Object.entries(USERS).map(([id, { title }]) => ({ id, title }));
-  return {
-    relay: parts.relay.url,
-    server: { id: SERVER_ID, keys: parts.server.keys },
-    pinnedFrom: origin,
-    users: users.filter((u) => u.id !== "bot"),
-  };
+function config({ config, accounts }: DemoParts, origin: string): object {
+  const users = accounts.list().map(({ id, title }) => ({ id, title }));
+  return { ...config, pinnedFrom: origin, users: users.filter((u) => u.id !== "bot") };
 }
 
 /** No inline code, no eval, no other host than the relay. */

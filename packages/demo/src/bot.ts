@@ -1,4 +1,3 @@
-import type { DevIssuer } from "./issuer.ts";
 import { type DemoConfig, type DemoSession, openSession } from "./session.ts";
 import type { ChatMessage, FileInfo } from "./topics.ts";
 import { download } from "./transfer.ts";
@@ -11,7 +10,7 @@ export interface Bot {
 }
 
 /** A client in Node that greets, answers what is addressed to it, and takes files. It comes back when it is cut off. */
-export async function startBot(config: DemoConfig, issuer: DevIssuer): Promise<Bot> {
+export async function startBot(config: DemoConfig): Promise<Bot> {
   let session: DemoSession | undefined;
   let wake = (): void => {};
   let stopped = false;
@@ -24,7 +23,6 @@ export async function startBot(config: DemoConfig, issuer: DevIssuer): Promise<B
       tag: `bot-${++serial}`,
       level: "aead",
       wire: "binary",
-      token: (options) => issuer.issue("bot", options),
       onMessage: (message) => void opening.then((opened) => answer(opened, message)).catch(ended),
       onFile: (info) => void opening.then((opened) => receive(opened, info)).catch(ended),
     });

@@ -1,46 +1,78 @@
+import { createDevelopmentIssuer, DEVELOPMENT_GRANT, type DevelopmentIssuer } from "@sealwire/issuer";
+import { Accounts } from "./accounts.ts";
 import { type App, createApp } from "./app.ts";
 import { armAttack } from "./arm.ts";
 import type { Bench, OpenOptions, Victim } from "./attacks/run.ts";
 import type { WireName } from "./attacks/types.ts";
-import { createDevIssuer, type DevIssuer } from "./issuer.ts";
 import { createRelay, type Relay } from "./relay.ts";
-import { createDemoServer, type DemoServer, SERVER_ID } from "./server.ts";
+import { DemoServer, SERVER_ID } from "./server.ts";
 import { type DemoConfig, type DemoSession, openSession, type SessionOptions } from "./session.ts";
 
+export const CLIENT_ID = "sealwire-demo";
+
 /** Everything of the demo in one process: issuer, Sealwire server, relay before it, and the page's app. */
-export interface Demo {
-  readonly app: App;
-  readonly issuer: DevIssuer;
+export interface DemoParts {
+  readonly accounts: Accounts;
+  readonly issuer: DevelopmentIssuer;
   readonly server: DemoServer;
   readonly relay: Relay;
   /** As the page gets it from /config.json. */
   readonly config: DemoConfig;
+  /** Life of an access token. */
+  readonly tokenSeconds: number;
+}
+
+export interface Demo extends DemoParts {
+  readonly app: App;
   close(): Promise<void>;
 }
 
-export async function startDemo(options: { port: number; assets?: URL }): Promise<Demo> {
-  let parts: { issuer: DevIssuer; server: DemoServer; relay: Relay } | undefined;
+export interface DemoOptions {
+  readonly port: number;
+  readonly assets?: URL;
+  /** Life of an access token. Default: 60, so that a change of roles counts soon. */
+  readonly tokenSeconds?: number;
+}
+
+export async function startDemo(options: DemoOptions): Promise<Demo> {
+  const { tokenSeconds = 60 } = options;
+  const accounts = new Accounts();
+  let parts: DemoParts | undefined;
   const nextTo = (n: number): number => (options.port === 0 ? 0 : options.port + n);
   const app = await createApp({
     port: options.port,
     assets: options.assets,
     // The server lets pages of one origin connect; which one it is, is known when the app has its port.
     async parts(origin) {
-      const issuer = await createDevIssuer({ issuer: origin, audience: SERVER_ID });
-      const tokens = { issuer: issuer.issuer, keys: issuer.jwks };
-      const server = await createDemoServer({ tokens, origins: [origin], port: nextTo(2) });
+      const issuer = await createDevelopmentIssuer({
+        issuer: origin,
+        audience: SERVER_ID,
+        clients: { [CLIENT_ID]: {} },
+        accounts: (subject) => accounts.account(subject),
+        accessTokenSeconds: tokenSeconds,
+      });
+      const server = await DemoServer.start({
+        // Without keys: the issuer's metadata says where they are.
+        tokens: { issuer: issuer.issuer },
+        revocations: issuer.revocations(),
+        origins: [origin],
+        port: nextTo(2),
+      });
       const relay = await createRelay({ upstream: `ws://127.0.0.1:${server.port}`, port: nextTo(1) });
-      parts = { issuer, server, relay };
+      const config = {
+        relay: relay.url,
+        server: { id: SERVER_ID, keys: server.keys },
+        tokens: { url: `${origin}/token`, grant: DEVELOPMENT_GRANT, clientId: CLIENT_ID },
+        expiredTokens: `${origin}/api/expired-token`,
+      };
+      parts = { accounts, issuer, server, relay, config, tokenSeconds };
       return parts;
     },
   });
-  const { issuer, server, relay } = parts!;
+  const { server, relay } = parts!;
   return {
+    ...parts!,
     app,
-    issuer,
-    server,
-    relay,
-    config: { relay: relay.url, server: { id: SERVER_ID, keys: server.keys } },
     async close() {
       await app.close();
       await server.close();
@@ -51,16 +83,9 @@ export async function startDemo(options: { port: number; assets?: URL }): Promis
 
 let serial = 0;
 
-/** Options for a session that Node itself opens, with tokens straight from the issuer. */
-export function nodeOptions(demo: Demo, user: string, more: Partial<SessionOptions> = {}): SessionOptions {
-  return {
-    user,
-    tag: `node-${++serial}`,
-    level: "aead",
-    wire: "text",
-    token: (options) => demo.issuer.issue(user, options),
-    ...more,
-  };
+/** Options for a session that Node itself opens. */
+export function nodeOptions(user: string, more: Partial<SessionOptions> = {}): SessionOptions {
+  return { user, tag: `node-${++serial}`, level: "aead", wire: "text", ...more };
 }
 
 /** Node as surroundings of an attack: the same table as on the page, without a browser. */
@@ -72,7 +97,7 @@ export function nodeBench(
   let session: DemoSession | undefined;
   const victim = async (): Promise<DemoSession> => {
     if (session) return session;
-    const opened = await openSession(demo.config, nodeOptions(demo, "alice", { wire, level }));
+    const opened = await openSession(demo.config, nodeOptions("alice", { wire, level }));
     session = opened;
     void opened.closed.then(() => {
       if (session === opened) session = undefined;
@@ -83,7 +108,7 @@ export function nodeBench(
     wire,
     victim,
     open: ({ tag, user = "alice", credentials, offersBoth }: OpenOptions): Promise<Victim> =>
-      openSession(demo.config, nodeOptions(demo, user, { tag, wire, level, credentials, offersBoth })),
+      openSession(demo.config, nodeOptions(user, { tag, wire, level, credentials, offersBoth })),
     arm: async (id, tag, other) => armAttack(demo.relay, id, tag, other),
     mark: async () => demo.server.refused,
     refusals: async (since) => demo.server.refusals(since),

@@ -4,17 +4,28 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHUNK_BYTES, FILE_BYTES_MAX, type FileInfo, type FileOffer } from "./topics.ts";
 
+/** A session, by its id, and whose it is. */
+export interface Owner {
+  readonly session: string;
+  readonly user: string;
+}
+
 interface Upload {
-  readonly owner: object;
+  /** Changes where the user takes the upload up again in another session. */
+  session: string;
+  readonly user: string;
   readonly offer: FileOffer;
-  readonly from: string;
   readonly handle: FileHandle;
   readonly hash: Hash;
   next: number;
   received: number;
+  /** Discards it; set while its session is gone without a farewell. */
+  timer?: NodeJS.Timeout;
 }
 
-const UPLOADS_PER_OWNER = 2;
+const UPLOADS_PER_SESSION = 2;
+/** An upload waits so long for its user to come back. */
+const FORSAKEN_MS = 60_000;
 const KEPT_BYTES = 256 * 1024 * 1024;
 
 /**
@@ -24,9 +35,8 @@ const KEPT_BYTES = 256 * 1024 * 1024;
 export class FileStore {
   readonly #uploads = new Map<number, Upload>();
   readonly #files = new Map<number, FileInfo>();
-  /** Uploads that are being created, so that many at once cannot all pass the bound. */
-  readonly #opening = new WeakMap<object, number>();
-  readonly #gone = new WeakSet<object>();
+  /** Uploads that are being created, by session, so that many at once cannot all pass the bound. */
+  readonly #opening = new Map<string, number>();
   readonly #directory: string;
 
   private constructor(directory: string) {
@@ -37,7 +47,7 @@ export class FileStore {
     return new FileStore(await mkdtemp(join(tmpdir(), "sealwire-demo-")));
   }
 
-  async begin(owner: object, from: string, offer: FileOffer): Promise<{ id: number }> {
+  async begin({ session, user }: Owner, offer: FileOffer): Promise<{ id: number }> {
     if (!Number.isSafeInteger(offer.size) || offer.size < 1 || offer.size > FILE_BYTES_MAX) {
       throw new RangeError(
         `A file has between 1 byte and ${FILE_BYTES_MAX / 1024 / 1024} MB; this one says ${offer.size}.`,
@@ -47,27 +57,40 @@ export class FileStore {
     if (typeof name !== "string" || typeof type !== "string" || name.length > 200 || type.length > 100) {
       throw new RangeError("A file has a name of at most 200 characters and a type of at most 100.");
     }
-    const running =
-      [...this.#uploads.values()].filter((u) => u.owner === owner).length + (this.#opening.get(owner) ?? 0);
-    if (running >= UPLOADS_PER_OWNER)
-      throw new RangeError(`At most ${UPLOADS_PER_OWNER} uploads of one session at a time.`);
+    const opening = this.#opening.get(session) ?? 0;
+    if (this.#of(session).length + opening >= UPLOADS_PER_SESSION)
+      throw new RangeError(`At most ${UPLOADS_PER_SESSION} uploads of one session at a time.`);
     const id = randomInt(1, 2 ** 32);
-    this.#opening.set(owner, (this.#opening.get(owner) ?? 0) + 1);
-    const handle = await open(this.#path(id), "wx", 0o600).finally(() => {
-      this.#opening.set(owner, (this.#opening.get(owner) ?? 1) - 1);
-    });
-    if (this.#gone.has(owner)) {
+    this.#opening.set(session, opening + 1);
+    try {
+      const handle = await open(this.#path(id), "wx", 0o600);
+      this.#uploads.set(id, { session, user, offer, handle, hash: createHash("sha256"), next: 0, received: 0 });
       // The session ended while the file was being created: nobody would ever discard it.
-      await handle.close();
-      await rm(this.#path(id), { force: true });
-      throw new Error("The session has ended.");
+      if (!this.#opening.has(session)) {
+        await this.#discard(id);
+        throw new Error("The session has ended.");
+      }
+    } finally {
+      const left = (this.#opening.get(session) ?? 1) - 1;
+      if (left > 0) this.#opening.set(session, left);
+      else this.#opening.delete(session);
     }
-    this.#uploads.set(id, { owner, from, offer, handle, hash: createHash("sha256"), next: 0, received: 0 });
     return { id };
   }
 
+  /** The user goes on with an upload, in this session from now on. */
+  async continue({ session, user }: Owner, id: number): Promise<{ next: number }> {
+    const kept = this.#files.get(id);
+    if (kept?.from === user) return { next: Math.ceil(kept.size / CHUNK_BYTES) };
+    const upload = this.#uploads.get(id);
+    if (upload?.user !== user) throw new RangeError("There is no such upload of this user.");
+    upload.session = session;
+    clearTimeout(upload.timer);
+    return { next: upload.next };
+  }
+
   /** Chunks come in order, since a session hands them over in order; several may be writing at once. */
-  async chunk(owner: object, id: number, index: number, bytes: Uint8Array): Promise<{ received: number }> {
+  async chunk(owner: Owner, id: number, index: number, bytes: Uint8Array): Promise<{ received: number }> {
     const upload = this.#own(owner, id);
     if (index !== upload.next) throw new RangeError(`Chunk ${upload.next} is due, not ${index}.`);
     const position = upload.received;
@@ -80,7 +103,10 @@ export class FileStore {
     return { received: position + bytes.length };
   }
 
-  async end(owner: object, id: number, sha256: string): Promise<FileInfo> {
+  /** `fresh` false: it was said before, and the answer was lost. */
+  async end(owner: Owner, id: number, sha256: string): Promise<{ info: FileInfo; fresh: boolean }> {
+    const kept = this.#files.get(id);
+    if (kept?.from === owner.user && kept.sha256 === sha256) return { info: kept, fresh: false };
     const upload = this.#own(owner, id);
     const hash = upload.hash.digest("hex");
     if (upload.received !== upload.offer.size || hash !== sha256) {
@@ -90,23 +116,31 @@ export class FileStore {
     this.#uploads.delete(id);
     await upload.handle.close();
     const { name, size, type } = upload.offer;
-    const info: FileInfo = { id, name, size, type, from: upload.from, sha256: hash };
+    const info: FileInfo = { id, name, size, type, from: upload.user, sha256: hash };
     this.#files.set(id, info);
     await this.#makeRoom();
-    return info;
+    return { info, fresh: true };
   }
 
-  async abort(owner: object, id: number): Promise<{ removed: boolean }> {
+  async abort(owner: Owner, id: number): Promise<{ removed: boolean }> {
     this.#own(owner, id);
     await this.#discard(id);
     return { removed: true };
   }
 
-  /** A session that ends takes its unfinished uploads with it. */
-  async drop(owner: object): Promise<void> {
-    this.#gone.add(owner);
-    const ids = [...this.#uploads].filter(([, u]) => u.owner === owner).map(([id]) => id);
-    await Promise.all(ids.map((id) => this.#discard(id)));
+  /** The session has ended in order, or may not upload any more: its unfinished uploads go with it. */
+  async drop(session: string): Promise<void> {
+    this.#opening.delete(session);
+    await Promise.all(this.#of(session).map((id) => this.#discard(id)));
+  }
+
+  /** The session broke off: its uploads wait for a while, for the user to continue them in another one. */
+  forsake(session: string): void {
+    for (const id of this.#of(session)) {
+      const upload = this.#uploads.get(id)!;
+      clearTimeout(upload.timer);
+      upload.timer = setTimeout(() => void this.#discard(id), FORSAKEN_MS).unref();
+    }
   }
 
   async get(id: number, index: number): Promise<Uint8Array> {
@@ -134,15 +168,21 @@ export class FileStore {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  #own(owner: object, id: number): Upload {
+  #of(session: string): number[] {
+    return [...this.#uploads].filter(([, u]) => u.session === session).map(([id]) => id);
+  }
+
+  #own({ session }: Owner, id: number): Upload {
     const upload = this.#uploads.get(id);
-    if (upload?.owner !== owner) throw new RangeError("There is no such upload in this session.");
+    if (upload?.session !== session) throw new RangeError("There is no such upload in this session.");
+    clearTimeout(upload.timer);
     return upload;
   }
 
   async #discard(id: number): Promise<void> {
     const upload = this.#uploads.get(id);
     this.#uploads.delete(id);
+    clearTimeout(upload?.timer);
     await upload?.handle.close();
     await rm(this.#path(id), { force: true });
   }

@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   if (!Number.isInteger(port) || port < 0 || port > 65000)
     throw new RangeError(`--port ${values.port} is no port number.`);
   const demo = await startDemo({ port });
-  const bot = values.bot ? await startBot(demo.config, demo.issuer) : undefined;
+  const bot = values.bot ? await startBot(demo.config) : undefined;
   banner(demo, bot);
   endOnSignal(demo, bot);
 }

@@ -2,6 +2,7 @@ import { type Demo, startDemo } from "./demo.ts";
 import { attackScenarios } from "./scenarios/attacks.ts";
 import { chatScenarios } from "./scenarios/chat.ts";
 import { fileScenarios } from "./scenarios/files.ts";
+import { lifeScenarios, TOKEN_SECONDS } from "./scenarios/life.ts";
 import type { Check, Scenario } from "./scenarios/types.ts";
 
 interface Report {
@@ -14,21 +15,22 @@ interface Report {
 /** Runs the whole scenario headless: real server, real relay, real sockets. Resolves to whether all of it held. */
 export async function runOnce(options: { json: boolean }): Promise<boolean> {
   const demo = await startDemo({ port: 0 });
+  const brief = await startDemo({ port: 0, tokenSeconds: TOKEN_SECONDS });
   const say = options.json ? () => {} : console.log;
   const checks: Check[] = [];
   try {
     say("\n  Sealwire, the whole scenario: clients in Node, a man in the middle, the server\n");
-    for (const [title, scenarios] of groups()) {
+    for (const [title, scenarios, where] of groups(demo, brief)) {
       say(`  ${title}`);
       for (const scenario of scenarios) {
-        const check = await run(title, scenario, demo);
+        const check = await run(title, scenario, where);
         checks.push(check);
         say(line(check));
       }
       say("");
     }
   } finally {
-    await demo.close();
+    await Promise.all([demo.close(), brief.close()]);
   }
   const failed = checks.filter((c) => !c.ok).length;
   const report: Report = { ok: failed === 0, passed: checks.length - failed, failed, checks };
@@ -38,12 +40,14 @@ export async function runOnce(options: { json: boolean }): Promise<boolean> {
   return report.ok;
 }
 
-function groups(): [string, readonly Scenario[]][] {
+/** `brief` gives tokens that soon expire. */
+function groups(demo: Demo, brief: Demo): [string, readonly Scenario[], Demo][] {
   return [
-    ["Messages", chatScenarios()],
-    ["A file", fileScenarios()],
-    ["Attacks, text wire", attackScenarios("text")],
-    ["Attacks, binary wire", attackScenarios("binary")],
+    ["Messages", chatScenarios(), demo],
+    ["A file", fileScenarios(), demo],
+    ["A long life", lifeScenarios(), brief],
+    ["Attacks, text wire", attackScenarios("text"), demo],
+    ["Attacks, binary wire", attackScenarios("binary"), demo],
   ];
 }
 

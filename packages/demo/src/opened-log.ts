@@ -1,4 +1,4 @@
-import type { Direction, RecordedFrame } from "./relay/types.ts";
+import type { RecordedFrame } from "./relay/types.ts";
 import { toText } from "./wire/bytes.ts";
 import { readClaims } from "./wire/cbor-claims.ts";
 
@@ -15,7 +15,7 @@ const KEPT_BYTES = 4096;
 
 /**
  * What this end sealed and opened. Laid beside the relay's record by direction and number: the relay counts the sealed
- * frames, and the n-th of them carries the sequence number n.
+ * frames, which have the sequence numbers in turn.
  */
 export class OpenedLog {
   readonly #claims = new Map<string, Uint8Array>();
@@ -25,7 +25,13 @@ export class OpenedLog {
     if (this.#claims.size > KEPT_MESSAGES) this.#claims.delete(this.#claims.keys().next().value ?? "");
   }
 
-  find(frame: { readonly direction: Direction; readonly seq: RecordedFrame["seq"] }): string | undefined {
+  /** Numbers start again, or are sealed again: what follows belongs to another connection. */
+  clear(): void {
+    this.#claims.clear();
+  }
+
+  find(frame: Pick<RecordedFrame, "direction" | "seq" | "kind">): string | undefined {
+    if (frame.kind !== "message" && frame.kind !== "control") return undefined;
     const claims = this.#claims.get(`${frame.direction} ${frame.seq}`);
     if (claims === undefined) return undefined;
     if (claims.length > KEPT_BYTES) return `(the first ${KEPT_BYTES / 1024} KiB of a file chunk; not kept)`;

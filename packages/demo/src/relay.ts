@@ -22,11 +22,20 @@ export interface Relay {
   readonly connections: ReadonlySet<RelayConnection>;
   /** The newest connection with this tag, open or among the last closed. */
   find(tag: string): RelayConnection | undefined;
+  /** All of them, the oldest first. */
+  all(tag: string): readonly RelayConnection[];
+  readonly line: Line;
+  /** Pulls the cable: "cut" ends every connection and refuses others, "silent" lets nothing through and says nothing. */
+  unplug(how: "cut" | "silent"): void;
+  /** Puts it in again. What was on the line in silence is gone, as behind a router that forgot it. */
+  plug(): void;
   /** Prepares for the next connection with this tag. */
   plan(tag: string, plan: UpgradePlan): void;
   onConnection(listener: (connection: RelayConnection) => void): () => void;
   close(): Promise<void>;
 }
+
+export type Line = "up" | "cut" | "silent";
 
 /** A subprotocol name as `ws` admits it (RFC 9110 section 5.6.2). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -48,6 +57,8 @@ export async function createRelay(options: { upstream: string; port?: number }):
   const remembered: RelayConnection[] = [];
   const plans = new Map<string, UpgradePlan>();
   const listeners = new Set<(connection: RelayConnection) => void>();
+  const hanging = new Set<Duplex>();
+  let line: Line = "up";
   let count = 0;
 
   const establish = (tag: string, plan: UpgradePlan | undefined, client: WebSocket, server: WebSocket): void => {
@@ -61,6 +72,12 @@ export async function createRelay(options: { upstream: string; port?: number }):
 
   http.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
+    if (line === "cut") return void socket.destroy();
+    if (line === "silent") {
+      hanging.add(socket);
+      socket.once("close", () => hanging.delete(socket));
+      return;
+    }
     // Any page can reach this port: the address of the upstream is this relay's own, and a strange offer ends here.
     const offered = protocols(req);
     const [path, query] = (req.url ?? "").split("?", 2);
@@ -105,6 +122,19 @@ export async function createRelay(options: { upstream: string; port?: number }):
     port: (http.address() as AddressInfo).port,
     connections,
     find: (tag) => remembered.find((c) => c.tag === tag),
+    all: (tag) => remembered.filter((c) => c.tag === tag).reverse(),
+    get line() {
+      return line;
+    },
+    unplug(how) {
+      line = how;
+      for (const connection of connections) how === "cut" ? connection.cut() : connection.hush();
+    },
+    plug() {
+      if (line === "silent") for (const connection of connections) connection.cut();
+      for (const socket of hanging) socket.destroy();
+      line = "up";
+    },
     plan: (tag, plan) => void plans.set(tag, plan),
     onConnection(listener) {
       listeners.add(listener);
@@ -112,6 +142,7 @@ export async function createRelay(options: { upstream: string; port?: number }):
     },
     async close() {
       for (const connection of connections) connection.cut();
+      for (const socket of hanging) socket.destroy();
       sockets.close();
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));

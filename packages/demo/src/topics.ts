@@ -7,6 +7,8 @@ export interface DemoTopics {
   "chat.msg": ChatMessage;
   "chat.members": { members: string[] };
   "file.begin": Call<FileOffer, { id: number }>;
+  /** Takes an upload up again, also from another session of the same user: says which chunk is due. */
+  "file.continue": Call<{ id: number }, { next: number }>;
   /** 8 bytes of head, then the bytes of the chunk: bytes can only be the whole of a message's data. */
   "file.chunk": Call<Uint8Array, { received: number }>;
   "file.end": Call<{ id: number; sha256: string }, FileInfo>;
@@ -40,10 +42,4 @@ export function unpackChunk(packed: Uint8Array): { id: number; index: number; by
   if (packed.length <= CHUNK_HEAD) throw new RangeError("A chunk carries at least one byte after its head.");
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   return { id: view.getUint32(0), index: view.getUint32(4), bytes: packed.subarray(CHUNK_HEAD) };
-}
-
-/** Whether scopes such as `chat` cover a topic such as `chat.say`. Anything that is not granted is denied. */
-export function covers(scopes: ReadonlySet<string>, topic: string): boolean {
-  const family = topic.split(".", 1)[0];
-  return family !== undefined && scopes.has(family);
 }

@@ -24,6 +24,8 @@ export interface FrameView {
   readonly parts: readonly Part[];
   /** True where only an endpoint can rebuild the compact form, since header and IV were not sent. */
   readonly short: boolean;
+  /** Hellos of a resume: the highest number that the sender has of the other's messages. */
+  readonly received?: number;
 }
 
 const TITLES: Readonly<Record<FrameKind, string>> = {
@@ -63,7 +65,16 @@ export function viewText(text: string): FrameView {
   const parts = segments.map((raw, i) =>
     part(names[i] ?? `segment ${i + 1}`, raw, Math.floor((raw.length * 3) / 4), raw),
   );
-  return { kind, title: TITLES[kind], parts, short: false };
+  return hello(kind, parts);
+}
+
+/** A hello of a resume names what its sender has received. */
+function hello(kind: FrameKind, parts: readonly Part[]): FrameView {
+  const plain: FrameView = { kind, title: TITLES[kind], parts, short: false };
+  const payload = kind === "CH" || kind === "SH" ? parts[1]?.readable : undefined;
+  const received: unknown = payload === undefined ? undefined : JSON.parse(payload)?.rs?.rcv;
+  if (typeof received !== "number") return plain;
+  return { ...plain, title: kind === "CH" ? "Client hello, resumes" : "Server hello, resumes", received };
 }
 
 function viewObject(text: string): FrameView {
@@ -90,7 +101,7 @@ function viewFull(items: readonly Item[], opcode: 1 | 2): FrameView {
   const parts = fields.map((f, i) =>
     part(names[i] ?? `field ${i + 1}`, toBase64url(f.value), f.size, undefined, f.value),
   );
-  return { kind, title: TITLES[kind], parts, short: false };
+  return hello(kind, parts);
 }
 
 /** `[3, h, seq, ct||tag]` or `[4, h, payload, sig]`: header and IV stay at the ends, which have them in a table. */

@@ -7,7 +7,7 @@ import { eventually, type TestDemo, testDemo } from "./support.ts";
 
 let demo: TestDemo;
 beforeAll(async () => {
-  demo = await testDemo(new URL("../static/", import.meta.url));
+  demo = await testDemo({ assets: new URL("../static/", import.meta.url) });
 });
 afterAll(() => demo.end());
 
@@ -50,17 +50,18 @@ test("the configuration pins the server's public key and holds no private one", 
 
 test("answers under its own name only, and gives tokens and levers to its own page only", async () => {
   const { port } = new URL(demo.app.origin);
-  expect((await raw("/token?user=alice", { host: `evil.example:${port}` })).status).toBe(421);
+  expect((await raw("/token", { host: `evil.example:${port}` })).status).toBe(421);
   expect((await raw("/x", { host: `localhost:${port}` })).headers.location).toBe(`${demo.app.origin}/x`);
-  expect((await raw("/token?user=alice", { "sec-fetch-site": "cross-site" })).status).toBe(403);
-  expect((await raw("/token?user=alice", { "sec-fetch-site": "same-site" })).status).toBe(403);
+  for (const site of ["cross-site", "same-site"])
+    for (const path of ["/token", "/jwks", "/api/expired-token?user=alice", "/api/operator"])
+      expect((await raw(path, { "sec-fetch-site": site })).status).toBe(403);
   expect((await raw("/api/refusals", { origin: "http://evil.example" })).status).toBe(403);
 });
 
 test("refuses bad requests with a reason, and survives them", async () => {
   const post = (body: string, type = "application/json") =>
     raw("/api/relay/attack", { "content-type": type }, "POST", body);
-  expect(await raw("/token?user=mallory")).toMatchObject({
+  expect(await raw("/api/expired-token?user=mallory")).toMatchObject({
     status: 400,
     text: expect.stringContaining("known are alice"),
   });
@@ -76,6 +77,11 @@ test("refuses bad requests with a reason, and survives them", async () => {
     text: expect.stringContaining("connect first"),
   });
   expect(await post(`"${"x".repeat(5000)}"`)).toMatchObject({ status: 400, text: expect.stringContaining("too long") });
+  const operate = (name: string, body: string) =>
+    raw(`/api/operator/${name}`, { "content-type": "application/json" }, "POST", body);
+  expect(await operate("bar", '{"user":"mallory"}')).toMatchObject({ status: 400 });
+  expect(await operate("unplug", '{"how":"gently"}')).toMatchObject({ status: 400 });
+  expect(await operate("constructor", "{}")).toMatchObject({ status: 404 });
   for (const path of ["/../app.ts", "/constructor", "/api/nothing", "/%00"]) expect((await raw(path)).status).toBe(404);
   expect((await raw("/", {}, "POST")).status).toBe(405);
 });
@@ -83,7 +89,7 @@ test("refuses bad requests with a reason, and survives them", async () => {
 test("the bot greets, answers what is addressed to it, takes a file, and comes back when it is cut off", async () => {
   const heard: ChatMessage[] = [];
   const alice = await demo.session("alice", { onMessage: (message) => heard.push(message) });
-  const bot = await startBot(demo.config, demo.issuer);
+  const bot = await startBot(demo.config);
   const said = (part: string) => eventually(() => heard.find((m) => m.from === "bot" && m.text.includes(part)));
   try {
     await said("I am a Node client");
@@ -98,8 +104,13 @@ test("the bot greets, answers what is addressed to it, takes a file, and comes b
       slice: async (from, to) => new Uint8Array(to - from),
     });
     await said("it matches");
-    heard.length = 0;
+    // A cut it survives in its session, without another greeting; a revocation ends that.
     demo.relay.find("bot-1")!.cut();
+    await alice.say("@bot still there?");
+    await said("@alice You wrote: still there?");
+    expect(heard.filter((m) => m.text.includes("I am a Node client"))).toHaveLength(1);
+    heard.length = 0;
+    await demo.issuer.revokeSubject("bot");
     await said("I am a Node client");
   } finally {
     await bot.close();

@@ -176,3 +176,37 @@ test("stops reading from the fast side while the slow side does not read", async
   await eventually(() => got.length === 64);
   expect(sent).toBe(64);
 });
+
+test("unplugged, it cuts what there is and refuses what comes, until it is plugged in", async () => {
+  const ws = await client("a");
+  const code = new Promise((resolve) => ws.once("close", resolve));
+  relay.unplug("cut");
+  expect(relay.line).toBe("cut");
+  expect(await code).toBe(1006);
+  await expect(client("b")).rejects.toThrow("socket hang up");
+  relay.plug();
+  expect((await client("c")).readyState).toBe(WebSocket.OPEN);
+});
+
+test("unplugged in silence, it passes nothing, closes nothing and answers nobody; plugged in, what hung is gone", async () => {
+  const ws = await client("a");
+  const got = collect(ws);
+  ws.send("before");
+  await eventually(() => got.length === 1);
+  relay.unplug("silent");
+  ws.send("into the void");
+  const { recorder } = relay.find("a")!;
+  await eventually(() => recorder.frames().at(-1)?.fate === "dropped");
+  const hanging = client("b");
+  const refused = expect(hanging).rejects.toThrow("socket hang up");
+  // The request arrives in its own time, and is not answered: nothing tells the difference but that it still hangs.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(ws.readyState).toBe(WebSocket.OPEN);
+  const code = new Promise((resolve) => ws.once("close", resolve));
+  relay.plug();
+  expect(await code).toBe(1006);
+  await refused;
+  expect(got).toEqual(["before"]);
+  expect((await client("c")).readyState).toBe(WebSocket.OPEN);
+  expect(relay.all("a")).toHaveLength(1);
+});

@@ -1,4 +1,4 @@
-import { type Demo, nodeOptions, startDemo } from "../src/demo.ts";
+import { type Demo, type DemoOptions, nodeOptions, startDemo } from "../src/demo.ts";
 import { type DemoSession, openSession, type SessionOptions } from "../src/session.ts";
 
 /** A demo on free ports, and what tests open on it; `end` closes all of it. */
@@ -7,13 +7,13 @@ export interface TestDemo extends Demo {
   end(): Promise<void>;
 }
 
-export async function testDemo(assets?: URL): Promise<TestDemo> {
-  const demo = await startDemo({ port: 0, ...(assets ? { assets } : {}) });
+export async function testDemo(options: Omit<DemoOptions, "port"> = {}): Promise<TestDemo> {
+  const demo = await startDemo({ port: 0, ...options });
   const opened: DemoSession[] = [];
   return {
     ...demo,
     async session(user, more = {}) {
-      const session = await openSession(demo.config, nodeOptions(demo, user, more));
+      const session = await openSession(demo.config, nodeOptions(user, more));
       opened.push(session);
       return session;
     },

@@ -9,6 +9,7 @@ import { TokenBucket } from "./bucket.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import { Delivery } from "./delivery.ts";
+import { describe } from "./describe.ts";
 import type { Established } from "./established.ts";
 import { type AnyHandler, type Grant, type SessionHooks, traceTo } from "./hooks.ts";
 import { Life } from "./life.ts";
@@ -328,7 +329,7 @@ export class LiveSession implements Session {
   /** Server: all that another node needs to go on with it. */
   snapshot(extra: Json): Uint8Array {
     const { facts, ledger, refusals } = this.#life;
-    const [scopes, expiresAt] = [this.#scopes, this.#expiresAt];
+    const { scopes, expiresAt } = this.#rights;
     return encodeSession({ facts, ledger, refusals: refusals.all(), scopes, expiresAt, extra }, this.#life.time);
   }
 
@@ -415,7 +416,8 @@ export class LiveSession implements Session {
       connection.throttle(this.#items.spend(claims.items.length, connection.time.elapsed));
     }
     if (late !== undefined) return this.#refuse(seq, late);
-    const base = this.#message(received);
+    const { facts, offset } = this.#life;
+    const base = describe(received, facts.keys, offset, this.#hooks.peerToken?.());
     const { jti, iat = 0, exp } = claims;
     const { once } = this.#hooks;
     const first =
@@ -427,21 +429,6 @@ export class LiveSession implements Session {
       const message = { ...base, ...(claims.batch ? { index } : {}), topic: item.topic, data: item.data };
       return chain(done, () => this.#delivery.item(item, ref, message, raw.length, first));
     }, undefined);
-  }
-
-  #message({ seq, claims, jws }: Received & { kind: "message" }): Omit<Message, "topic" | "data"> {
-    const local = (seconds: number) => new Date(seconds * 1000 - this.#life.offset);
-    const jwk =
-      this.#life.facts.keys[this.#life.facts.keys.role === "client" ? "serverKey" : "clientKey"]?.verifier?.publicJwk;
-    const token = this.#hooks.peerToken?.();
-    return {
-      seq,
-      expiresAt: local(claims.exp),
-      ...(claims.iat === undefined ? {} : { issuedAt: local(claims.iat) }),
-      ...(jws === undefined || jwk === undefined
-        ? {}
-        : { signed: { jws, jwk, ...(token === undefined ? {} : { token }) } }),
-    };
   }
 
   #refuse(ref: Ref, code: ErrorCode): Maybe<void> {

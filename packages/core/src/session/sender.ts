@@ -219,8 +219,9 @@ function unlessAborted<T>(signal: AbortSignal, value: Maybe<T>): Maybe<T> {
   if (!(value instanceof Promise)) return value;
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
+    // A listener on a signal that has told its end would stay.
     if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
     value.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { settle } from "../support/clock.ts";
 import { controlsOf, mute, other, ROLES, released, upTo } from "../support/live.ts";
@@ -169,6 +170,25 @@ describe("what is kept", () => {
     expect(await Promise.all([given, asked])).toEqual(["AbortError", "AbortError"]);
     expect(got.server).toEqual([2]);
     await client.close();
+    await released(pair);
+  });
+
+  it("what waits at the end of the session leaves no listener on its signal", async () => {
+    const { pair, client } = await resumable();
+    let ended: AbortSignal | undefined;
+    client.handle("signal", (_, { signal }) => {
+      ended = signal;
+    });
+    await sessionOf(pair, "server").send("signal", 0);
+    await settle();
+    await cut(pair);
+    const waiting = Array.from({ length: 3 }, (_, i) => client.send("t", i).catch((e) => e.code));
+    await settle();
+    await Promise.all(ROLES.map((role) => sessionOf(pair, role).close()));
+    expect(await Promise.all(waiting)).toEqual(["E_CLOSED", "E_CLOSED", "E_CLOSED"]);
+    await settle();
+    expect(ended?.aborted).toBe(true);
+    expect(getEventListeners(ended as AbortSignal, "abort")).toEqual([]);
     await released(pair);
   });
 

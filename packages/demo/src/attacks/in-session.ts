@@ -1,3 +1,4 @@
+import type { RelayConnection } from "../relay/connection.ts";
 import type { Frame } from "../relay/types.ts";
 import { captured, flipBit, nextSeq, onceOn, withSeq } from "./frames.ts";
 import type { SessionAttack } from "./types.ts";
@@ -115,25 +116,33 @@ export const SESSION_ATTACKS: readonly SessionAttack[] = [
   {
     id: "cut",
     title: "Cut the connection",
-    what: "Ends TCP in the middle of the session, without the sealed farewell.",
+    what: "Ends TCP in the middle of the client's next message, without the sealed farewell.",
     on: "session",
-    sends: 0,
-    delivered: 0,
-    expect: { side: "client", code: "E_TRUNCATED", closeCode: 1006 },
-    arm: (c) => c.cut(),
+    sends: 1,
+    delivered: 1,
+    expect: { side: "client", code: "E_TRUNCATED" },
+    arm: (c) => swallowAnd(c, () => c.cut()),
   },
   {
     id: "forged-close",
     title: "Forge a close code",
-    what: "Sends the client a plaintext close 4403 “revoked”, which the server never sent.",
+    what: "Swallows the client's next message, and sends a plaintext close 4403 “revoked” that the server never sent.",
     on: "session",
-    sends: 0,
-    delivered: 0,
-    // Not believed: it is reported as an end without farewell, and the client neither logs out nor drops anything.
-    expect: { side: "client", code: "E_TRUNCATED", closeCode: 4403 },
-    arm: (c) => c.forgeClose(4403, "revoked"),
+    sends: 1,
+    delivered: 1,
+    // Not believed: it counts as an end without farewell, and the client neither logs out nor drops anything.
+    expect: { side: "client", code: "E_TRUNCATED" },
+    arm: (c) => swallowAnd(c, () => c.forgeClose(4403, "revoked")),
   },
 ];
+
+/** The message is lost on the way, and its connection with it. */
+function swallowAnd(c: RelayConnection, end: () => void): void {
+  onceOn(c, "c2s", ["message"], () => {
+    end();
+    return [];
+  });
+}
 
 /** Text: the whole last segment, so that what remains is still well-formed base64url. Binary: five bytes. */
 function cutEnd(frame: Frame): Frame {

@@ -10,14 +10,21 @@ export interface Refusal {
   readonly remote?: boolean | undefined;
 }
 
+/** How a connection of the victim ended, and whether its session ended for good with it. */
+export interface Loss extends Refusal {
+  readonly ended: boolean;
+}
+
 /** A session of the victim, reduced to what an attack run needs. */
 export interface Victim {
-  /** Names the connection at the relay. */
+  /** Names its connections at the relay. */
   readonly tag: string;
   readonly sessionId: string;
   say(text: string): Promise<void>;
-  /** Resolves when the session has ended: what this side saw. */
-  readonly closed: Promise<Refusal>;
+  /** From now on: what this side saw when its connection ended. */
+  nextLoss(): Promise<Loss>;
+  /** Resolves when there is a connection again; false: there will be none. */
+  ready(): Promise<boolean>;
   close(): Promise<unknown>;
 }
 
@@ -54,9 +61,13 @@ export interface AttackResult {
   readonly stage: string | undefined;
   /** What the other side learned: a coarse name only, so that an attacker has no oracle. */
   readonly told: { readonly code: string; readonly closeCode: number | undefined } | undefined;
+  readonly outcome: Outcome;
   readonly recovered: boolean;
   readonly passed: boolean;
 }
+
+/** What became of the victim's session; in a handshake there was none yet. */
+export type Outcome = "resumed" | "replaced" | "ended" | "none";
 
 /** What the victim says while it is attacked; the scenarios count how often it arrives. */
 export function underAttack(attack: Attack, n: number): string {
@@ -75,7 +86,7 @@ export async function runAttack(attack: Attack, bench: Bench): Promise<AttackRes
   const other = needsOther ? await bench.open({ tag: `${tag}-other`, user: "carol" }) : undefined;
   try {
     await other?.say("This message belongs to another session.");
-    const { seen, sessionId } = await provoke(attack, bench, tag, other?.tag);
+    const { seen, sessionId, outcome } = await provoke(attack, bench, tag, other?.tag);
     // Judged by who found it, not by who was expected to.
     const atClient = seen && foundHere(seen) ? seen : undefined;
     const refused = atClient ?? (await serverRefusal(bench, since, sessionId));
@@ -92,30 +103,39 @@ export async function runAttack(attack: Attack, bench: Bench): Promise<AttackRes
       closeCode: refused?.closeCode,
       stage: refused?.stage,
       told: told && { code: told.code, closeCode: told.closeCode },
+      outcome,
       recovered,
       passed:
-        side === expected.side && code === expected.code && refused?.closeCode === expected.closeCode && recovered,
+        side === expected.side &&
+        code === expected.code &&
+        refused?.closeCode === expected.closeCode &&
+        outcome === expected.outcome &&
+        recovered,
     };
   } finally {
     await other?.close();
   }
 }
 
+interface Provoked {
+  readonly seen: Refusal | undefined;
+  readonly sessionId?: string;
+  readonly outcome: Outcome;
+}
+
 /** Lets the attack happen; resolves to what the victim's side saw of it. */
-async function provoke(
-  attack: Attack,
-  bench: Bench,
-  tag: string,
-  other: string | undefined,
-): Promise<{ seen: Refusal | undefined; sessionId?: string }> {
+async function provoke(attack: Attack, bench: Bench, tag: string, other: string | undefined): Promise<Provoked> {
   if (attack.on === "session") {
     const victim = await bench.victim();
+    const { sessionId } = victim;
+    const lost = within(PATIENCE_MS, victim.nextLoss());
     await bench.arm(attack.id, victim.tag, other);
-    for (let i = 0; i < attack.sends; i++) {
-      // A send may find the session already ended by the attack: that is the outcome, and `closed` tells it.
-      await victim.say(underAttack(attack, i + 1)).catch(() => undefined);
-    }
-    return { seen: await within(PATIENCE_MS, victim.closed), sessionId: victim.sessionId };
+    // A send may find the session already ended by the attack: that is the outcome, and `nextLoss` tells it.
+    for (let i = 0; i < attack.sends; i++) victim.say(underAttack(attack, i + 1)).catch(() => undefined);
+    const seen = await lost;
+    const alive = (await within(PATIENCE_MS, victim.ready())) === true;
+    const outcome = !alive ? "ended" : victim.sessionId === sessionId ? "resumed" : "replaced";
+    return { seen, sessionId, outcome };
   }
   if (attack.on === "handshake") await bench.arm(attack.id, tag, other);
   const options: OpenOptions =
@@ -125,9 +145,9 @@ async function provoke(
   try {
     const session = await bench.open(options);
     await session.close();
-    return { seen: undefined };
+    return { seen: undefined, outcome: "none" };
   } catch (error) {
-    return { seen: asRefusal(error) };
+    return { seen: asRefusal(error), outcome: "none" };
   }
 }
 

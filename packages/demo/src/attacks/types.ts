@@ -1,14 +1,20 @@
 import type { ErrorCode } from "@sealwire/core";
 import type { RelayConnection } from "../relay/connection.ts";
 import type { UpgradePlan } from "../relay.ts";
+import type { Outcome } from "./run.ts";
 
 export type WireName = "text" | "binary";
 
-/** Who must refuse, with which error code in its own log, and with which close code. */
-export interface Expected {
+/** Who must refuse, with which error code in its own log, and with which close code; undefined where none is believed. */
+export interface Finding {
   readonly side: "client" | "server";
   readonly code: ErrorCode;
-  readonly closeCode: number;
+  readonly closeCode?: number;
+}
+
+export interface Expected extends Finding {
+  /** What becomes of the victim's session. */
+  readonly outcome: Outcome;
 }
 
 /** What the relay has in reach when it arms an attack. */
@@ -23,7 +29,7 @@ interface Base {
   /** What the attacker does, in one sentence. */
   readonly what: string;
   /** Where the wires differ in what is hit first, one expectation for each. */
-  readonly expect: Expected | Readonly<Record<WireName, Expected>>;
+  readonly expect: Finding | Readonly<Record<WireName, Finding>>;
 }
 
 /** The relay acts on a session that stands; then the victim sends `sends` messages. */
@@ -54,5 +60,15 @@ export interface ClientAttack extends Base {
 export type Attack = SessionAttack | HandshakeAttack | ClientAttack;
 
 export function expectedOn(attack: Attack, wire: WireName): Expected {
-  return "side" in attack.expect ? attack.expect : attack.expect[wire];
+  const finding = "side" in attack.expect ? attack.expect : attack.expect[wire];
+  return { ...finding, outcome: attack.on === "session" ? outcomeOf(finding) : "none" };
+}
+
+/**
+ * A connection that was lost is made again, and the session resumed on it. Where messages were touched, the session is
+ * over; the client makes a new one, unless what came was no message at all (specs/session.md, section 14: 4400).
+ */
+function outcomeOf({ code, closeCode }: Finding): Outcome {
+  if (code === "E_TRUNCATED") return "resumed";
+  return closeCode === 4400 ? "ended" : "replaced";
 }

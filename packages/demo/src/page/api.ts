@@ -1,6 +1,7 @@
+import type { FrameJson } from "../api.ts";
 import type { Refusal } from "../attacks/run.ts";
+import type { OperatorView } from "../operator.ts";
 import type { RecordedFrame } from "../relay/types.ts";
-import type { FrameJson } from "../relay-api.ts";
 import type { DemoConfig } from "../session.ts";
 
 /** The page's configuration, with the keys it pins. It comes from the page's own origin, never through the relay. */
@@ -13,30 +14,45 @@ export async function getJson<T>(path: string): Promise<T> {
   return (await (await must(fetch(path))).json()) as T;
 }
 
-export async function getToken(user: string, options: { expired?: boolean; jkt?: string }): Promise<string> {
-  const query = new URLSearchParams({ user });
-  if (options.expired) query.set("expired", "1");
-  if (options.jkt !== undefined) query.set("jkt", options.jkt);
-  return (await must(fetch(`/token?${query}`))).text();
+export function armRelay(id: string, connection: string, other?: string): Promise<void> {
+  return post("/api/relay/attack", { id, connection, other });
 }
 
-export async function armRelay(id: string, connection: string, other?: string): Promise<void> {
-  const headers = { "content-type": "application/json" };
-  await must(fetch("/api/relay/attack", { method: "POST", headers, body: JSON.stringify({ id, connection, other }) }));
+/** One of the operator's operations; see operator.ts. */
+export function operate(name: string, body: object = {}): Promise<void> {
+  return post(`/api/operator/${name}`, body);
 }
 
 export function getRefusals(since: number): Promise<{ count: number; refusals: Refusal[] }> {
   return getJson(`/api/refusals?since=${since}`);
 }
 
-/** Follows what the relay records of one connection. The result stops it. */
-export function followFrames(tag: string, onFrames: (frames: RecordedFrame[]) => void): () => void {
-  const events = new EventSource(`/api/relay/frames?connection=${encodeURIComponent(tag)}`);
-  events.onmessage = (event: MessageEvent<string>) => {
-    const frames = JSON.parse(event.data) as FrameJson[];
-    onFrames(frames.map((f) => ({ ...f, kept: Uint8Array.from(atob(f.kept), (c) => c.charCodeAt(0)) })));
-  };
+/** A recorded frame, with the relay's number of its connection. */
+export interface PageFrame extends RecordedFrame {
+  readonly connection: number;
+}
+
+/** Follows what the relay records of the connections with this tag. The result stops it. */
+export function followFrames(tag: string, onFrames: (frames: PageFrame[]) => void): () => void {
+  return follow<FrameJson[]>(`/api/relay/frames?connection=${encodeURIComponent(tag)}`, (frames) =>
+    onFrames(frames.map((f) => ({ ...f, kept: Uint8Array.from(atob(f.kept), (c) => c.charCodeAt(0)) }))),
+  );
+}
+
+/** The operator's view, now and at each change. */
+export function followView(onView: (view: OperatorView) => void): void {
+  follow("/api/operator", onView);
+}
+
+function follow<T>(address: string, onEvent: (value: T) => void): () => void {
+  const events = new EventSource(address);
+  events.onmessage = (event: MessageEvent<string>) => onEvent(JSON.parse(event.data) as T);
   return () => events.close();
+}
+
+async function post(address: string, body: object): Promise<void> {
+  const headers = { "content-type": "application/json" };
+  await must(fetch(address, { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
 async function must(pending: Promise<Response>): Promise<Response> {

@@ -1,5 +1,5 @@
 import { ATTACKS, type Attack, runAttack, type WireName } from "../attacks/index.ts";
-import type { AttackResult, Bench } from "../attacks/run.ts";
+import type { AttackResult, Bench, Outcome } from "../attacks/run.ts";
 import { byId, h } from "./dom.ts";
 
 /** One card per attack of the table; each runs against the page's own session. */
@@ -63,8 +63,14 @@ export class BenchPanel {
 function summary(result: AttackResult): string {
   if (result.refusedBy === "nobody") return "nobody refused it";
   const close = result.closeCode === undefined ? "" : `, close code ${result.closeCode}`;
-  return `${result.refusedBy} refused it with ${result.code}${close}; ${result.recovered ? "session recovered" : "session did not recover"}`;
+  return `${result.refusedBy} refused it with ${result.code}${close}; ${result.recovered ? "the user goes on" : "the user cannot go on"}`;
 }
+
+const FATE: Readonly<Record<Exclude<Outcome, "none">, string>> = {
+  resumed: "resumed on another connection",
+  replaced: "ended; a new one took its place",
+  ended: "ended, and connected again",
+};
 
 class Card {
   readonly element: HTMLLIElement;
@@ -106,11 +112,14 @@ class Card {
         "Client learned",
         `${result.told.code}${result.told.closeCode === undefined ? "" : `, ${result.told.closeCode}`}`,
       ]);
-    rows.push(["Recovered", result.recovered ? "yes, a new session stands" : "no"]);
+    if (result.outcome !== "none") rows.push(["Session", FATE[result.outcome]]);
+    rows.push(["Recovered", result.recovered ? "yes" : "no"]);
     const { side, code, closeCode } = result.expected;
     const verdict = result.passed
-      ? "✓ Refused as it must be"
-      : `✗ Expected on the ${wire} wire: ${side}, ${code}, ${closeCode}`;
+      ? result.outcome === "resumed"
+        ? "✓ Survived, nothing is lost"
+        : "✓ Refused as it must be"
+      : `✗ Expected on the ${wire} wire: ${side}, ${code}, ${closeCode ?? "no close code"}`;
     const list = rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
     this.#outcome.replaceChildren(h("p", { class: "verdict" }, verdict), h("dl", {}, ...list));
   }

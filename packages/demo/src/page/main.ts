@@ -1,11 +1,15 @@
 import type { Bench, OpenOptions, Victim } from "../attacks/run.ts";
 import { type DemoSession, LEVELS_OFFERED, openSession, type SessionOptions, WIRES } from "../session.ts";
-import { armRelay, followFrames, getJson, getRefusals, getToken, type PageConfig } from "./api.ts";
+import type { Requester } from "../transfer.ts";
+import { armRelay, followFrames, followView, getJson, getRefusals, type PageConfig } from "./api.ts";
 import { BenchPanel } from "./bench.ts";
 import { ChatPanel } from "./chat.ts";
 import { byId, h } from "./dom.ts";
 import { FilesPanel } from "./files.ts";
+import { LifePanel } from "./life.ts";
+import { OperatorPanel } from "./operator.ts";
 import { showFacts, showPath, showState } from "./status.ts";
+import { chooseView } from "./views.ts";
 import { WirePanel } from "./wire.ts";
 
 const user = byId<HTMLSelectElement>("user");
@@ -13,13 +17,35 @@ const level = byId<HTMLSelectElement>("level");
 const wire = byId<HTMLSelectElement>("wire");
 const connectButton = byId<HTMLButtonElement>("connect");
 
+/** Tokens count as revoked until the end of the second in which they were. */
+const SIGN_IN_AGAIN_MS = 1200;
+
 let config: PageConfig;
 let session: DemoSession | undefined;
+/** Settled when the page has tried to sign in again. */
+let returning: Promise<unknown> = Promise.resolve();
 let serial = 0;
 
+/** Whatever session the page has at the moment. */
+const current: Requester = {
+  request: async (topic, data, signal) => {
+    if (!session) throw new Error("Not connected.");
+    return session.request(topic, data, signal);
+  },
+  async ready() {
+    const mine = session;
+    if (await mine?.ready()) return true;
+    await mine?.closed;
+    await returning;
+    return (await session?.ready()) === true;
+  },
+};
+
 const chat = new ChatPanel(async (text) => session?.say(text));
-const files = new FilesPanel(() => session);
+const files = new FilesPanel(() => session && current);
 const frames = new WirePanel();
+const life = new LifePanel(() => session);
+const operator = new OperatorPanel();
 const attacks = new BenchPanel(createBench);
 
 async function start(): Promise<void> {
@@ -35,6 +61,7 @@ async function start(): Promise<void> {
     event.preventDefault();
     void (session ? disconnect() : connect()).catch(report);
   });
+  followView((view) => operator.show(view));
   onSessionChange();
   attacks.enable(false);
 }
@@ -44,7 +71,7 @@ function explain(): void {
   byId("level-note").textContent = notes.join(" ");
 }
 
-/** Every connection has a tag of its own, by which the relay's record of it is found. */
+/** Every session has a tag of its own, by which the relay's record of its connections is found. */
 function newTag(): string {
   return `page-${++serial}-${crypto.randomUUID().slice(0, 8)}`;
 }
@@ -55,7 +82,6 @@ function optionsOf(who: string, tag: string): SessionOptions {
     tag,
     level: level.value as SessionOptions["level"],
     wire: wire.value as SessionOptions["wire"],
-    token: (options) => getToken(who, options),
   };
 }
 
@@ -63,15 +89,8 @@ async function connect(): Promise<DemoSession> {
   const who = user.value;
   const tag = newTag();
   showState("busy", "Connecting…");
-  const heading = `Connection ${serial}: ${who}, ${wire.value} wire`;
   let opened: DemoSession | undefined;
-  const unfollow = followFrames(tag, (recorded) =>
-    frames.add(
-      recorded,
-      { expand: (frame) => opened?.expand(frame), claims: (frame) => opened?.claims(frame) },
-      heading,
-    ),
-  );
+  const follower = followSession(tag, who, () => opened);
   try {
     opened = await openSession(config, {
       ...optionsOf(who, tag),
@@ -80,24 +99,32 @@ async function connect(): Promise<DemoSession> {
       onFile: (info) => files.offer(info),
       onDenied: (topic) =>
         chat.note(`The server denies ${topic} to ${who}: the access token does not grant it.`, "bad"),
+      onChange: () => {
+        if (opened?.state === "reconnecting") follower.lost();
+        onSessionChange();
+      },
+      onUndetermined: (messages) => {
+        // Of a file the server says itself what it has.
+        const said = messages.filter(({ topic }) => topic === "chat.say").map(({ seq }) => `no. ${seq}`);
+        if (said.length > 0) chat.note(`Not known whether they arrived: your messages ${said.join(", ")}.`, "bad");
+      },
     });
   } catch (error) {
-    setTimeout(unfollow, 1000);
-    showState("bad", `Refused: ${(error as { code?: string }).code ?? "no connection"}`);
+    setTimeout(follower.stop, 1000);
+    showState("bad", `Refused: ${(error as { code?: string }).code ?? "no token"}`);
     throw error;
   }
   const mine = opened;
   session = mine;
   void mine.closed.then((info) => {
-    setTimeout(unfollow, 1000); // the relay's last frames may still be on their way to the page
+    setTimeout(follower.stop, 1000); // the relay's last frames may still be on their way to the page
     if (session !== mine) return;
     session = undefined;
     onSessionChange();
-    const how = info.clean
-      ? "Session closed."
-      : `Session ended: ${info.code}${info.closeCode === undefined ? "" : `, close code ${info.closeCode}`}.`;
-    chat.note(how, info.clean ? "plain" : "bad");
+    const code = info.closeCode === undefined ? "" : `, close code ${info.closeCode}`;
+    chat.note(info.clean ? "Session closed." : `Session ended: ${info.code}${code}.`, info.clean ? "plain" : "bad");
     showState(info.clean ? "idle" : "bad", info.clean ? "Not connected" : `Ended: ${info.code}`);
+    if (info.code === "E_REVOKED") returning = comeBack(who);
   });
   onSessionChange();
   const { members } = await mine.join();
@@ -106,21 +133,59 @@ async function connect(): Promise<DemoSession> {
   return mine;
 }
 
+/** A revoked token is of no use any more; another one is, if the issuer gives it. */
+async function comeBack(who: string): Promise<void> {
+  chat.note(`The token of ${who} was revoked. Signing in again…`);
+  await new Promise((resolve) => setTimeout(resolve, SIGN_IN_AGAIN_MS));
+  if (!session) await connect().catch(report);
+}
+
 async function disconnect(): Promise<void> {
   await session?.close();
 }
 
+/** Shows what the relay records of a session, connection by connection; `lost` when one of them is over. */
+function followSession(
+  tag: string,
+  who: string,
+  opened: () => DemoSession | undefined,
+): { lost(): void; stop(): void } {
+  let newest = 0;
+  // What the page opened it knows by number, and numbers are those of its present connection.
+  let over = 0;
+  const stop = followFrames(tag, (recorded) => {
+    for (const connection of new Set(recorded.map((f) => f.connection))) {
+      newest = Math.max(newest, connection);
+      const present = (): DemoSession | undefined => (connection > over ? opened() : undefined);
+      frames.add(
+        recorded.filter((f) => f.connection === connection),
+        { expand: (frame) => present()?.expand(frame), claims: (frame) => present()?.claims(frame) },
+        `Connection ${connection}: ${who}`,
+      );
+    }
+  });
+  return {
+    lost: () => {
+      over = newest;
+    },
+    stop,
+  };
+}
+
 function onSessionChange(): void {
-  const on = session !== undefined;
+  const on = session !== undefined && session.state !== "closed";
   chat.enable(on);
   files.enable(on);
   attacks.enable(on);
   for (const select of [user, level, wire]) select.disabled = on;
   document.body.toggleAttribute("data-connected", on);
+  document.body.toggleAttribute("data-waiting", session?.state === "reconnecting");
   connectButton.textContent = on ? "Disconnect" : "Connect";
   connectButton.classList.toggle("primary", !on);
   showFacts(session);
-  if (session) showState("good", "Sealed session");
+  life.show();
+  if (session?.state === "open") showState("good", "Sealed session");
+  if (session?.state === "reconnecting") showState("busy", "Reconnecting…");
 }
 
 /** The page as surroundings of an attack: its own session is the victim. */
@@ -152,17 +217,6 @@ function createBench(): Bench {
       return (await fresh.join()).you === user.value;
     },
   };
-}
-
-/** On a phone one view at a time is shown; on a wide screen all of them, and the buttons are hidden. */
-function chooseView(): void {
-  const buttons = document.querySelectorAll<HTMLButtonElement>(".views button");
-  for (const button of buttons) {
-    button.addEventListener("click", () => {
-      document.body.dataset.view = button.dataset.view ?? "chat";
-      for (const b of buttons) b.setAttribute("aria-pressed", String(b === button));
-    });
-  }
 }
 
 function report(error: unknown): void {

@@ -11,6 +11,7 @@ export class RelayConnection {
   readonly #interventions = new Set<Intervention>();
   readonly #sockets: Readonly<Record<Direction, WebSocket>>;
   #open = true;
+  #silent = false;
 
   /** `id` is the relay's own number, `tag` the name by which a page finds its connection again. */
   constructor(
@@ -60,6 +61,11 @@ export class RelayConnection {
     this.#sockets.c2s.terminate();
   }
 
+  /** From now on nothing passes, and neither side is told: a line that is half open. Only `cut` ends it. */
+  hush(): void {
+    this.#silent = true;
+  }
+
   /** Sends the client a close frame that the server never sent. Close frames are plaintext: any proxy can do this. */
   forgeClose(code: number, reason: string): void {
     this.recorder.close("s2c", code, reason, "injected");
@@ -80,6 +86,7 @@ export class RelayConnection {
   }
 
   #decide(direction: Direction, frame: Frame): readonly Frame[] {
+    if (this.#silent) return [];
     for (const intervention of [...this.#interventions].reverse()) {
       const instead = intervention(direction, frame);
       if (instead !== undefined) return instead;
@@ -107,6 +114,7 @@ export class RelayConnection {
   }
 
   #passClose(direction: Direction, code: number, reason: string): void {
+    if (this.#silent) return;
     const to = this.#sockets[direction];
     // 1005 and 1006 say that there was no close frame; they cannot be sent, and 1006 is passed on as what it is: a cut.
     if (code === 1006) to.terminate();

@@ -25,8 +25,8 @@ export interface RecordedFrame {
   readonly fate: Fate;
   readonly kind: FrameKind;
   /**
-   * Position among the sealed frames after the handshake that the sender itself sent in this direction; 0 for all
-   * others. A proxy can count them, and this count is the sequence number that is sealed inside.
+   * The sequence number that is sealed inside; 0 where there is none. A proxy can count the sealed frames that the sender
+   * itself sent in this direction, and the hellos of a resume say in clear where the count goes on.
    */
   readonly seq: number;
   /** Set instead of bytes where this records a WebSocket close frame: those are not protected by anything. */

@@ -24,10 +24,10 @@ function conversation(level: Level, wire: WireName): Scenario {
 
 async function converse(demo: Demo, level: Level, wire: WireName): Promise<string> {
   const heard = expectOne<ChatMessage>("The message to bob");
-  const alice = await openSession(demo.config, nodeOptions(demo, "alice", { level, wire }));
+  const alice = await openSession(demo.config, nodeOptions("alice", { level, wire }));
   const bob = await openSession(
     demo.config,
-    nodeOptions(demo, "bob", { level, wire, onMessage: (message) => heard.take(message) }),
+    nodeOptions("bob", { level, wire, onMessage: (message) => heard.take(message) }),
   );
   try {
     const { members } = await bob.join();
@@ -63,7 +63,7 @@ function decode(segment: string): string {
 }
 
 async function sameSession(demo: Demo): Promise<string> {
-  const alice = await openSession(demo.config, nodeOptions(demo, "alice"));
+  const alice = await openSession(demo.config, nodeOptions("alice"));
   try {
     const ids = [...demo.server.sealwire.sessions].map((s) => s.id);
     must(ids.includes(alice.sessionId), "The server has no session of this name.");
@@ -75,7 +75,7 @@ async function sameSession(demo: Demo): Promise<string> {
 }
 
 async function denied(demo: Demo): Promise<string> {
-  const carol = await openSession(demo.config, nodeOptions(demo, "carol"));
+  const carol = await openSession(demo.config, nodeOptions("carol"));
   try {
     const code = await carol.request("file.begin", { name: "a.txt", size: 1, type: "" }).then(
       () => "granted",

@@ -34,3 +34,12 @@ export function expectOne<T>(
   value.catch(() => undefined); // whoever awaits it gets the error; nobody awaits it when something else failed first
   return { take: (v) => take(v), value };
 }
+
+/** Looks until it holds; an error where that takes too long. */
+export async function until(what: string, holds: () => boolean, ms = 10_000): Promise<void> {
+  const end = performance.now() + ms;
+  while (!holds()) {
+    if (performance.now() > end) throw new Error(`${what} did not come within ${ms} ms.`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
