@@ -1,5 +1,5 @@
 import type { CryptoBackend, MacKey } from "../crypto/backend.ts";
-import { all, type Maybe, chain as then } from "../maybe.ts";
+import { chain as after, all, type Maybe } from "../maybe.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { utf8 } from "../wire/bytes.ts";
 import { info, type KeySchedule, type Side } from "./schedule.ts";
@@ -20,17 +20,17 @@ export function deriveChain(
   ctx: Uint8Array,
   exportable: boolean,
 ): Maybe<Chain> {
-  if (!exportable) return then(schedule.chain(ctx), (key) => named(key, undefined));
-  return then(schedule.chainBytes(ctx), (bytes) => chainOf(backend, bytes));
+  if (!exportable) return after(schedule.chain(ctx), (key) => named(key, undefined));
+  return after(schedule.chainBytes(ctx), (bytes) => chainOf(backend, bytes));
 }
 
 /** From the bytes that a store kept. */
 export function chainOf(backend: CryptoBackend, bytes: Uint8Array): Maybe<Chain> {
-  return then(backend.importMac(bytes), (key) => named(key, bytes));
+  return after(backend.importMac(bytes), (key) => named(key, bytes));
 }
 
 function named(key: MacKey, bytes: Uint8Array | undefined): Maybe<Chain> {
-  return then(key.sign(utf8.encode("sealwire1 rs kid")), (mac) => ({
+  return after(key.sign(utf8.encode("sealwire1 rs kid")), (mac) => ({
     kid: encodeBase64url(mac.subarray(0, 16)),
     key,
     bytes,
@@ -45,12 +45,12 @@ export function chainSalt(chain: Chain, label: "rekey" | "resume", context: Uint
 /** The keys under which client and server sign the hellos of a resume. */
 export function helloKeys(backend: CryptoBackend, chain: Chain): Maybe<Readonly<Record<Side, MacKey>>> {
   const key = (side: Side): Maybe<MacKey> =>
-    then(chain.key.sign(utf8.encode(`sealwire1 rs ${side}`)), (raw) => {
+    after(chain.key.sign(utf8.encode(`sealwire1 rs ${side}`)), (raw) => {
       const made = backend.importMac(raw);
-      return then(made, (mac) => {
+      return after(made, (mac) => {
         raw.fill(0);
         return mac;
       });
     });
-  return then(all<readonly [MacKey, MacKey]>([key("c"), key("s")]), ([c, s]) => ({ c, s }));
+  return after(all<readonly [MacKey, MacKey]>([key("c"), key("s")]), ([c, s]) => ({ c, s }));
 }

@@ -5,7 +5,7 @@ import type { Message } from "./types.ts";
 /** What a handler learns of a message besides topic and data. `offset`: milliseconds from the server's clock to this one. */
 export function describe(
   { seq, claims, jws }: Received & { readonly kind: "message" },
-  keys: EpochOptions,
+  keys: Pick<EpochOptions, "role" | "clientKey" | "serverKey">,
   offset: number,
   token: string | undefined,
 ): Omit<Message, "topic" | "data"> {

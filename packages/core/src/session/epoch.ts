@@ -2,7 +2,7 @@ import type { CryptoBackend, Signer, Verifier } from "../crypto/backend.ts";
 import { type SignerId, sessionHeaders } from "../envelope/headers.ts";
 import { MessageOpener } from "../envelope/opener.ts";
 import { MessageSealer, type Protection, type TrafficKeys } from "../envelope/sealer.ts";
-import { all, type Maybe, chain as then } from "../maybe.ts";
+import { chain as after, all, type Maybe } from "../maybe.ts";
 import type { Codec, Level, SuiteId } from "../registry.generated.ts";
 import type { Wire } from "../wire/frame.ts";
 import { type Chain, deriveChain } from "./chain.ts";
@@ -61,7 +61,7 @@ export function deriveEpoch(o: EpochOptions, n: number, schedule: KeySchedule, c
     schedule.trafficKeys("s", ctx),
     deriveChain(o.backend, schedule, ctx, o.exportableChain),
   ]);
-  return then(derived, ([c, s, chain]) => {
+  return after(derived, ([c, s, chain]) => {
     const [send, receive] = o.role === "client" ? [c, s] : [s, c];
     return buildEpoch(o, n, send, receive, chain);
   });
