@@ -11,7 +11,15 @@ import java.util.stream.Stream;
  * Claims of an application message: envelope.md, sections 5 to 7. iss, aud and bnd are null at levels without
  * signature.
  */
-record Claims(long seq, long exp, Optional<Long> iat, String iss, String aud, String bnd, List<Item> items) {
+record Claims(
+        long seq,
+        Optional<String> jti,
+        Optional<Long> iat,
+        long exp,
+        String iss,
+        String aud,
+        String bnd,
+        List<Item> items) {
     /** One item; a message without bat is a list of one. */
     record Item(String top, Optional<Members.Ref> ref, boolean req, Object data) {
         Map<String, Object> result() {
@@ -39,14 +47,15 @@ record Claims(long seq, long exp, Optional<Long> iat, String iss, String aud, St
         if (!signed) {
             claims.absent("iss", "aud", "bnd");
         }
-        Members.require(!signed || claims.has("iat"));
+        Members.require(claims.has("iat") || !signed && !claims.has("jti"));
         Optional<Long> iat = claims.optionalInteger("iat");
         long exp = claims.integer("exp", 0);
         Members.require(iat.isEmpty() || iat.get() <= exp);
         return new Claims(
                 claims.integer("seq", 1),
-                exp,
+                claims.optionalId("jti"),
                 iat,
+                exp,
                 signed ? claims.identifier("iss") : null,
                 signed ? claims.identifier("aud") : null,
                 signed ? claims.id("bnd") : null,
@@ -56,12 +65,12 @@ record Claims(long seq, long exp, Optional<Long> iat, String iss, String aud, St
     private static Item single(Members claims) {
         boolean req = claims.has("req");
         Members.require(!req || Boolean.TRUE.equals(claims.map().get("req")) && !claims.has("ref"));
-        Optional<Members.Ref> ref = claims.has("ref") ? Optional.of(claims.ref("ref")) : Optional.empty();
-        return new Item(claims.topic("top"), ref, req, claims.data());
+        Members.require(!claims.has("jti") || !req && !claims.has("ref"));
+        return new Item(claims.topic("top"), claims.optionalRef("ref"), req, claims.data());
     }
 
     private static List<Item> batch(Members claims) {
-        claims.absent("top", "ref", "req", "dat", "bin");
+        claims.absent("jti", "top", "ref", "req", "dat", "bin");
         Members.require(claims.map().get("bat") instanceof List<?> list
                 && !list.isEmpty()
                 && list.size() <= Limits.BATCH_ITEMS);
@@ -89,6 +98,7 @@ record Claims(long seq, long exp, Optional<Long> iat, String iss, String aud, St
             result.put("bnd", bnd);
         }
         result.put("seq", seq);
+        jti.ifPresent(value -> result.put("jti", value));
         iat.ifPresent(value -> result.put("iat", value));
         result.put("exp", exp);
         result.put("items", items.stream().map(Item::result).toList());

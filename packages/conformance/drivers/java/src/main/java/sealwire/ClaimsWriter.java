@@ -18,7 +18,7 @@ final class ClaimsWriter {
     static byte[] application(Input in, Level level, Codec codec, Map<String, String> session) {
         ClaimsWriter writer = new ClaimsWriter(in);
         writer.claims.putAll(session);
-        writer.copy("seq", "iat", "exp", "top", "ref", "req");
+        writer.copy("seq", "jti", "iat", "exp", "top", "ref", "req");
         writer.data(codec);
         return writer.finish(codec, bytes -> Claims.read(bytes, codec, level));
     }
@@ -27,7 +27,8 @@ final class ClaimsWriter {
     static byte[] control(long seq, Input in) {
         ClaimsWriter writer = new ClaimsWriter(in);
         writer.claims.put("seq", Num.of(seq));
-        writer.copy("top", "code", "ref", "rcv");
+        writer.copy("top");
+        writer.copy(Control.MEMBERS);
         return writer.finish(Codec.JSON, Control::read);
     }
 

@@ -25,7 +25,7 @@ record EnvelopeClaims(
                 iat,
                 exp,
                 claims.topic("top"),
-                claims.has("ref") ? Optional.of(claims.id("ref")) : Optional.empty(),
+                claims.optionalId("ref"),
                 claims.data());
     }
 

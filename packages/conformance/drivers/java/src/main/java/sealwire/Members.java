@@ -49,6 +49,10 @@ record Members(Map<String, Object> map) {
         return (String) map.get(name);
     }
 
+    Optional<String> optionalId(String name) {
+        return has(name) ? Optional.of(id(name)) : Optional.empty();
+    }
+
     String topic(String name) {
         return topic(map.get(name));
     }
@@ -71,12 +75,23 @@ record Members(Map<String, Object> map) {
         return has(name) ? Optional.of(integer(name, 0)) : Optional.empty();
     }
 
+    String string(String name) {
+        require(map.get(name) instanceof String);
+        return (String) map.get(name);
+    }
+
     void optionalString(String name) {
-        require(!has(name) || map.get(name) instanceof String);
+        if (has(name)) {
+            string(name);
+        }
     }
 
     Ref ref(String name) {
         return ref(map.get(name));
+    }
+
+    Optional<Ref> optionalRef(String name) {
+        return has(name) ? Optional.of(ref(name)) : Optional.empty();
     }
 
     /** A sequence number, or one with the index of an item of a batch. */
@@ -98,5 +113,10 @@ record Members(Map<String, Object> map) {
     }
 
     /** What a message or an item answers: the sequence number in it, and how it stands on the wire. */
-    record Ref(long seq, Object wire) {}
+    record Ref(long seq, Object wire) {
+        /** Whether it names a message and not an item of one. */
+        boolean isMessage() {
+            return wire instanceof Num;
+        }
+    }
 }

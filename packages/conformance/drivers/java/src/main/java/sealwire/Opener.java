@@ -143,9 +143,10 @@ record Opener(Session session, PublicKey peerKey, Order order, long sent, long r
 
     private Map<String, Object> control(byte[] bytes, long seq) {
         Control claims = Control.read(bytes);
-        require(claims.seq() == seq, "E_SEQ");
+        // resumed is the first message of a connection, and this one is not.
+        require(claims.seq() == seq && !claims.top().equals("resumed"), "E_SEQ");
         require(claims.ref().stream().allMatch(ref -> ref.seq() <= sent), "E_CLAIMS");
-        require(claims.rcv() <= sent && claims.rcv() >= rcv, "E_SEQ");
+        require(claims.rcv().stream().allMatch(number -> number <= sent && number >= rcv), "E_SEQ");
         commit(seq);
         if (claims.top().equals("bye") && seq < order.top()) {
             throw new Refused("E_STATE", "commit");
