@@ -2,7 +2,8 @@
 
 use crate::b64;
 use crate::cbor;
-use crate::fail::{Fail, claims as refuse, is_coarse_name};
+use crate::control::{self, Control};
+use crate::fail::{Fail, claims as refuse};
 use crate::json;
 use crate::value::Value;
 
@@ -34,20 +35,13 @@ pub struct Item {
 
 pub struct Application {
     pub seq: u64,
+    pub jti: Option<String>,
     pub iat: Option<u64>,
     pub exp: u64,
     pub iss: Option<String>,
     pub aud: Option<String>,
     pub bnd: Option<String>,
     pub items: Vec<Item>,
-}
-
-pub struct Control {
-    pub seq: u64,
-    pub top: String,
-    pub rcv: u64,
-    pub code: Option<String>,
-    pub reference: Option<Value>,
 }
 
 pub struct Standalone {
@@ -86,7 +80,7 @@ pub fn place(reference: &Value) -> Option<u64> {
     seq.filter(|n| *n >= 1)
 }
 
-struct Members<'a>(&'a Value);
+pub struct Members<'a>(pub &'a Value);
 
 impl<'a> Members<'a> {
     /// An optional member that passes `check`.
@@ -94,19 +88,19 @@ impl<'a> Members<'a> {
         self.0.get(name).map(|v| check(v).ok_or_else(refuse)).transpose()
     }
 
-    fn required<T>(&self, name: &str, check: impl Fn(&'a Value) -> Option<T>) -> Result<T, Fail> {
+    pub fn required<T>(&self, name: &str, check: impl Fn(&'a Value) -> Option<T>) -> Result<T, Fail> {
         self.optional(name, check)?.ok_or_else(refuse)
     }
 
-    fn string(&self, name: &str, check: fn(&str) -> bool) -> Result<String, Fail> {
+    pub fn string(&self, name: &str, check: fn(&str) -> bool) -> Result<String, Fail> {
         self.required(name, |v| v.as_str().filter(|s| check(s)).map(str::to_string))
     }
 
-    fn int(&self, name: &str, from: u64) -> Result<u64, Fail> {
+    pub fn int(&self, name: &str, from: u64) -> Result<u64, Fail> {
         self.required(name, |v| v.as_int().filter(|n| *n >= from))
     }
 
-    fn absent(&self, names: &[&str]) -> Result<(), Fail> {
+    pub fn absent(&self, names: &[&str]) -> Result<(), Fail> {
         let any = names.iter().any(|name| self.0.get(name).is_some());
         if any { Err(refuse()) } else { Ok(()) }
     }
@@ -149,12 +143,14 @@ pub fn application(bytes: &[u8], cbor: bool, level: Level) -> Result<Application
     if !level.signed() {
         members.absent(&["iss", "aud", "bnd"])?;
     }
+    let id = |v: &Value| v.as_str().filter(|id| is_id(id)).map(str::to_string);
     let when_signed = |name, check| {
         let text = level.signed().then(|| members.string(name, check));
         text.transpose()
     };
     let read = Application {
         seq: members.int("seq", 1)?,
+        jti: members.optional("jti", id)?,
         iat: members.optional("iat", Value::as_int)?,
         exp: members.int("exp", 0)?,
         iss: when_signed("iss", is_identifier)?,
@@ -162,7 +158,8 @@ pub fn application(bytes: &[u8], cbor: bool, level: Level) -> Result<Application
         bnd: when_signed("bnd", is_id)?,
         items: items(&members)?,
     };
-    let undated = level.signed() && read.iat.is_none();
+    let dated = level.signed() || read.jti.is_some();
+    let undated = dated && read.iat.is_none();
     if undated || read.iat.is_some_and(|iat| read.exp < iat) {
         return Err(refuse());
     }
@@ -171,7 +168,7 @@ pub fn application(bytes: &[u8], cbor: bool, level: Level) -> Result<Application
 
 fn items(members: &Members) -> Result<Vec<Item>, Fail> {
     if let Some(batch) = members.0.get("bat") {
-        members.absent(&["top", "ref", "req", "dat", "bin"])?;
+        members.absent(&["jti", "top", "ref", "req", "dat", "bin"])?;
         let batch = batch.as_arr().filter(|b| (1..=256).contains(&b.len()));
         return batch
             .ok_or_else(refuse)?
@@ -181,7 +178,8 @@ fn items(members: &Members) -> Result<Vec<Item>, Fail> {
     }
     let reference = members.optional("ref", |v| place(v).map(|_| v.clone()))?;
     let req = members.optional("req", |v| matches!(v, Value::Bool(true)).then_some(()))?;
-    if reference.is_some() && req.is_some() {
+    let exclusive = [members.0.get("jti").is_some(), reference.is_some(), req.is_some()];
+    if exclusive.into_iter().filter(|is| *is).count() > 1 {
         return Err(refuse());
     }
     Ok(vec![Item {
@@ -210,42 +208,8 @@ fn item(value: &Value) -> Option<Item> {
     })
 }
 
-const ERR_CODES: [&str; 9] = [
-    "E_EXPIRED",
-    "E_FUTURE",
-    "E_TTL",
-    "E_DENIED",
-    "E_RATE",
-    "E_REPLAY_STORE",
-    "E_NO_HANDLER",
-    "E_HANDLER",
-    "E_INVALID",
-];
-
 pub fn control(bytes: &[u8]) -> Result<Control, Fail> {
-    let value = parse(bytes)?;
-    let members = Members(&value);
-    let mut read = Control {
-        seq: members.int("seq", 1)?,
-        top: members.required("top", Value::as_str)?.to_string(),
-        rcv: members.int("rcv", 0)?,
-        code: None,
-        reference: None,
-    };
-    match read.top.as_str() {
-        "err" => {
-            read.code = Some(members.string("code", |code| ERR_CODES.contains(&code))?);
-            read.reference = Some(members.required("ref", |v| place(v).map(|_| v.clone()))?);
-        }
-        "ping" => {}
-        "pong" => read.reference = Some(Value::int(members.int("ref", 1)?)),
-        "bye" => {
-            let name = |v: &Value| v.as_str().filter(|n| is_coarse_name(n)).map(str::to_string);
-            read.code = members.optional("code", name)?;
-        }
-        _ => return Err(refuse()),
-    }
-    Ok(read)
+    control::read(&parse(bytes)?)
 }
 
 pub fn standalone(bytes: &[u8], encrypted: bool) -> Result<Standalone, Fail> {

@@ -1,6 +1,7 @@
 //! Claims as results in the lines of the driver.
 
-use crate::claims::{Application, Control, Standalone};
+use crate::claims::{Application, Standalone};
+use crate::control::Control;
 use crate::value::{Value, object};
 
 impl Application {
@@ -15,6 +16,7 @@ impl Application {
         });
         object([
             ("seq", Some(Value::int(self.seq))),
+            ("jti", self.jti.as_ref().map(Value::str)),
             ("iat", self.iat.map(Value::int)),
             ("exp", Some(Value::int(self.exp))),
             ("iss", self.iss.as_ref().map(Value::str)),
@@ -27,13 +29,10 @@ impl Application {
 
 impl Control {
     pub fn to_line(&self) -> Value {
-        object([
-            ("seq", Some(Value::int(self.seq))),
-            ("top", Some(Value::str(&self.top))),
-            ("rcv", Some(Value::int(self.rcv))),
-            ("code", self.code.as_ref().map(Value::str)),
-            ("ref", self.reference.clone()),
-        ])
+        let mut members = vec![("seq", Value::int(self.seq)), ("top", Value::str(&self.top))];
+        members.extend(self.rcv.map(|rcv| ("rcv", Value::int(rcv))));
+        members.extend(self.row.iter().cloned());
+        Value::Obj(members.into_iter().map(|(name, v)| (name.to_string(), v)).collect())
     }
 }
 

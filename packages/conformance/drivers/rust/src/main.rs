@@ -3,6 +3,7 @@
 mod b64;
 mod cbor;
 mod claims;
+mod control;
 mod evidence;
 mod fail;
 mod frame;

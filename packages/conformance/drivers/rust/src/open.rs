@@ -1,6 +1,7 @@
 //! Opening messages of a session, steps `frame` to `time` (envelope.md, section 9).
 
-use crate::claims::{self, Application, Control, Level, place};
+use crate::claims::{self, Application, Level, place};
+use crate::control::Control;
 use crate::fail::{Fail, claims as refuse, fail, type_error};
 use crate::frame::{Frame, MESSAGE_BYTES, Message, compact, jws_segments, seq_of};
 use crate::jose::{self, Key};
@@ -149,9 +150,9 @@ impl Direction {
         if seq != Some(claims.seq) {
             return Err(fail("E_SEQ", "claims"));
         }
-        sent(claims.reference.iter(), state)?;
-        let falls = !state.order.is_window() && claims.rcv < state.rcv;
-        if claims.rcv > state.sent || falls {
+        sent(claims.reference().into_iter(), state)?;
+        let lies = |rcv| rcv > state.sent || !state.order.is_window() && rcv < state.rcv;
+        if claims.rcv.is_some_and(lies) {
             return Err(fail("E_SEQ", "claims"));
         }
         if claims.top == "bye" && claims.seq < state.order.top() {

@@ -3,14 +3,14 @@
 use crate::b64;
 use crate::cbor;
 use crate::claims::{Level, is_id, is_identifier, is_topic, place};
+use crate::control;
 use crate::fail::{Fail, type_error};
 use crate::json::CLAIMS;
 use crate::value::{MAX_INT, Value, object};
 
-const APPLICATION: [&str; 13] = [
-    "iss", "aud", "bnd", "seq", "iat", "exp", "top", "ref", "req", "dat", "bin", "bat", "pad",
+const APPLICATION: [&str; 14] = [
+    "iss", "aud", "bnd", "seq", "jti", "iat", "exp", "top", "ref", "req", "dat", "bin", "bat", "pad",
 ];
-const CONTROL: [&str; 5] = ["seq", "top", "code", "ref", "rcv"];
 const STANDALONE: [&str; 10] = ["iss", "aud", "jti", "iat", "exp", "top", "ref", "dat", "bin", "pad"];
 
 /// Is the value inside of the data model and of the limits? `depth` is that of an object or array here.
@@ -84,9 +84,12 @@ pub fn application(input: &Value, cbor: bool, level: Level) -> Result<Vec<u8>, F
         (None, data) => Some(data.map_or(Value::Null, Value::to_data)),
     };
     check(input, &data, cbor)?;
+    valid(input, "jti", text(is_id))?;
     valid(input, "ref", |v| place(v).is_some())?;
     valid(input, "req", |v| matches!(v, Value::Bool(true)))?;
-    if input.get("ref").is_some() && input.get("req").is_some() {
+    let count = |names: &[&str]| names.iter().filter(|name| input.get(name).is_some()).count();
+    let loose = count(&["jti"]) > count(&["iat"]);
+    if loose || count(&["jti", "ref", "req"]) > 1 || count(&["jti", "bat"]) > 1 {
         return Err(type_error());
     }
     let own = APPLICATION.into_iter().filter(|name| match *name {
@@ -104,7 +107,7 @@ pub fn application(input: &Value, cbor: bool, level: Level) -> Result<Vec<u8>, F
 }
 
 pub fn control(input: &Value) -> Vec<u8> {
-    ordered(input, &CONTROL, None, false).to_json().into_bytes()
+    ordered(input, &control::ORDER, None, false).to_json().into_bytes()
 }
 
 pub fn standalone(input: &Value) -> Result<Vec<u8>, Fail> {
