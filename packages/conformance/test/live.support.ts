@@ -89,6 +89,7 @@ export function keepConnecting(
           levels: LEVELS,
           protocols: [protocol],
           [unsafeAllowInsecure]: true,
+          reconnect: false,
           ...over,
         });
         session.handle(TOPICS.echo, (data: unknown) => data as never);

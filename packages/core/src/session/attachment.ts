@@ -80,6 +80,8 @@ export class Attachment implements Receiver {
   watch(): void {
     const { heartbeatSeconds, idleSeconds } = this.#limits;
     const listen = () => {
+      // Both know how it ends: what is awaited is the end of the socket, and no longer than after a bye.
+      if (this.byeReceived) return;
       const left = idleSeconds * 1000 - this.connection.silence;
       if (left <= 0) this.connection.fail(new SealwireError("E_IDLE", { stage: "local" }));
       else this.connection.timer(listen, left);
@@ -227,8 +229,8 @@ export class Attachment implements Receiver {
   }
 
   #onReceived(received: Received): Maybe<void> {
-    // It was being opened when this side ended the connection: nothing more is delivered.
-    if (this.connection.failed) return;
+    // It was being opened when this side ended the session: nothing more is delivered.
+    if (this.connection.failed && !isSilence(this.connection.error)) return;
     if (received.kind === "message") this.#receipts?.committed(received.raw.length);
     return chain(this.#handle(received), () => {
       this.#receipts?.handled();

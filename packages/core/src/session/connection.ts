@@ -108,6 +108,16 @@ export class Connection {
     return this.#failed;
   }
 
+  /** It ends, and nothing can be said on it any more. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** Why it ends, where that is known already. */
+  get error(): SealwireError | undefined {
+    return this.#error;
+  }
+
   /** Milliseconds since something arrived; 0 while this side itself does not read. */
   get silence(): number {
     return this.#paused || this.#busy ? 0 : this.#o.clock.elapsed() - this.#lastHeard;

@@ -171,22 +171,37 @@ export class Delivery {
       await this.#decide(arrival, (again) => this.#handle(handler, again));
       return;
     }
-    const { hooks, sender, ended } = this.#o;
+    const { ended } = this.#o;
     // This side found a reason to end the session meanwhile.
     if (this.#o.failed) return;
-    const { item, ref, message, session } = arrival;
+    const { item, message } = arrival;
     try {
       const reply = await handler(item.data, { message, signal: ended });
-      if (!item.request || ended.aborted) return;
-      const outgoing = { ...sender.outgoing(item.topic, (reply ?? null) as Data, undefined), ref };
-      await sender.transmit(outgoing, "message", { session });
+      // Not awaited: it may have to wait for receipts of the peer, and those are not read while all handlers are at work.
+      if (item.request && !ended.aborted) void this.#reply(arrival, (reply ?? null) as Data);
     } catch (cause) {
-      const known = cause instanceof SealwireError;
-      // The session ended while the handler was at work: there is nobody to reply to.
-      if (known && cause.code === "E_CLOSED") return;
-      hooks.onError?.(known ? cause : new SealwireError("E_HANDLER", { detail: item.topic, cause }));
-      if (item.request) void this.#refuse(arrival, known && cause.code === "E_INVALID" ? "E_INVALID" : "E_HANDLER");
+      this.#handlingFailed(arrival, cause);
     }
+  }
+
+  async #reply(arrival: Arrival, data: Data): Promise<void> {
+    const { sender } = this.#o;
+    const { item, ref, session } = arrival;
+    try {
+      await sender.transmit({ ...sender.outgoing(item.topic, data, undefined), ref }, "message", { session });
+    } catch (cause) {
+      this.#handlingFailed(arrival, cause);
+    }
+  }
+
+  #handlingFailed(arrival: Arrival, cause: unknown): void {
+    const { hooks } = this.#o;
+    const { item } = arrival;
+    const known = cause instanceof SealwireError;
+    // The session ended while the handler was at work: there is nobody to reply to.
+    if (known && cause.code === "E_CLOSED") return;
+    hooks.onError?.(known ? cause : new SealwireError("E_HANDLER", { detail: item.topic, cause }));
+    if (item.request) void this.#refuse(arrival, known && cause.code === "E_INVALID" ? "E_INVALID" : "E_HANDLER");
   }
 
   /** `discard`: what waits for a handler is not delivered any more. */

@@ -269,6 +269,14 @@ export class Life {
     else this.#awaitResume(info);
   }
 
+  /** The connection is ending, and the session goes on without it. */
+  get isLosing(): boolean {
+    const { attachment, ledger } = this;
+    if (attachment === undefined || !ledger.resumable || attachment.byeSent || attachment.byeReceived) return false;
+    const { closing, error } = attachment.connection;
+    return closing && (error === undefined || isSilence(error));
+  }
+
   /** This session will not be taken up again. What is marked for it is sent in the next one all the same. */
   #giveUp(): void {
     this.#givenUp = true;
@@ -281,8 +289,19 @@ export class Life {
     this.#events.abandoned(notResumed());
   }
 
+  /** Ends the session for a reason of this side, also where its connection is past telling the peer. */
+  fail(error: SealwireError): void {
+    const { attachment } = this;
+    // A client goes on to the next connection, whose server has the last word.
+    const isMute = this.isLosing && this.#hooks.lost === undefined;
+    if (attachment !== undefined && !isMute) attachment.connection.fail(error);
+    else this.end({ code: error.closeCode ?? 1011, error, clean: false, truncated: true });
+  }
+
   end(info: ConnectionEnd): void {
     if (this.state === "closed") return;
+    this.attachment?.machine.retire();
+    this.attachment = undefined;
     const undetermined = this.ledger.retention.all().map((kept) => this.#named(kept));
     this.ledger.retention.clear();
     this.ledger.chains = [];

@@ -93,7 +93,7 @@ export class LiveSession implements Session {
     this.#requests = new PendingRequests((fn, ms) => this.#timers.after(ms, fn));
     this.#delivery = new Delivery({
       get failed() {
-        return session.#life.attachment?.connection.failed ?? false;
+        return (session.#life.attachment?.connection.failed ?? false) && !session.#life.isLosing;
       },
       get grants() {
         return session.#rights.changes;
@@ -352,9 +352,7 @@ export class LiveSession implements Session {
 
   /** Ends the session for a reason of this side. */
   fail(error: SealwireError): void {
-    const { attachment } = this.#life;
-    if (attachment !== undefined) attachment.connection.fail(error);
-    else this.#life.end({ code: error.closeCode ?? 1011, error, clean: false, truncated: true });
+    this.#life.fail(error);
   }
 
   /** Client: sends a new access token. Resolves with what the server grants. @throws SealwireError E_TOKEN if it refuses */

@@ -146,6 +146,7 @@ export class ServerResume<T> {
     if (candidate.claim !== undefined && !(await candidate.claim())) return refuse("another node has the session");
     const { facts, ledger, chain, scopes, expiresAt, refusals } = candidate;
     // Compare and set: nothing between these two lines waits for anything.
+    if (expiresAt * 1000 <= time.unix) return refuse("the session has expired");
     if (!candidate.alive || !ledger.chains.includes(chain)) return refuse("the session has gone on without this chain");
     const keys = { ...facts.keys, wire: wireOf(protocol) };
     const established = resumeEstablished({

@@ -1,0 +1,55 @@
+import { expect, it, onTestFinished } from "vitest";
+import { settle } from "../support/clock.ts";
+import { live, ROLES, released, upTo } from "../support/live.ts";
+import { cut, resumable, sessionOf } from "../support/reconnect.ts";
+import { noUnhandledRejections } from "../support/unhandled.ts";
+
+noUnhandledRejections();
+
+it("both ends ask more than they may keep and handle at once: receipts are read all the same [ack:wait]", async () => {
+  const limits = { retainedMessages: 2, concurrentHandlers: 1, receiveQueueMessages: 1 };
+  const { pair, client } = await resumable({ limits });
+  const answers: Promise<unknown>[] = [];
+  for (const role of ROLES) sessionOf(pair, role).handle("q", (data) => data);
+  for (const n of upTo(3)) for (const role of ROLES) answers.push(sessionOf(pair, role).request("q", n));
+  const got = Promise.all(answers);
+  got.catch(() => {});
+  // Receipts come after two seconds, and room for two messages with each.
+  for (const _ of upTo(14)) {
+    await settle();
+    await pair.clock.advance(2000);
+  }
+  await settle();
+  expect(await got).toEqual(upTo(3).flatMap((n) => [n, n]));
+  await client.close();
+  await released(pair);
+});
+
+it("many messages that wait for a connection leave no listener behind when the session ends", async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on("warning", onWarning);
+  onTestFinished(() => void process.off("warning", onWarning));
+  const { pair, client } = await resumable();
+  await cut(pair);
+  const sent = upTo(30).map((n) => client.send("t", n));
+  await settle();
+  await client.close();
+  const outcomes = await Promise.allSettled(sent);
+  expect(outcomes.every(({ status }) => status === "rejected")).toBe(true);
+  await settle();
+  expect(warnings).toEqual([]);
+});
+
+it("a peer's reason to end stands, also where its socket never closes [close:end]", async () => {
+  const pair = await live({ limits: { byeSeconds: 60, idleSeconds: 45 } });
+  pair.link.client.close = () => {};
+  pair.link.server.close = () => {};
+  void sessionOf(pair, "server").leave();
+  await settle();
+  await pair.clock.advance(61_000);
+  await settle();
+  pair.link.client.breakOff();
+  await settle();
+  expect(pair.client.info).toMatchObject({ code: 1001, clean: true, error: { code: "E_CLOSED", remote: true } });
+});
