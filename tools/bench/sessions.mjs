@@ -9,8 +9,8 @@ import { machine, machineLine } from "./machine.mjs";
 
 const quick = process.argv.includes("--quick");
 const size = quick
-  ? { streamMs: 3_000, cuts: 10, sessions: 300, openSeconds: 6 }
-  : { streamMs: 20_000, cuts: 50, sessions: 10_000, openSeconds: 240 };
+  ? { streamMs: 2_000, refreshMs: 4_500, cuts: 10, sessions: 100, openSeconds: 6 }
+  : { streamMs: 20_000, refreshMs: 60_000, cuts: 50, sessions: 10_000, openSeconds: 240 };
 const built = ["core", "client", "server", "issuer"].map(
   (name) => new URL(`../../packages/${name}/dist/index.js`, import.meta.url),
 );
@@ -18,7 +18,7 @@ const built = ["core", "client", "server", "issuer"].map(
 /** In a process of its own for each, so that nothing of one is measured in another. Needs --expose-gc. */
 const MEASURES = {
   nothing: async () => (await import("./sessions/stream.mjs")).measureGaps("nothing", size.streamMs),
-  refresh: async () => (await import("./sessions/stream.mjs")).measureGaps("refresh", size.streamMs),
+  refresh: async () => (await import("./sessions/stream.mjs")).measureGaps("refresh", size.refreshMs),
   rekey: async () => (await import("./sessions/stream.mjs")).measureGaps("rekey", size.streamMs),
   resume: async () => (await import("./sessions/resume.mjs")).measureResume(size.cuts),
   expiry: async () => (await import("./sessions/expiry.mjs")).measureExpiry(size.sessions, size.openSeconds),

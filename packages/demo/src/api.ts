@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { json, send } from "./app.ts";
 import { armAttack } from "./arm.ts";
-import { CLIENT_ID, type DemoParts } from "./demo.ts";
 import { OPERATIONS, operatorView } from "./operator.ts";
+import { CLIENT_ID, type DemoParts } from "./parts.ts";
 import type { RecordedFrame } from "./relay/types.ts";
 
 /** A recorded frame as JSON for the page, with the relay's number of its connection. */

@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { nodeListener } from "@sealwire/issuer";
 import { api } from "./api.ts";
-import type { DemoParts } from "./demo.ts";
 import { listen } from "./listen.ts";
+import type { DemoParts } from "./parts.ts";
 import type { Relay } from "./relay.ts";
 
 export interface App {

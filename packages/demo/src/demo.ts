@@ -1,27 +1,15 @@
-import { createDevelopmentIssuer, DEVELOPMENT_GRANT, type DevelopmentIssuer } from "@sealwire/issuer";
+import { createDevelopmentIssuer, DEVELOPMENT_GRANT } from "@sealwire/issuer";
 import { Accounts } from "./accounts.ts";
 import { type App, createApp } from "./app.ts";
 import { armAttack } from "./arm.ts";
 import type { Bench, OpenOptions, Victim } from "./attacks/run.ts";
 import type { WireName } from "./attacks/types.ts";
-import { createRelay, type Relay } from "./relay.ts";
+import { CLIENT_ID, type DemoParts } from "./parts.ts";
+import { createRelay } from "./relay.ts";
 import { DemoServer, SERVER_ID } from "./server.ts";
-import { type DemoConfig, type DemoSession, openSession, type SessionOptions } from "./session.ts";
-
-export const CLIENT_ID = "sealwire-demo";
+import { type DemoSession, openSession, type SessionOptions } from "./session.ts";
 
 /** Everything of the demo in one process: issuer, Sealwire server, relay before it, and the page's app. */
-export interface DemoParts {
-  readonly accounts: Accounts;
-  readonly issuer: DevelopmentIssuer;
-  readonly server: DemoServer;
-  readonly relay: Relay;
-  /** As the page gets it from /config.json. */
-  readonly config: DemoConfig;
-  /** Life of an access token. */
-  readonly tokenSeconds: number;
-}
-
 export interface Demo extends DemoParts {
   readonly app: App;
   close(): Promise<void>;

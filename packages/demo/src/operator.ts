@@ -1,6 +1,6 @@
 import type { SessionState } from "@sealwire/core";
 import { ROLES } from "./accounts.ts";
-import type { DemoParts } from "./demo.ts";
+import type { DemoParts } from "./parts.ts";
 import type { Line } from "./relay.ts";
 
 /** What the operator sees, as JSON for the page. */

@@ -1,20 +1,11 @@
-import { type ClientSession, type ConnectOptions, connect } from "@sealwire/client";
-import {
-  type CloseInfo,
-  generateProofKey,
-  type JWKS,
-  type Level,
-  type SealwireError,
-  type SessionState,
-  type Subprotocol,
-  type Undetermined,
-} from "@sealwire/core";
-import { calculateJwkThumbprint, exportJWK } from "jose";
+import { type ClientSession, connect } from "@sealwire/client";
+import type { CloseInfo, JWKS, Level, SealwireError, SessionState, Subprotocol, Undetermined } from "@sealwire/core";
 import { asRefusal, type Loss, type Refusal, type Victim } from "./attacks/run.ts";
 import type { WireName } from "./attacks/types.ts";
+import { credentialsOf } from "./credentials.ts";
 import { OpenedLog } from "./opened-log.ts";
 import type { RecordedFrame } from "./relay/types.ts";
-import { type TokenEndpoint, TokenSource } from "./token-source.ts";
+import type { TokenEndpoint } from "./token-source.ts";
 import type { ChatMessage, DemoTopics, FileInfo } from "./topics.ts";
 import type { Requester } from "./transfer.ts";
 
@@ -268,33 +259,6 @@ export async function openSession(config: DemoConfig, options: SessionOptions): 
 function protocolsOf({ wire, offersBoth }: SessionOptions): Subprotocol[] {
   if (offersBoth) return ["sealwire.v1.cbor", "sealwire.v1.text"];
   return [wire === "binary" ? "sealwire.v1.cbor" : "sealwire.v1.text"];
-}
-
-interface Credentials {
-  readonly token: Exclude<ConnectOptions["token"], string>;
-  readonly proof?: CryptoKeyPair;
-}
-
-/** Bearer tokens, or such that are bound to a key which never leaves this page; and what a thief would come with. */
-async function credentialsOf(
-  config: DemoConfig,
-  { user, level, credentials, token: given }: SessionOptions,
-): Promise<Credentials> {
-  if (given !== undefined) return { token: () => given };
-  const bound = level === "sig" || level === "nest" || credentials?.startsWith("bound");
-  const own = bound ? await generateProofKey() : undefined;
-  const source = new TokenSource(config.tokens, user, own);
-  const token: Credentials["token"] =
-    credentials === "expired" ? () => expiredToken(config, user, own) : (context) => source.get(context);
-  if (own === undefined || credentials === "bound-no-key") return { token };
-  return { token, proof: credentials === "bound-other-key" ? await generateProofKey() : own };
-}
-
-async function expiredToken(config: DemoConfig, user: string, key: CryptoKeyPair | undefined): Promise<string> {
-  const url = new URL(config.expiredTokens);
-  url.searchParams.set("user", user);
-  if (key) url.searchParams.set("jkt", await calculateJwkThumbprint(await exportJWK(key.publicKey)));
-  return (await fetch(url)).text();
 }
 
 function ended(info: CloseInfo): Ended {
