@@ -1,6 +1,12 @@
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import { generateKey, type PrivateJwk, type SealwireError } from "@sealwire/core";
-import { createServer, type SealwireServer, type ServerOptions, type ServerSession } from "@sealwire/server";
+import {
+  createMemoryResumeStore,
+  createServer,
+  type SealwireServer,
+  type ServerOptions,
+  type ServerSession,
+} from "@sealwire/server";
 import type { JWK } from "jose";
 import { FileStore, type Owner } from "./files.ts";
 import { listen } from "./listen.ts";
@@ -32,13 +38,15 @@ export interface DemoServerOptions {
   readonly port?: number;
 }
 
-/** The Sealwire server and what outlives its restarts: its key, its port, the files. */
+/** The Sealwire server and what outlives its restarts: its key, its port, the sessions, the files. */
 export class DemoServer {
   readonly files: FileStore;
   /** The public keys that clients pin. */
   readonly keys: { readonly keys: JWK[] };
   readonly #options: DemoServerOptions;
   readonly #identity: PrivateJwk;
+  /** One server hands its sessions over to the next. */
+  readonly #resume = { seconds: RESUME_SECONDS, store: createMemoryResumeStore() };
   readonly #refusals: ServerRefusal[] = [];
   #refused = 0;
   #port: number;
@@ -81,7 +89,7 @@ export class DemoServer {
     return this.#refusals.filter((r) => r.n > since);
   }
 
-  /** Ends this server, and starts another one with the same key at the same port. */
+  /** Ends this server in order, and starts another one, which its sessions are resumed at. */
   async restart(): Promise<void> {
     await this.#stop();
     await this.#start();
@@ -102,7 +110,7 @@ export class DemoServer {
       origins,
       // The relay is the one hop before this server, as nginx would be.
       trustProxy: 1,
-      resume: { seconds: RESUME_SECONDS },
+      resume: this.#resume,
       levels: ["aead", "mac", "nest", "sig"],
       limits: {
         // Chunks of a file come faster than messages that people type.

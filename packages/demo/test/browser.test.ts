@@ -357,6 +357,8 @@ describe.skipIf(!executablePath)("the page in Chromium (SEALWIRE_CHROMIUM)", () 
     const sha256 = createHash("sha256").update(buffer).digest("hex");
     expect(await alice.textContent("#transfers .hash")).toBe(sha256);
     await alice.getByText("Started 2 times.").waitFor();
+    await fact(alice, "resumed", "once");
+    await fact(alice, "replaced", "never");
     await say(alice, "after the restart");
     await heard(alice, "after the restart");
     expectComplaints(/WebSocket connection to .* failed/);

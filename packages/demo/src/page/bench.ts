@@ -100,7 +100,7 @@ class Card {
   done(result: AttackResult, wire: WireName): void {
     this.element.dataset.state = result.passed ? "passed" : "failed";
     const rows: [string, string][] = [
-      ["Refused by", result.refusedBy],
+      [result.outcome === "resumed" ? "Noticed by" : "Refused by", result.refusedBy],
       [
         "Code",
         result.stage === undefined || result.stage === "local" ? result.code : `${result.code} at step ${result.stage}`,
