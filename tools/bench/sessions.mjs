@@ -62,7 +62,7 @@ function report({ nothing, refresh, rekey, resume, expiry }) {
   line("");
   line(`${expiry.sessions} sessions of one server expire in the same second`);
   line(
-    `  largest stall of its event loop ${ms(expiry.stallLargestMs)} ms (before, idle: ${ms(expiry.idleLargestMs)} ms)`,
+    `  largest stall of its event loop ${ms(expiry.stallLargestMs)} ms (before, idle: ${ms(expiry.idleLargestMs)} ms); ${ms(expiry.cpuMs)} ms of CPU`,
   );
   line(
     `  all ended ${ms(expiry.lastEndedAfterMs)} ms after the second; ${Math.round(expiry.bytesPerSession / 1024)} KiB a session`,

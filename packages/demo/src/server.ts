@@ -18,6 +18,9 @@ export const SERVER_ID = "https://sealwire-demo.invalid";
 const REFRESH_SECONDS = 15;
 /** So long a session waits for its client: that of a tab that was closed is not seen for longer. */
 const RESUME_SECONDS = 30;
+/** Half of it for what is being handled: what is not answered then is asked again by its client. */
+const DRAIN_MS = 5_000;
+const CLOSE_MS = 500;
 /** So that silence on the line shows while somebody watches; the client's side of it is in session.ts. */
 const HEARTBEAT_SECONDS = 3;
 
@@ -91,12 +94,12 @@ export class DemoServer {
 
   /** Ends this server in order, and starts another one, which its sessions are resumed at. */
   async restart(): Promise<void> {
-    await this.#stop();
+    await this.#stop(DRAIN_MS);
     await this.#start();
   }
 
   async close(): Promise<void> {
-    await this.#stop();
+    await this.#stop(CLOSE_MS);
     await this.files.close();
   }
 
@@ -133,10 +136,10 @@ export class DemoServer {
     this.#running = { sealwire, http };
   }
 
-  async #stop(): Promise<void> {
+  async #stop(timeout: number): Promise<void> {
     const { sealwire, http } = this.#running;
     this.#stopping = true;
-    await sealwire.close({ timeout: 500 });
+    await sealwire.close({ timeout });
     http.closeAllConnections();
     await new Promise((resolve) => http.close(resolve));
     this.#stopping = false;

@@ -1,5 +1,14 @@
 import { type ClientSession, connect } from "@sealwire/client";
-import type { CloseInfo, JWKS, Level, SealwireError, SessionState, Subprotocol, Undetermined } from "@sealwire/core";
+import type {
+  CloseInfo,
+  JWKS,
+  Level,
+  RequestOptions,
+  SealwireError,
+  SessionState,
+  Subprotocol,
+  Undetermined,
+} from "@sealwire/core";
 import { asRefusal, type Loss, type Refusal, type Victim } from "./attacks/run.ts";
 import type { WireName } from "./attacks/types.ts";
 import { credentialsOf } from "./credentials.ts";
@@ -32,6 +41,8 @@ export const WIRES: readonly { readonly id: WireName; readonly note: string }[] 
 
 /** The server pings more often than that; after so much silence another connection is made. */
 const IDLE_SECONDS = 8;
+/** After so long a transfer asks what became of a chunk. */
+const REQUEST_MS = 10_000;
 const RECONNECT = { minDelay: 250, maxDelay: 2_000 };
 
 export interface SessionOptions {
@@ -168,9 +179,9 @@ export class DemoSession implements Victim, Requester {
 
   /** For transfers, which name their topics as strings and say of each what it answers. */
   request(topic: string, data: unknown, signal?: AbortSignal): Promise<unknown> {
-    type AnyRequest = (topic: string, data: unknown, options?: { signal: AbortSignal }) => Promise<unknown>;
+    type AnyRequest = (topic: string, data: unknown, options: RequestOptions) => Promise<unknown>;
     const request = this.#session.request.bind(this.#session) as unknown as AnyRequest;
-    return request(topic, data, signal && { signal });
+    return request(topic, data, { timeout: REQUEST_MS, ...(signal && { signal }) });
   }
 
   rekey(): void {

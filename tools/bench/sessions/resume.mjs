@@ -6,8 +6,8 @@ export async function measureResume(cuts) {
   const world = await startWorld();
   const wire = await startWire(world.port);
   const token = await world.token();
-  // Without the pause that spreads clients: it is at random up to half a second by default.
-  const session = await openClient(wire.port, world.target, { token, reconnect: { minDelay: 1, maxDelay: 1000 } });
+  // Without the pause that spreads clients: it is at random up to half a second by default, and grows where cuts come often.
+  const session = await openClient(wire.port, world.target, { token, reconnect: { minDelay: 1, maxDelay: 1 } });
   const { id } = session;
   let arrived = () => {};
   session.handle("down", () => arrived());

@@ -207,7 +207,11 @@ function createBench(): Bench {
   };
   return {
     wire: wire.value as Bench["wire"],
-    victim: async () => session ?? connect(),
+    async victim() {
+      // One that an attack has ended before is nearer to being given up: each attack finds a session that is as new.
+      if (session && session.history.replaced > 0) await session.close();
+      return session ?? connect();
+    },
     open,
     arm: armRelay,
     mark: async () => (await getRefusals(0)).count,

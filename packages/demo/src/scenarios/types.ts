@@ -21,7 +21,7 @@ export function must(condition: boolean, otherwise: string): asserts condition {
 /** The next value that `take` is called with, or an error that says what did not come. */
 export function expectOne<T>(
   what: string,
-  ms = 5000,
+  ms = 15_000,
 ): { readonly take: (value: T) => void; readonly value: Promise<T> } {
   let take: (value: T) => void = () => {};
   const value = new Promise<T>((resolve, reject) => {
