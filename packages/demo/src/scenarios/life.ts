@@ -9,7 +9,7 @@ import { SIZE, source } from "./files.ts";
 import { expectOne, must, type Scenario, until } from "./types.ts";
 
 /** So short that every client refreshes within seconds; not in the second of the token, of which the end would be the same. */
-export const TOKEN_SECONDS = 8;
+export const TOKEN_SECONDS = 5;
 
 export function lifeScenarios(): Scenario[] {
   return [
