@@ -96,8 +96,8 @@ export const clientChecks: readonly ClientCheck[] = [
   refusesHello("th of another CH", ["sh:th"], crypto, { sh: { th: b64u(Buffer.alloc(32)) } }),
   refusesHello("prt is not what the 101 selected", ["sh:prt"], negotiate, { sh: { prt: "sealwire.v1.other" } }),
   refusesHello("a level that was not offered", ["sh:offered"], negotiate, { sh: { lvl: "future" } }),
-  refusesHello("resumption, which nobody asked for", ["sh:pol"], negotiate, {
-    sh: { pol: { pop: "optional", res: 60, seq: "strict" } },
+  refusesHello("window order, which nobody accepts", ["sh:pol"], negotiate, {
+    sh: { pol: { pop: "optional", res: 0, seq: "window" } },
   }),
   refusesHello("without rnd", ["hs:members"], protocol, { sh: { rnd: undefined } }),
   refusesHello("iat with a fraction", ["json:integer"], protocol, {

@@ -50,6 +50,7 @@ async function derive({ suite, own, peer, m1, m2, p3 }: Input): Promise<object> 
   await schedule.handshakeKeys("s", th3);
   await schedule.trafficKeys("c", th3);
   await schedule.trafficKeys("s", th3);
+  await schedule.chain(th3);
   await schedule.channelBinding(th3);
   return { th2: hex(th2), th3: hex(th3), sid: await sessionId(backend, th2), labels };
 }
