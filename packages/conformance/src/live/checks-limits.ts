@@ -39,6 +39,13 @@ export const limitChecks: readonly ServerCheck[] = [
       } finally {
         for (const connection of open) connection.end();
         await Promise.all(open.map(({ closed }) => closed));
+        // A server may take a moment to see that they are gone.
+        for (let tries = 0; tries < 100; tries++) {
+          const again = await tester.dial().catch(() => undefined);
+          again?.end();
+          await again?.closed;
+          if (again !== undefined) break;
+        }
       }
     },
   },
