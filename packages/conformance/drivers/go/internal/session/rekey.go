@@ -73,8 +73,11 @@ func (s *session) rekeyState(in *message.Opened) error {
 	return nil
 }
 
-// ignores tells whether a server passes over a proposal of the client, since its own is or was the one that counts.
+// ignores tells whether a proposal is passed over: after the own bye; by a server, whose own is or was the one that counts.
 func (s *session) ignores(c *claims.Control) bool {
+	if s.state == closing {
+		return true
+	}
 	if s.client {
 		return false
 	}
