@@ -149,7 +149,7 @@ export class Grants {
     // iat has whole seconds: the present one has to be among those before.
     const issuedBefore = this.#now() + 1;
     const { issuer, accessTokenSeconds } = this.#o;
-    this.#feed.publish({ issuer, subject, issuedBefore }, issuedBefore + accessTokenSeconds);
+    this.#feed.publish({ issuer, subject, issuedBefore, until: issuedBefore + accessTokenSeconds });
   }
 
   async #reused({ id }: RefreshFamily): Promise<never> {
@@ -164,7 +164,7 @@ export class Grants {
   #revokeAll(tokens: RefreshFamily["accessTokens"]): void {
     const now = this.#now();
     for (const { id, expiresAt } of tokens) {
-      if (expiresAt > now) this.#feed.publish({ issuer: this.#o.issuer, tokenId: id }, expiresAt);
+      if (expiresAt > now) this.#feed.publish({ issuer: this.#o.issuer, tokenId: id, until: expiresAt });
     }
   }
 

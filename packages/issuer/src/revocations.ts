@@ -1,31 +1,32 @@
-/** What no longer holds. The option `revocations` of a Sealwire server takes a sequence of these. */
-export type Revocation =
-  /** One access token, by `jti`. */
-  | { readonly tokenId: string; readonly issuer?: string }
-  /** A user's tokens with an `iat` before `issuedBefore` (NumericDate). Default: now. */
+/**
+ * What no longer holds. The option `revocations` of a Sealwire server takes a sequence of these. `until`: NumericDate from
+ * which no token is left that it could concern, so that it can be forgotten; the issuer always says it.
+ */
+export type Revocation = (
+  | /** One access token, by `jti`. */
+  { readonly tokenId: string; readonly issuer?: string }
+  /** A user's tokens with an `iat` before `issuedBefore` (NumericDate). */
   | { readonly issuer?: string; readonly subject: string; readonly issuedBefore?: number }
-  /** One session, by its id. */
-  | { readonly session: string }
-  /** Every token that is bound to this key, by RFC 7638 thumbprint. */
-  | { readonly thumbprint: string };
+) & { readonly until?: number };
 
 /** Revocations that are kept for those who subscribe later, and that one subscriber may lag behind. */
 export const FEED_CAPACITY = 10_000;
+
+type Lasting = Revocation & { readonly until: number };
 
 /** Passes revocations on to every subscriber, and to later ones as long as a token could still be used. */
 export class RevocationFeed {
   readonly #now: () => number;
   readonly #subscribers = new Set<Subscription>();
-  #inForce: { readonly revocation: Revocation; readonly until: number }[] = [];
+  #inForce: Lasting[] = [];
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** `until`: NumericDate after which no token is left that it could concern. */
-  publish(revocation: Revocation, until: number): void {
+  publish(revocation: Lasting): void {
     this.#sweep();
-    this.#inForce.push({ revocation, until });
+    this.#inForce.push(revocation);
     if (this.#inForce.length > FEED_CAPACITY) this.#inForce.shift();
     for (const subscriber of this.#subscribers) subscriber.push(revocation);
   }
@@ -34,7 +35,7 @@ export class RevocationFeed {
     this.#sweep();
     const subscription = new Subscription(() => this.#subscribers.delete(subscription));
     this.#subscribers.add(subscription);
-    for (const { revocation } of this.#inForce) subscription.push(revocation);
+    for (const revocation of this.#inForce) subscription.push(revocation);
     return subscription;
   }
 

@@ -6,6 +6,8 @@ import { ISSUER, type Issuer, SECRET, START, startIssuer, tokensOf } from "./sup
 
 const idOf = (accessToken: string): string => decodeJwt(accessToken).jti as string;
 
+const expiryOf = (accessToken: string): number => decodeJwt(accessToken).exp as number;
+
 /** What a subscriber gets that comes now: revocations in force. */
 async function inForce({ issuer }: Pick<Issuer, "issuer">): Promise<Revocation[]> {
   const mark = `end ${crypto.randomUUID()}`;
@@ -28,7 +30,11 @@ describe("the revocation endpoint", () => {
     expect((await w.refresh(second.refreshToken)).body.error).toBe("invalid_grant");
     expect((await w.refresh(elsewhere.refreshToken)).status).toBe(200);
     expect(await inForce(w)).toEqual(
-      [first, second].map(({ accessToken }) => ({ issuer: ISSUER, tokenId: idOf(accessToken) })),
+      [first, second].map(({ accessToken }) => ({
+        issuer: ISSUER,
+        tokenId: idOf(accessToken),
+        until: expiryOf(accessToken),
+      })),
     );
   });
 
@@ -45,7 +51,7 @@ describe("the revocation endpoint", () => {
     const w = await startIssuer();
     const { accessToken, refreshToken } = tokensOf(await w.signIn());
     expect((await w.revoke(accessToken, { token_type_hint: "refresh_token" })).status).toBe(200);
-    expect(await inForce(w)).toEqual([{ issuer: ISSUER, tokenId: idOf(accessToken) }]);
+    expect(await inForce(w)).toEqual([{ issuer: ISSUER, tokenId: idOf(accessToken), until: expiryOf(accessToken) }]);
     expect((await w.refresh(refreshToken)).status).toBe(200);
   });
 
@@ -93,7 +99,11 @@ describe("what is published", () => {
     const third = tokensOf(await w.refresh(second.refreshToken));
     await w.refresh(second.refreshToken);
     expect(await inForce(w)).toEqual(
-      [second, third].map(({ accessToken }) => ({ issuer: ISSUER, tokenId: idOf(accessToken) })),
+      [second, third].map(({ accessToken }) => ({
+        issuer: ISSUER,
+        tokenId: idOf(accessToken),
+        until: expiryOf(accessToken),
+      })),
     );
   });
 
@@ -114,7 +124,7 @@ describe("what is published", () => {
     for (let i = 0; i < 15; i++) tokens = tokensOf(await w.refresh(tokens.refreshToken));
     expect(await inForce(w)).toEqual([]);
     await w.refresh(tokens.refreshToken);
-    expect(await inForce(w)).toContainEqual({ issuer: ISSUER, tokenId: first });
+    expect(await inForce(w)).toContainEqual({ issuer: ISSUER, tokenId: first, until: START + 600 });
   });
 
   it("a user: every sign-in ends, and tokens up to the present second are meant", async () => {
@@ -123,7 +133,9 @@ describe("what is published", () => {
     await w.issuer.revokeSubject("alice");
     expect((await w.refresh(alice.refreshToken)).body.error).toBe("invalid_grant");
     expect((await w.refresh(bob.refreshToken)).status).toBe(200);
-    expect(await inForce(w)).toEqual([{ issuer: ISSUER, subject: "alice", issuedBefore: START + 1 }]);
+    expect(await inForce(w)).toEqual([
+      { issuer: ISSUER, subject: "alice", issuedBefore: START + 1, until: START + 601 },
+    ]);
     expect(decodeJwt(alice.accessToken).iat).toBeLessThan(START + 1);
   });
 
@@ -134,21 +146,23 @@ describe("what is published", () => {
     w.clock.seconds += 599;
     expect(await inForce(w)).toHaveLength(2);
     w.clock.seconds += 1;
-    expect(await inForce(w)).toEqual([{ issuer: ISSUER, subject: "alice", issuedBefore: START + 1 }]);
+    expect(await inForce(w)).toEqual([
+      { issuer: ISSUER, subject: "alice", issuedBefore: START + 1, until: START + 601 },
+    ]);
     w.clock.seconds += 1;
     expect(await inForce(w)).toEqual([]);
   });
 });
 
 describe("a subscription", () => {
-  const one = (n: number): Revocation => ({ session: `s${n}` });
+  const one = (n: number) => ({ tokenId: `t${n}`, until: START + 1 });
   const feed = () => new RevocationFeed(() => START * 1000);
 
   it("each has everything, in order, whether it waits or not", async () => {
     const f = feed();
     const [a, b] = [f.subscribe(), f.subscribe()];
     const waiting = [a.next(), a.next()];
-    for (let i = 0; i < 3; i++) f.publish(one(i), START + 1);
+    for (let i = 0; i < 3; i++) f.publish(one(i));
     expect(await Promise.all([...waiting, a.next()])).toEqual([0, 1, 2].map((i) => ({ done: false, value: one(i) })));
     expect(await Promise.all([b.next(), b.next(), b.next()])).toEqual(
       [0, 1, 2].map((i) => ({ done: false, value: one(i) })),
@@ -164,14 +178,14 @@ describe("a subscription", () => {
     expect(await waiting).toEqual({ done: true, value: undefined });
     expect(await a.next()).toEqual({ done: true, value: undefined });
     expect(f.subscribers).toBe(0);
-    f.publish(one(1), START + 1);
+    f.publish(one(1));
     expect(await a.next()).toEqual({ done: true, value: undefined });
   });
 
   it("that lags too far behind gets what it has, then an error, and holds no more", async () => {
     const f = feed();
     const a = f.subscribe();
-    for (let i = 0; i <= FEED_CAPACITY; i++) f.publish(one(i), START + 1);
+    for (let i = 0; i <= FEED_CAPACITY; i++) f.publish(one(i));
     expect(f.subscribers).toBe(0);
     for (let i = 0; i < FEED_CAPACITY; i++) expect(await a.next()).toEqual({ done: false, value: one(i) });
     await expect(a.next()).rejects.toThrow(/behind/);
@@ -180,7 +194,7 @@ describe("a subscription", () => {
 
   it("a later one begins with the newest 10,000", async () => {
     const f = feed();
-    for (let i = 0; i <= FEED_CAPACITY; i++) f.publish(one(i), START + 1);
+    for (let i = 0; i <= FEED_CAPACITY; i++) f.publish(one(i));
     expect(await f.subscribe().next()).toEqual({ done: false, value: one(1) });
   });
 });
