@@ -12,14 +12,14 @@ import {
   type WebSocketLike,
 } from "@sealwire/core/internal";
 import type { WebSocket, WebSocketServer } from "ws";
-import { type Carried, carrierReader, type VerifyToken } from "./carried.ts";
+import { type Carried, carrierReader } from "./carried.ts";
 import type { checkOptions } from "./check.ts";
 import { type Resumable, type SessionHost, within } from "./hosting.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Platform } from "./platform.ts";
 import { countBytes } from "./pre-auth.ts";
 import type { LiveServerSession } from "./session.ts";
-import type { CheckedToken } from "./tokens.ts";
+import type { CheckedToken, VerifyToken } from "./tokens.ts";
 import { Admission, addressOf, originAllowed, type Refusal, refuseUpgrade, selectProtocol } from "./upgrade.ts";
 
 export interface AcceptingOptions {
@@ -56,7 +56,7 @@ export class Accepting {
     const { limits, protocols } = checked;
     this.#clock = platform.clock;
     this.#admission = new Admission(limits);
-    this.#readCarried = carrierReader(options.options, limits, verifyToken);
+    this.#readCarried = carrierReader(options.options, limits, verifyToken, platform.clock);
     this.#wss = new platform.WebSocketServer({
       noServer: true,
       clientTracking: false,

@@ -1,13 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { type Limits, SealwireError } from "@sealwire/core";
-import { BEARER_SUBPROTOCOL, isSubprotocolToken, isTicket } from "@sealwire/core/internal";
-import { systemClock } from "./clock.ts";
+import { BEARER_SUBPROTOCOL, type Clock, isSubprotocolToken, isTicket } from "@sealwire/core/internal";
 import { dpopHolds } from "./dpop.ts";
 import type { ServerOptions } from "./options.ts";
-import { type CheckedToken, checkedToken } from "./tokens.ts";
+import type { TicketRecord } from "./tickets.ts";
+import type { CheckedToken, VerifyToken } from "./tokens.ts";
 import { bearerTokens, type Refusal } from "./upgrade.ts";
-
-export type VerifyToken = (token: string) => Promise<CheckedToken>;
 
 /** What an upgrade request carried besides the connection, and what the handshake makes of it. */
 export interface Carried {
@@ -24,9 +22,10 @@ export function carrierReader(
   options: ServerOptions,
   limits: Limits,
   verifyToken: VerifyToken,
+  clock: Clock,
 ): (req: IncomingMessage) => Carried | Refusal {
   const { tokenAtUpgrade = [], tickets, cookie, verifyAtUpgrade = false, admit } = options;
-  const redeem = (ticket: string) => redeemTicket(ticket, tickets as NonNullable<typeof tickets>, limits, verifyToken);
+  const redeem = (ticket: string) => redeemTicket(ticket, tickets as NonNullable<typeof tickets>, limits, clock);
   return (req) => {
     const header = tokenAtUpgrade.includes("authorization") ? bearerTokens(req) : [];
     const names = tokenAtUpgrade.includes("subprotocol") ? subprotocolTokens(req) : [];
@@ -38,19 +37,20 @@ export function carrierReader(
     if (more.length > 0) return { status: 400, text: "more than one access token" };
     const value = cookie === undefined ? undefined : cookieOf(req, cookie.name);
     if (value !== undefined && typeof value !== "string") return value;
-    let redeemed: Promise<CheckedToken> | undefined;
-    const verify: VerifyToken = (text) => {
-      if (queried.length === 0 || text !== token) return verifyToken(text);
+    let redeemed: Promise<TicketRecord> | undefined;
+    const verify: VerifyToken = async (text) => {
+      if (queried.length === 0 || text !== token) return await verifyToken(text);
       // Once per connection: what the check before the 101 took is not there any more.
       redeemed ??= redeem(text);
-      return redeemed;
+      const record = await redeemed;
+      return await verifyToken(record.token, record.jkt);
     };
     return {
       token,
       verifyToken: verify,
       early: async () =>
         verifyAtUpgrade && token !== undefined
-          ? await inTime(verifyEarly(req, token, verify, limits), limits.handshakeSeconds)
+          ? await inTime(verifyEarly(req, token, verify, limits, clock), limits.handshakeSeconds, clock)
           : undefined,
       admit: async (checked) =>
         (cookie === undefined || (await cookie.verify(value as string, checked.principal)) === true) &&
@@ -60,11 +60,11 @@ export function carrierReader(
 }
 
 /** A store that does not answer must not hold the place of a connection for ever. */
-async function inTime(work: Promise<Refusal | undefined>, seconds: number): Promise<Refusal | undefined> {
+async function inTime(work: Promise<Refusal | undefined>, seconds: number, clock: Clock): Promise<Refusal | undefined> {
   let cancel = () => {};
   const late = new Promise<Refusal>((resolve) => {
     const error = new SealwireError("E_TIMEOUT_HS", { detail: "the check before the 101" });
-    cancel = systemClock.schedule(() => resolve({ status: 503, text: "not ready", error }), seconds * 1000);
+    cancel = clock.schedule(() => resolve({ status: 503, text: "not ready", error }), seconds * 1000);
   });
   return await Promise.race([work, late]).finally(cancel);
 }
@@ -75,13 +75,15 @@ async function verifyEarly(
   token: string,
   verify: VerifyToken,
   limits: Limits,
+  clock: Clock,
 ): Promise<Refusal | undefined> {
   const refused = (error: SealwireError): Refusal => ({ status: 401, text: "the access token is not accepted", error });
   try {
     if (token.length > limits.tokenBytes)
       return refused(new SealwireError("E_TOKEN", { stage: "claims", detail: "tokenBytes" }));
     const { jkt } = await verify(token);
-    if (req.headersDistinct.dpop === undefined || (await dpopHolds(req, { token, jkt }, limits))) return undefined;
+    if (req.headersDistinct.dpop === undefined || (await dpopHolds(req, { token, jkt }, limits, clock)))
+      return undefined;
     return refused(new SealwireError("E_POP", { stage: "claims", detail: "the DPoP header proves nothing here" }));
   } catch (cause) {
     if (cause instanceof SealwireError && cause.code !== "E_BUSY") return refused(cause);
@@ -94,19 +96,16 @@ async function redeemTicket(
   ticket: string,
   tickets: NonNullable<ServerOptions["tickets"]>,
   { ticketSeconds }: Limits,
-  verifyToken: VerifyToken,
-): Promise<CheckedToken> {
+  clock: Clock,
+): Promise<TicketRecord> {
   const refuse = (detail: string): never => {
     throw new SealwireError("E_TOKEN", { stage: "claims", detail });
   };
   const record = await tickets.take(ticket);
   if (record === undefined) return refuse("the ticket is unknown, used or expired");
-  const { jkt } = record;
-  if (typeof jkt !== "string") return refuse("the ticket was issued without the thumbprint of a key");
-  if (!(record.issuedAt + ticketSeconds * 1000 > Date.now())) return refuse("limit ticketSeconds");
-  const checked = await verifyToken(record.token);
-  if (checked.jkt !== undefined && checked.jkt !== jkt) return refuse("the ticket names another key than its token");
-  return checkedToken(checked.token, checked.principal.claims, jkt);
+  if (typeof record.jkt !== "string") return refuse("the ticket was issued without the thumbprint of a key");
+  if (!(record.issuedAt + ticketSeconds * 1000 > clock.unix())) return refuse("limit ticketSeconds");
+  return record;
 }
 
 /** Tokens among the offered subprotocols; "malformed" where one is no token, or stands where it could be selected. */

@@ -8,7 +8,7 @@ import {
   OperationProcessingError,
   processDiscoveryResponse,
 } from "oauth4webapi";
-import { boundedFetch, cooldown, FETCH_TIMEOUT, isSecure, refuseKeys } from "./issuer-fetch.ts";
+import { boundedFetch, cooldown, FETCH_TIMEOUT, isSecure, type Now, refuseKeys } from "./issuer-fetch.ts";
 import { keySetGate, remoteKeys } from "./token-keys.ts";
 
 interface Discovered {
@@ -23,14 +23,14 @@ interface Discovered {
  * RFC 8414. Metadata is fetched, refreshed and bounded like a key set.
  * @throws TypeError for an issuer that is no https address (http on this machine)
  */
-export function discoveredKeys(issuer: string, limits: Limits): JWTVerifyGetKey {
+export function discoveredKeys(issuer: string, limits: Limits, now: Now): JWTVerifyGetKey {
   const url = URL.canParse(issuer) ? new URL(issuer) : undefined;
   if (url === undefined || !isSecure(url) || url.username !== "" || /[?#]/.test(issuer)) {
     throw new TypeError(
       `tokens.issuer: ${issuer} is no https address that metadata could be found at; set tokens.keys`,
     );
   }
-  const [metadataGate, keysGate] = [cooldown(limits, "metadata"), keySetGate(limits)];
+  const [metadataGate, keysGate] = [cooldown(limits, "metadata", now), keySetGate(limits, now)];
   let known: Discovered | undefined;
   let pending: Promise<Discovered> | undefined;
 
@@ -38,13 +38,13 @@ export function discoveredKeys(issuer: string, limits: Limits): JWTVerifyGetKey 
     metadataGate();
     const address = await keySetAddress(issuer, url, limits);
     // The same address keeps its key set, and with it what was fetched already.
-    const keys = known?.address === address.href ? known.keys : remoteKeys(address, limits, keysGate);
-    known = { address: address.href, keys, at: Date.now() };
+    const keys = known?.address === address.href ? known.keys : remoteKeys(address, limits, now, keysGate);
+    known = { address: address.href, keys, at: now() };
     return known;
   };
 
   const current = (): Discovered | Promise<Discovered> => {
-    if (known !== undefined && Math.abs(Date.now() - known.at) < limits.jwksMaxAgeSeconds * 1000) return known;
+    if (known !== undefined && Math.abs(now() - known.at) < limits.jwksMaxAgeSeconds * 1000) return known;
     pending ??= discover().finally(() => {
       pending = undefined;
     });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Limits } from "@sealwire/core";
+import type { Clock } from "@sealwire/core/internal";
 import { calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from "jose";
 
 /**
@@ -11,6 +12,7 @@ export async function dpopHolds(
   req: IncomingMessage,
   { token, jkt }: { readonly token: string; readonly jkt: string | undefined },
   limits: Limits,
+  clock: Clock,
 ): Promise<boolean> {
   const [proof, ...more] = req.headersDistinct.dpop ?? [];
   if (proof === undefined || more.length > 0) return false;
@@ -20,6 +22,7 @@ export async function dpopHolds(
       algorithms: ["ES256", "Ed25519", "EdDSA"],
       maxTokenAge: limits.clientAuthLifeSeconds,
       clockTolerance: limits.skewSeconds,
+      currentDate: new Date(clock.unix()),
       requiredClaims: ["jti", "iat"],
     });
     const { htm, htu, ath } = payload;

@@ -10,16 +10,16 @@ import {
   type ResumeCandidate,
   type SessionHooks,
 } from "@sealwire/core/internal";
-import type { VerifyToken } from "./carried.ts";
 import type { SessionDirectory } from "./directory.ts";
 import { bearerName, onceOf, replayStore } from "./once.ts";
 import type { ServerOptions } from "./options.ts";
-import { isResumeKid, parkableAgain, parkableOf, readParked, type Stored } from "./parked-session.ts";
+import { isResumeKid, parkableAgain, parkableOf, parkedName, readParked, type Stored } from "./parked-session.ts";
 import { Parking } from "./parking.ts";
 import type { ResumeStore } from "./resume-store.ts";
+import type { RevokedToken } from "./revocation.ts";
 import { LiveServerSession, type Peer } from "./session.ts";
 import { hooksOf, type ServerHooksOptions } from "./session-hooks.ts";
-import { type CheckedToken, sameHolder } from "./tokens.ts";
+import { type CheckedToken, sameHolder, type VerifyToken } from "./tokens.ts";
 
 export interface HostOptions {
   readonly options: ServerOptions;
@@ -113,7 +113,7 @@ export class SessionHost {
   /** A listener that fails must not leave half a session behind: it ends, in order. */
   #announce(session: LiveServerSession, connection: Connection): void {
     // It may have been revoked since it was checked.
-    if (this.#o.directory.isRevoked(session.id, session.token)) {
+    if (this.#o.directory.isRevoked(session.id, session.peer)) {
       queueMicrotask(() => session.revoke());
       return;
     }
@@ -210,19 +210,31 @@ export class SessionHost {
     };
   }
 
-  async #fromStore(kid: string, store: ResumeStore): Promise<Resumable | undefined> {
-    const { backend, limits, options, clock, directory, signers } = this.#o;
+  /** The tokens that a parked session had. */
+  async parkedTokens(session: string): Promise<readonly RevokedToken[]> {
+    if (this.#store === undefined) return [];
+    const parked = await this.#read(parkedName(session), this.#store);
+    return parked === undefined ? [] : [...(parked.peer.earlier ?? []), parked.peer.token.revocable];
+  }
+
+  async #read(name: string, store: ResumeStore): Promise<Stored | undefined> {
+    const { backend, limits, options, clock, signers } = this.#o;
     const time = { unix: clock.unix(), elapsed: clock.elapsed() };
-    const serverId = options.identity.id;
-    let stored: Stored;
     try {
-      const bytes = await store.find(kid);
+      const bytes = await store.find(name);
       if (bytes === undefined) return undefined;
-      stored = await readParked(bytes, { backend, limits, serverId, signers: await signers, time });
+      return await readParked(bytes, { backend, limits, serverId: options.identity.id, signers: await signers, time });
     } catch (cause) {
       this.#failed("a session could not be had from the resume store", cause);
       return undefined;
     }
+  }
+
+  async #fromStore(kid: string, store: ResumeStore): Promise<Resumable | undefined> {
+    const { clock, directory } = this.#o;
+    const time = { unix: clock.unix(), elapsed: clock.elapsed() };
+    const stored = await this.#read(kid, store);
+    if (stored === undefined) return undefined;
     const { state, peer } = stored;
     const { facts, ledger, scopes, expiresAt, refusals } = state;
     const chain = ledger.chains.find((held) => held.kid === kid);
@@ -230,7 +242,7 @@ export class SessionHost {
     const parking = this.#parking(store, stored);
     const { until } = stored;
     let claimed = false;
-    const alive = () => clock.unix() < Math.min(until, expiresAt) * 1000 && !directory.isRevoked(facts.id, peer.token);
+    const alive = () => clock.unix() < Math.min(until, expiresAt) * 1000 && !directory.isRevoked(facts.id, peer);
     return {
       facts,
       ledger,

@@ -18,7 +18,7 @@ export {
   resumeStoreContract,
 } from "./resume-contract.ts";
 export { createMemoryResumeStore, type MemoryResumeStoreOptions, type ResumeStore } from "./resume-store.ts";
-export type { Revocation } from "./revocation.ts";
+export type { Revocation, RevokedToken } from "./revocation.ts";
 export { createServer, type SealwireServer } from "./server.ts";
 export {
   createTickets,

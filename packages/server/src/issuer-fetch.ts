@@ -1,5 +1,8 @@
 import { type Limits, SealwireError } from "@sealwire/core";
 
+/** Milliseconds since 1970. */
+export type Now = () => number;
+
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** Milliseconds for one fetch, its body included. */
@@ -10,12 +13,12 @@ export const isSecure = (url: URL): boolean =>
   url.protocol === "https:" || (url.protocol === "http:" && LOOPBACK.test(url.hostname));
 
 /** A gate that opens once in jwksCooldownSeconds; E_TOKEN while it is shut. */
-export function cooldown({ jwksCooldownSeconds }: Limits, what: string): () => void {
+export function cooldown({ jwksCooldownSeconds }: Limits, what: string, now: Now): () => void {
   let last = Number.NEGATIVE_INFINITY;
   return () => {
     // A clock that was set back does not keep it shut.
-    if (Math.abs(Date.now() - last) < jwksCooldownSeconds * 1000) refuseKeys(`${what}: fetched a short while ago`);
-    last = Date.now();
+    if (Math.abs(now() - last) < jwksCooldownSeconds * 1000) refuseKeys(`${what}: fetched a short while ago`);
+    last = now();
   };
 }
 

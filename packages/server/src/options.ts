@@ -121,8 +121,19 @@ export interface ServerOptions {
    * share a store. Default: in memory, which refuses messages of before this server began.
    */
   readonly replay?: ReplayStore;
-  /** What others revoke: an identity provider's events, another server. Taken until it ends; its failures go to `onError`. */
+  /**
+   * What others revoke: an identity provider's events, another server. When it ends or fails, `onError` is told, and it is
+   * subscribed to again after 1 s, up to 60 s where that fails again; an iterable that is its own iterator (a generator)
+   * cannot be. Meanwhile nothing of it is revoked and the server goes on: sessions and tokens live as long as they are good.
+   * One that repeats what is in force, with `issuedBefore`, loses nothing by that, nor by a restart.
+   */
   readonly revocations?: AsyncIterable<Revocation>;
+  /**
+   * Given what other servers have to learn from this one, for their option `revocations`: each `revoke`, and the tokens of
+   * each session that was ended here by a revocation, whoever it came from, since no other server knows them. Its own come
+   * back without effect. `revoke` waits for it, and rejects as it does; other failures go to `onError`. Default: nobody is.
+   */
+  readonly publishRevocation?: (revocation: Revocation) => Awaitable<void>;
   readonly limits?: Partial<Limits>;
   /** Proxies in front of this server that append to X-Forwarded-For; the address is taken that many hops back. Default: 0. */
   readonly trustProxy?: number;

@@ -37,6 +37,9 @@ interface Extra {
 /** K of the hellos: strangers send what they like. */
 export const isResumeKid = (kid: string): boolean => /^[A-Za-z0-9_-]{22}$/.test(kid);
 
+/** Under which the servers find a parked session by its id. No K of a hello has this form. */
+export const parkedName = (session: string): string => `session:${session}`;
+
 function extraOf({ token, remoteAddress, earlier = [] }: Peer, id: string, until: number): Json {
   const { principal, jkt } = token;
   const extra: Extra = {
@@ -53,7 +56,7 @@ function extraOf({ token, remoteAddress, earlier = [] }: Peer, id: string, until
 
 export const parkableOf = (session: LiveServerSession): Parkable => ({
   get kids() {
-    return session.life.ledger.chains.map(({ kid }) => kid);
+    return [parkedName(session.id), ...session.life.ledger.chains.map(({ kid }) => kid)];
   },
   state: (id, until) => session.snapshot(extraOf(session.peer, id, until)),
 });
@@ -61,7 +64,7 @@ export const parkableOf = (session: LiveServerSession): Parkable => ({
 /** One that was taken from the store and not taken up. */
 export const parkableAgain = ({ state, peer }: Stored, time: RestoreOptions["time"]): Parkable => ({
   get kids() {
-    return state.ledger.chains.map(({ kid }) => kid);
+    return [parkedName(state.facts.id), ...state.ledger.chains.map(({ kid }) => kid)];
   },
   state: (id, until) => encodeSession({ ...state, extra: extraOf(peer, id, until) }, time),
 });

@@ -7,7 +7,10 @@ import { type Awaitable, SealwireError } from "@sealwire/core";
  * session of a while ago. Protect it as the identity keys.
  */
 export interface ResumeStore {
-  /** Keeps `state` under `id`, which is new each time, until `until` (NumericDate). Rejects where there is no room. */
+  /**
+   * Keeps `state` under `id`, which is new each time, until `until` (NumericDate). Rejects where there is no room. Each of
+   * `kids` is a name to find it by, of at most 64 characters; what is parked last under one is found.
+   */
   park(id: string, kids: readonly string[], until: number, state: Uint8Array): Awaitable<void>;
   /** The state that is kept with this kid. Changes nothing: anybody can ask who repeats what a client once sent. */
   find(kid: string): Awaitable<Uint8Array | undefined>;

@@ -1,119 +1,74 @@
-import { SealwireError } from "@sealwire/core";
 import type { Principal } from "./principal.ts";
 
+/** A token as a revocation names it: by `jti`, and one without by the rest, with `iat` and `exp` as NumericDate. */
+export interface RevokedToken extends Pick<Principal, "issuer" | "subject"> {
+  readonly tokenId?: string | undefined;
+  readonly issuedAt?: number | undefined;
+  readonly expiresAt: number;
+}
+
 /**
- * What is taken away (specs/lifecycle.md, section 5): a session; a token by its `jti`; every token of a subject that was
- * issued before a time (NumericDate; default: now, the current second included); everything that rests on a proof key.
- * Without `issuer` it holds for every issuer that the server trusts.
+ * What is taken away (specs/lifecycle.md, section 5): a session, with the tokens that it is known to have had; a token by its
+ * `jti`; every token of a subject that was issued before a time (NumericDate; default: now, the current second included);
+ * everything that rests on a proof key. Without `issuer` it holds for every issuer that the server trusts.
+ *
+ * `until` (NumericDate): when no token that it concerns is good any more, the latest `exp` of them; from then on it is
+ * forgotten. Default: for a session the longest life of one from now on; for everything else it is remembered for as long as
+ * the server runs, so that a server that revokes much needs it (limit revocations).
  */
-export type Revocation =
-  | { readonly session: string }
+export type Revocation = (
+  | { readonly session: string; readonly tokens?: readonly RevokedToken[] }
   | { readonly tokenId: string; readonly issuer?: string }
   | { readonly subject: string; readonly issuer?: string; readonly issuedBefore?: number }
-  | { readonly thumbprint: string };
+  | { readonly thumbprint: string }
+) & { readonly until?: number };
 
 /** The kinds have different members: what a member is undefined in is another kind. */
-type AnyRevocation = Partial<Record<"session" | "tokenId" | "subject" | "thumbprint" | "issuer", string>> & {
+export type AnyRevocation = Partial<Record<"session" | "tokenId" | "subject" | "thumbprint" | "issuer", string>> & {
   readonly issuedBefore?: number;
+  readonly tokens?: readonly RevokedToken[];
+  readonly until?: number;
 };
 
 /** Who may be revoked: a session's principal, or a token's at the handshake. */
-export type Revocable = Pick<Principal, "issuer" | "subject" | "tokenId" | "thumbprint"> & {
-  readonly issuedAt: number | undefined;
-  readonly expiresAt: number;
-};
+export interface Revocable extends RevokedToken {
+  readonly thumbprint: string | undefined;
+}
 
 /** A token without `jti` is known by what else names it. */
-const nameOf = ({ issuer, subject, tokenId, issuedAt, expiresAt }: Revocable): string =>
+export const nameOf = ({ issuer, subject, tokenId, issuedAt, expiresAt }: RevokedToken): string =>
   tokenId === undefined
     ? JSON.stringify(["token", issuer, subject, issuedAt, expiresAt])
     : JSON.stringify(["id", issuer, tokenId]);
 
-const ANY = "";
-
-/**
- * What was revoked, in memory, for as long as this server runs; of tokens whose end is known, until then. A feed that
- * repeats what is in force when it is subscribed to covers restarts.
- */
-export class RevocationList {
-  readonly #capacity: number;
-  readonly #seconds: number;
-  readonly #now: () => number;
-  /** Tokens of revoked sessions, by `nameOf`, with their end. */
-  readonly #tokens = new Map<string, number>();
-  readonly #ids = new Set<string>();
-  readonly #subjects = new Map<string, number>();
-  readonly #thumbprints = new Set<string>();
-  /** Sessions that another server may still be asked to resume, with the latest end that they can have. */
-  readonly #sessions = new Map<string, number>();
-
-  /** `now` in milliseconds; `seconds`: the longest life of a session. */
-  constructor(capacity: number, seconds: number, now: () => number) {
-    this.#capacity = capacity;
-    this.#seconds = seconds;
-    this.#now = now;
-  }
-
-  /** `tokens`: those of the sessions that it ended. @throws SealwireError E_QUEUE_FULL if they cannot be remembered */
-  add(by: AnyRevocation, tokens: readonly Revocable[]): void {
-    if (this.#size + tokens.length >= this.#capacity) this.#sweep();
-    if (this.#size + tokens.length >= this.#capacity)
-      throw new SealwireError("E_QUEUE_FULL", { detail: "limit revocations: sessions end, but tokens can come back" });
-    for (const token of tokens) this.#tokens.set(nameOf(token), token.expiresAt);
-    if (by.session !== undefined) this.#sessions.set(by.session, this.#now() / 1000 + this.#seconds);
-    if (by.tokenId !== undefined) this.#ids.add(JSON.stringify([by.issuer ?? ANY, by.tokenId]));
-    if (by.thumbprint !== undefined) this.#thumbprints.add(by.thumbprint);
-    if (by.subject !== undefined) {
-      const key = JSON.stringify([by.issuer ?? ANY, by.subject]);
-      const before = by.issuedBefore ?? Math.floor(this.#now() / 1000) + 1;
-      this.#subjects.set(key, Math.max(before, this.#subjects.get(key) ?? 0));
-    }
-  }
-
-  hasSession(id: string): boolean {
-    return this.#sessions.has(id);
-  }
-
-  has(token: Revocable): boolean {
-    const { issuer, subject, tokenId, thumbprint, issuedAt = Number.NEGATIVE_INFINITY } = token;
-    if (this.#tokens.has(nameOf(token))) return true;
-    if (thumbprint !== undefined && this.#thumbprints.has(thumbprint)) return true;
-    return [issuer, ANY].some(
-      (by) =>
-        (tokenId !== undefined && this.#ids.has(JSON.stringify([by, tokenId]))) ||
-        issuedAt < (this.#subjects.get(JSON.stringify([by, subject])) ?? Number.NEGATIVE_INFINITY),
-    );
-  }
-
-  get #size(): number {
-    return this.#tokens.size + this.#sessions.size + this.#ids.size + this.#subjects.size + this.#thumbprints.size;
-  }
-
-  #sweep(): void {
-    for (const map of [this.#tokens, this.#sessions])
-      for (const [name, end] of map) if (end * 1000 <= this.#now()) map.delete(name);
-  }
-}
-
 /** Whether `revocation` is about this session. */
-export function concerns(revocation: AnyRevocation, id: string, token: Revocable, now: number): boolean {
+export function concerns(revocation: AnyRevocation, id: string, token: Revocable): boolean {
   if (revocation.session !== undefined) return revocation.session === id;
   if (revocation.thumbprint !== undefined) return revocation.thumbprint === token.thumbprint;
   if (revocation.issuer !== undefined && revocation.issuer !== token.issuer) return false;
   if (revocation.tokenId !== undefined) return revocation.tokenId === token.tokenId;
-  const before = revocation.issuedBefore ?? Math.floor(now / 1000) + 1;
-  return revocation.subject === token.subject && (token.issuedAt ?? Number.NEGATIVE_INFINITY) < before;
+  const { issuedAt = Number.NEGATIVE_INFINITY } = token;
+  return revocation.subject === token.subject && issuedAt < (revocation.issuedBefore as number);
 }
 
 const KINDS = ["session", "tokenId", "subject", "thumbprint"] as const;
+
+const isText = (v: unknown): boolean => v === undefined || (typeof v === "string" && v !== "");
+const isTime = (v: unknown): boolean => v === undefined || Number.isFinite(v);
+
+const isToken = (v: unknown): boolean => {
+  const { issuer = null, subject = null, tokenId, issuedAt, expiresAt = null } = (v ?? {}) as Record<string, unknown>;
+  return isText(issuer) && isText(subject) && isText(tokenId) && isTime(issuedAt) && isTime(expiresAt);
+};
 
 /** @throws TypeError: a revocation that names nothing, or two things, would revoke something else than was meant */
 export function assertRevocation(value: Revocation): void {
   const by = (value ?? {}) as Partial<Record<string, unknown>>;
   const named = KINDS.filter((kind) => by[kind] !== undefined);
-  const text = (v: unknown) => v === undefined || (typeof v === "string" && v !== "");
-  const time = by.issuedBefore === undefined || Number.isFinite(by.issuedBefore);
-  if (named.length !== 1 || !text(by[named[0] as string]) || !text(by.issuer) || !time) {
+  const kind = named[0] as string;
+  const tokens =
+    by.tokens === undefined || (kind === "session" && Array.isArray(by.tokens) && by.tokens.every(isToken));
+  if (named.length !== 1 || !isText(by[kind]) || !isText(by.issuer) || !isTime(by.issuedBefore) || !isTime(by.until))
     throw new TypeError("a revocation names one session, tokenId, subject or thumbprint");
-  }
+  if (!tokens) throw new TypeError("tokens of a revocation are those of a session");
 }

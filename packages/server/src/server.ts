@@ -11,7 +11,6 @@ import {
   topicChecks,
 } from "@sealwire/core/internal";
 import { Accepting } from "./accepting.ts";
-import type { VerifyToken } from "./carried.ts";
 import { checkOptions } from "./check.ts";
 import { SessionDirectory } from "./directory.ts";
 import { SessionHost } from "./hosting.ts";
@@ -22,7 +21,7 @@ import type { Revocation } from "./revocation.ts";
 import { followRevocations } from "./revocation-feed.ts";
 import { attach } from "./routes.ts";
 import type { LiveServerSession } from "./session.ts";
-import { tokenVerifier } from "./tokens.ts";
+import { tokenVerifier, type VerifyToken } from "./tokens.ts";
 
 export interface SealwireServer<T extends TopicMap<T> = AnyTopics> {
   /** Takes the upgrade requests of an HTTP server, at one path or at all; the result detaches. */
@@ -37,8 +36,9 @@ export interface SealwireServer<T extends TopicMap<T> = AnyTopics> {
   readonly sessions: ReadonlySet<ServerSession<T>>;
   /**
    * Ends what a revocation concerns, with close code 4403, and refuses its tokens from now on; answers with the number of
-   * sessions ended. Held in memory: see the option `revocations`.
-   * @throws TypeError for what names nothing; SealwireError E_QUEUE_FULL where it cannot be remembered (limit revocations)
+   * sessions ended here. Held in memory: see the options `revocations` and `publishRevocation`.
+   * @throws TypeError for what names nothing; SealwireError E_QUEUE_FULL where it cannot be remembered (limit revocations);
+   *   what `publishRevocation` throws. It holds here in the last two cases, as far as there was room.
    */
   revoke(revocation: Revocation): Promise<number>;
   /**
@@ -95,9 +95,16 @@ class Server {
     // Every connection reports it; here it must not end the process.
     signers.catch(() => {});
     const now = () => platform.clock.unix();
-    const directory = new SessionDirectory(limits.revocations, limits.sessionSeconds, now);
+    const directory = new SessionDirectory({
+      capacity: limits.revocations,
+      seconds: limits.sessionSeconds,
+      now,
+      parkedTokens: (session) => this.#host.parkedTokens(session),
+      publish: options.publishRevocation,
+      report: (detail, cause) => this.#failed(detail, cause),
+    });
     const verify = tokenVerifier([options.tokens].flat(), { audience: options.identity.id, limits, now });
-    const verifyToken: VerifyToken = async (token) => directory.assertNotRevoked(await verify(token));
+    const verifyToken: VerifyToken = async (token, jkt) => directory.assertNotRevoked(await verify(token, jkt));
     const report: typeof this.report = (error, where) => this.report(error, where);
     this.#directory = directory;
     this.#host = new SessionHost({
@@ -122,10 +129,14 @@ class Server {
 
   #follow(feed: AsyncIterable<Revocation>): () => void {
     return followRevocations(feed, {
-      take: (revocation) => this.#directory.revoke(revocation),
-      report: (detail, cause) =>
-        this.report(new SealwireError("E_INTERNAL", { stage: "local", fatal: false, detail, cause }), {}),
+      clock: this.#clock,
+      take: (revocation) => this.#directory.take(revocation),
+      report: (detail, cause) => this.#failed(detail, cause),
     });
+  }
+
+  #failed(detail: string, cause: unknown): void {
+    this.report(new SealwireError("E_INTERNAL", { stage: "local", fatal: false, detail, cause }), {});
   }
 
   get sessions(): Set<LiveServerSession> {
@@ -147,7 +158,7 @@ class Server {
   }
 
   async revoke(revocation: Revocation): Promise<number> {
-    return this.#directory.revoke(revocation);
+    return await this.#directory.revoke(revocation);
   }
 
   onSession(fn: (session: LiveServerSession) => void): () => void {
@@ -173,9 +184,10 @@ class Server {
 
   async close({ timeout = 5000 }: { timeout?: number } = {}): Promise<void> {
     const end = this.#clock.elapsed() + timeout;
-    this.#stopFeed();
     this.#accepting.stop();
     await this.#host.drain(timeout);
+    // Until here what is revoked is not handed to another server.
+    this.#stopFeed();
     await this.#accepting.finish(Math.max(0, end - this.#clock.elapsed()), () => {
       for (const detach of this.#detach) detach();
     });

@@ -1,10 +1,9 @@
 import { SealwireError } from "@sealwire/core";
 import type { SessionHooks } from "@sealwire/core/internal";
-import type { VerifyToken } from "./carried.ts";
 import type { SessionDirectory } from "./directory.ts";
 import type { ServerOptions } from "./options.ts";
 import type { LiveServerSession } from "./session.ts";
-import type { CheckedToken } from "./tokens.ts";
+import type { CheckedToken, VerifyToken } from "./tokens.ts";
 
 export interface ServerHooksOptions {
   readonly options: Pick<ServerOptions, "authorize" | "admit">;
@@ -43,7 +42,8 @@ export function hooksOf(o: ServerHooksOptions): SessionHooks {
         throw new SealwireError("E_TOKEN", { stage: "claims", detail: "the new token is of another client or class" });
       if (o.options.admit !== undefined && (await o.options.admit(next.principal)) !== true)
         throw new SealwireError("E_FORBIDDEN", { stage: "claims", fatal: false });
-      // It may have been revoked while it was checked.
+      // It, or the session, may have been revoked while it was checked.
+      if (live.revoked) throw new SealwireError("E_REVOKED", { stage: "session", fatal: false });
       live.replaceToken(directory.assertNotRevoked(next), o.now() / 1000);
       return { scopes: next.scopes, expiresAt: next.expiresAt };
     },

@@ -2,7 +2,7 @@ import { type Limits, SealwireError } from "@sealwire/core";
 import { type Connection, type Established, Listeners, LiveSession, type SessionHooks } from "@sealwire/core/internal";
 import type { Principal } from "./principal.ts";
 import type { Revocable } from "./revocation.ts";
-import { type CheckedToken, revocableOf, sameHolder } from "./tokens.ts";
+import { type CheckedToken, sameHolder } from "./tokens.ts";
 
 /** Tokens of one session that have not expired: a client that needs more of them at once is refused. */
 const REMEMBERED = 64;
@@ -40,7 +40,7 @@ export class LiveServerSession extends LiveSession {
   }
 
   get revocable(): Revocable {
-    return revocableOf(this.#token);
+    return this.#token.revocable;
   }
 
   get peer(): Peer {
@@ -55,6 +55,10 @@ export class LiveServerSession extends LiveSession {
   /** False once it is over, or about to be. */
   get alive(): boolean {
     return this.state !== "closed" && !this.#revoked && !this.byeSent && !this.byeReceived;
+  }
+
+  get revoked(): boolean {
+    return this.#revoked;
   }
 
   /** Whether a token is of the same issuer, subject, client and class. */

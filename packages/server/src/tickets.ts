@@ -43,14 +43,30 @@ const TICKET_BYTES = 32;
 
 const hashOf = (ticket: string): string => createHash("sha256").update(ticket).digest("base64url");
 
-/** Single-use tickets for the query of an upgrade request. Default store: in memory, for 10,000 open tickets. */
-export function createTickets({ store = memoryTicketStore() }: { readonly store?: TicketStore } = {}): Tickets {
+export interface TicketsOptions {
+  /** Default: in memory, for 10,000 open tickets, on the same clock. */
+  readonly store?: TicketStore;
+  /** Milliseconds since 1970. Default: Date.now. */
+  readonly now?: () => number;
+}
+
+export interface MemoryTicketStoreOptions {
+  /** Open tickets; more are refused with E_BUSY. Default: 10,000. */
+  readonly capacity?: number;
+  /** Milliseconds since 1970. Default: Date.now. */
+  readonly now?: () => number;
+}
+
+/** Single-use tickets for the query of an upgrade request. */
+export function createTickets(options: TicketsOptions = {}): Tickets {
+  const { now = () => Date.now() } = options;
+  const { store = memoryTicketStore({ now }) } = options;
   return {
     issue: async ({ token, jkt }) => {
       if (typeof token !== "string" || token === "") throw new TypeError("token is not a string, or empty");
       if (typeof jkt !== "string" || !THUMBPRINT.test(jkt)) throw new TypeError("jkt is not a SHA-256 thumbprint");
       const ticket = randomBytes(TICKET_BYTES).toString("base64url");
-      await store.put(hashOf(ticket), { token, jkt, issuedAt: Date.now() }, DEFAULT_LIMITS.ticketSeconds);
+      await store.put(hashOf(ticket), { token, jkt, issuedAt: now() }, DEFAULT_LIMITS.ticketSeconds);
       return ticket;
     },
     take: async (ticket) => await store.take(hashOf(ticket)),
@@ -58,7 +74,8 @@ export function createTickets({ store = memoryTicketStore() }: { readonly store?
 }
 
 /** A store of one process: a restart makes its open tickets worthless. @throws TypeError for a capacity that is none */
-export function memoryTicketStore({ capacity = 10_000 }: { readonly capacity?: number } = {}): TicketStore {
+export function memoryTicketStore(options: MemoryTicketStoreOptions = {}): TicketStore {
+  const { capacity = 10_000, now: clock = () => Date.now() } = options;
   if (!Number.isSafeInteger(capacity) || capacity < 1) throw new TypeError("capacity is a number of tickets");
   const records = new Map<string, { readonly record: TicketRecord; readonly ends: number }>();
   /** In order of issue, which is that of expiry; one that is out of it waits for its predecessors. */
@@ -70,7 +87,7 @@ export function memoryTicketStore({ capacity = 10_000 }: { readonly capacity?: n
   };
   return {
     put: (hash, record, seconds) => {
-      const now = Date.now();
+      const now = clock();
       forget(now);
       if (records.size >= capacity) throw new SealwireError("E_BUSY", { detail: "too many tickets are open" });
       records.set(hash, { record, ends: now + seconds * 1000 });
@@ -78,7 +95,7 @@ export function memoryTicketStore({ capacity = 10_000 }: { readonly capacity?: n
     take: (hash) => {
       const found = records.get(hash);
       records.delete(hash);
-      return found !== undefined && found.ends > Date.now() ? found.record : undefined;
+      return found !== undefined && found.ends > clock() ? found.record : undefined;
     },
   };
 }

@@ -1,28 +1,47 @@
 import type { Limits } from "@sealwire/core";
-import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from "jose";
-import { boundedFetch, cooldown, FETCH_TIMEOUT, isSecure, refuseKeys } from "./issuer-fetch.ts";
+import { attempt } from "@sealwire/core/internal";
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
+import { boundedFetch, cooldown, FETCH_TIMEOUT, isSecure, type Now, refuseKeys } from "./issuer-fetch.ts";
 
 /** The gate before the key sets of one issuer: whatever addresses they have, they are fetched one at a time and apart. */
-export const keySetGate = (limits: Limits): (() => void) => cooldown(limits, "key set");
+export const keySetGate = (limits: Limits, now: Now): (() => void) => cooldown(limits, "key set", now);
 
 /**
  * An issuer's published keys: one fetch in flight, at least jwksCooldownSeconds apart whatever key ids tokens name,
  * refreshed after jwksMaxAgeSeconds, bounded in bytes and keys.
  */
-export function remoteKeys(url: URL, limits: Limits, gate: () => void = keySetGate(limits)): JWTVerifyGetKey {
+export function remoteKeys(
+  url: URL,
+  limits: Limits,
+  now: Now,
+  gate: () => void = keySetGate(limits, now),
+): JWTVerifyGetKey {
   if (!isSecure(url)) throw new TypeError(`tokens.keys: ${url.origin} is not https`);
-  return createRemoteJWKSet(url, {
-    cooldownDuration: limits.jwksCooldownSeconds * 1000,
-    cacheMaxAge: limits.jwksMaxAgeSeconds * 1000,
-    timeoutDuration: FETCH_TIMEOUT,
-    [customFetch]: async (address: string, options: object) => {
-      // jose cools down after a success only: an address that is down would be asked for every token.
-      gate();
-      const response = await boundedFetch(address, options, limits);
-      if (response.status === 200) checkKeySet(await response.clone().json(), limits);
-      return response;
-    },
-  });
+  let fetchedAt = now();
+  const make = () => {
+    const keys = createRemoteJWKSet(url, {
+      // jose measures both by the clock of the machine: the gate and the age below do it by the server's.
+      cooldownDuration: 0,
+      cacheMaxAge: Number.POSITIVE_INFINITY,
+      timeoutDuration: FETCH_TIMEOUT,
+      [customFetch]: async (address: string, options: object) => {
+        attempt(gate, (shut) => {
+          // There are keys, and none of them fits: that stays the answer until they may be fetched again.
+          throw keys.fresh ? new errors.JWKSNoMatchingKey() : shut;
+        });
+        const response = await boundedFetch(address, options, limits);
+        if (response.status === 200) checkKeySet(await response.clone().json(), limits);
+        fetchedAt = now();
+        return response;
+      },
+    });
+    return keys;
+  };
+  let keys = make();
+  return async (header, token) => {
+    if (keys.fresh && Math.abs(now() - fetchedAt) >= limits.jwksMaxAgeSeconds * 1000) keys = make();
+    return await keys(header, token);
+  };
 }
 
 function checkKeySet(body: { readonly keys?: unknown } | null, { jwksKeys }: Limits): void {

@@ -10,6 +10,7 @@ import {
   jwtVerify,
 } from "jose";
 import { discoveredKeys } from "./discovery.ts";
+import type { Now } from "./issuer-fetch.ts";
 import type { TokenPolicy } from "./options.ts";
 import type { Principal } from "./principal.ts";
 import type { Revocable } from "./revocation.ts";
@@ -19,7 +20,12 @@ export interface CheckedToken extends VerifiedToken {
   readonly principal: Principal;
   /** The token itself, for evidence of signed messages. */
   readonly token: string;
+  /** What a revocation can name of it. */
+  readonly revocable: Revocable;
 }
+
+/** `jkt`: what was recorded with a ticket for this token. @throws SealwireError E_TOKEN */
+export type VerifyToken = (token: string, jkt?: string) => Promise<CheckedToken>;
 
 interface Issuer {
   readonly policy: Required<Omit<TokenPolicy, "keys">>;
@@ -36,7 +42,7 @@ const SYMMETRIC = /^(HS\d+|none)$/i;
 export function tokenVerifier(
   policies: readonly TokenPolicy[],
   defaults: { readonly audience: string; readonly limits: Limits /** Milliseconds. */; readonly now?: () => number },
-): (token: string) => Promise<CheckedToken> {
+): VerifyToken {
   const { now = Date.now } = defaults;
   const issuers = new Map<string, Issuer>();
   for (const policy of policies) {
@@ -52,11 +58,11 @@ export function tokenVerifier(
         algorithms: policy.algorithms ?? ["ES256", "Ed25519"],
         clockTolerance: policy.clockTolerance ?? defaults.limits.skewSeconds,
       },
-      keys: keysOf(policy, defaults.limits),
+      keys: keysOf(policy, defaults.limits, now),
     });
   }
   if (issuers.size === 0) throw new TypeError("tokens: at least one issuer is needed");
-  return async (token) => {
+  return async (token, jkt) => {
     const issuer = selectIssuer(token, issuers);
     const { policy, keys } = issuer;
     const { payload } = await jwtVerify(token, keys, {
@@ -68,13 +74,13 @@ export function tokenVerifier(
       currentDate: new Date(now()),
       requiredClaims: ["exp", "sub"],
     }).catch((error: unknown) => explain(error, policy));
-    return checked(token, payload, policy, now());
+    return checked(token, payload, policy, now(), jkt);
   };
 }
 
-function keysOf({ issuer, keys }: TokenPolicy, limits: Limits): JWTVerifyGetKey {
-  if (keys === undefined) return discoveredKeys(issuer, limits);
-  return keys instanceof URL ? remoteKeys(keys, limits) : createLocalJWKSet(keys as unknown as JSONWebKeySet);
+function keysOf({ issuer, keys }: TokenPolicy, limits: Limits, now: Now): JWTVerifyGetKey {
+  if (keys === undefined) return discoveredKeys(issuer, limits, now);
+  return keys instanceof URL ? remoteKeys(keys, limits, now) : createLocalJWKSet(keys as unknown as JSONWebKeySet);
 }
 
 const refuse = (detail: string, cause?: unknown): never => {
@@ -117,7 +123,13 @@ function explain(error: unknown, policy: Issuer["policy"]): never {
   return refuse(`${named}: the key set cannot be had`, error);
 }
 
-function checked(token: string, payload: JWTPayload, { clockTolerance }: Issuer["policy"], now: number): CheckedToken {
+function checked(
+  token: string,
+  payload: JWTPayload,
+  { clockTolerance }: Issuer["policy"],
+  now: number,
+  ticketJkt: string | undefined,
+): CheckedToken {
   const { sub, exp, iat, cnf } = payload;
   // jose takes exp: 1e400, which becomes Infinity.
   if (!Number.isSafeInteger(exp)) return refuse("exp is not an integer");
@@ -128,12 +140,15 @@ function checked(token: string, payload: JWTPayload, { clockTolerance }: Issuer[
     return refuse("iat is in the future; see the option tokens.clockTolerance");
   }
   if (typeof sub !== "string" || sub.length > 256) return refuse("sub is not a string of at most 256 characters");
-  return checkedToken(token, payload, cnf === undefined ? undefined : thumbprintOf(cnf));
+  const jkt = cnf === undefined ? undefined : thumbprintOf(cnf);
+  if (jkt !== undefined && ticketJkt !== undefined && jkt !== ticketJkt)
+    return refuse("the ticket names another key than its token");
+  return checkedToken(token, payload, jkt ?? ticketJkt);
 }
 
 /** From claims that were checked. `jkt` is `cnf.jkt`, or what was recorded with a ticket. */
 export function checkedToken(token: string, payload: JWTPayload, jkt: string | undefined): CheckedToken {
-  const { iss, sub, exp, jti, client_id } = payload;
+  const { iss, sub, exp, iat, jti, client_id } = payload;
   const scopes = scopesOf(payload);
   const principal: Principal = {
     issuer: iss as string,
@@ -144,15 +159,11 @@ export function checkedToken(token: string, payload: JWTPayload, jkt: string | u
     thumbprint: jkt,
     claims: payload,
   };
-  const { issuer, subject, clientId } = principal;
-  return { token, principal, issuer, subject, clientId, scopes, expiresAt: exp as number, jkt };
-}
-
-/** What a revocation can name of a token. */
-export function revocableOf({ principal, expiresAt, jkt }: CheckedToken): Revocable {
-  const { issuer, subject, tokenId, claims } = principal;
-  const issuedAt = typeof claims.iat === "number" ? claims.iat : undefined;
-  return { issuer, subject, tokenId, thumbprint: jkt, issuedAt, expiresAt };
+  const { issuer, subject, clientId, tokenId } = principal;
+  const expiresAt = exp as number;
+  const issuedAt = typeof iat === "number" ? iat : undefined;
+  const revocable = { issuer, subject, tokenId, thumbprint: jkt, issuedAt, expiresAt };
+  return { token, principal, issuer, subject, clientId, scopes, expiresAt, jkt, revocable };
 }
 
 /** Same issuer, subject, client and class: what a refresh, and a token beside a resume, may not change. */

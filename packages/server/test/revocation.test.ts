@@ -1,14 +1,16 @@
 import { createServer as createHttp } from "node:http";
 import { connect } from "@sealwire/client";
+import { decodePayload } from "@sealwire/core/internal";
 import { createDevelopmentIssuer, DEVELOPMENT_GRANT, nodeListener } from "@sealwire/issuer";
-import type { Revocation } from "@sealwire/server";
+import { createTickets, type Revocation } from "@sealwire/server";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { jktOf, now, proof, SERVER_ID, serverJwks, token } from "./support/keys.ts";
-import { rawResume, rawSession } from "./support/raw.ts";
+import { clientMachine, rawResume, rawSession, rawSocket } from "./support/raw.ts";
 import { failure, listen, startWorld, until } from "./support/world.ts";
 
 const jkt = await jktOf(proof);
 const bound = { cnf: { jkt } };
+const time = () => ({ unix: Date.now(), elapsed: performance.now() });
 
 type Make = (session: { readonly id: string }) => Revocation;
 
@@ -84,12 +86,96 @@ describe("server.revoke", () => {
     await other.close();
   });
 
+  it("[revoke:end] a session that rests on a token of the revoked one ends too, one of another token does not", async () => {
+    const world = await startWorld();
+    const text = await token();
+    const [first, second] = [await world.connect({ token: text }), await world.connect({ token: text })];
+    const other = await world.connect({ token: await token({ jti: "jti-2" }) });
+    expect(await world.server.revoke({ session: first.id })).toBe(2);
+    expect(await second.closed).toMatchObject({ code: 4403 });
+    expect(other.state).toBe("open");
+    await other.close();
+  });
+
+  it("[revoke:token] a ticket whose key is revoked opens nothing", async () => {
+    const tickets = createTickets();
+    let asked = 0;
+    const world = await startWorld({ tickets, admit: () => ++asked > 0 });
+    await world.server.revoke({ thumbprint: jkt });
+    const ticket = await tickets.issue({ token: await token(), jkt });
+    const error = await failure(world.connect({ tokenAtUpgrade: "ticket", token: ticket, proof }));
+    expect(error).toMatchObject({ code: "E_AUTH_REQUIRED", closeCode: 3000 });
+    expect(asked).toBe(0);
+  });
+
+  it("[revoke:token] a ticket of a token that is revoked between 101 and CA opens nothing", async () => {
+    const tickets = createTickets();
+    const world = await startWorld({ tickets, verifyAtUpgrade: true });
+    const ticket = await tickets.issue({ token: await token(), jkt });
+    const socket = await rawSocket(world, { path: `/?ticket=${ticket}` });
+    await world.server.revoke({ tokenId: "jti-1" });
+    const machine = await clientMachine({ token: ticket, tokenSentAtUpgrade: true, proof: await proofKey() });
+    socket.ws.send((await machine.start()).send as Uint8Array);
+    const step = await machine.receive(decodePayload("binary", (await socket.next()) as Uint8Array), time());
+    socket.ws.send(step.send as Uint8Array);
+    expect(await socket.closed).toMatchObject({ code: 3000 });
+  });
+
+  it("[revoke:end] revoked while its token is checked: no session of it is seen, nothing of it is handled", async () => {
+    let release = (_: boolean) => {};
+    const admitted = new Promise<boolean>((resolve) => {
+      release = resolve;
+    });
+    let asked = 0;
+    const world = await startWorld({
+      admit: () => {
+        asked++;
+        return admitted;
+      },
+    });
+    let seen = 0;
+    world.server.onSession(() => seen++);
+    world.server.handle("say", () => void seen++);
+    const opening = world.connect({ reconnect: false });
+    await until(() => asked === 1);
+    await world.server.revoke({ subject: "alice" });
+    release(true);
+    const session = await opening;
+    void session.send("say", 1).catch(() => {});
+    expect(await session.closed).toMatchObject({ code: 4403, error: { code: "E_REVOKED" } });
+    expect(seen).toBe(0);
+  });
+
+  it("[revoke:end] revoked while a refresh is checked: the new principal is not told, and the session ends", async () => {
+    let release = (_: boolean) => {};
+    let asked = 0;
+    const admit = () => (++asked === 1 ? true : new Promise<boolean>((resolve) => (release = resolve)));
+    const world = await startWorld({ admit });
+    const raw = await rawSession(world);
+    const [peer] = world.server.sessions;
+    let told = 0;
+    peer?.onPrincipalChange(() => told++);
+    const refreshed = failure(raw.session.refresh(await token({ jti: "jti-2" })));
+    await until(() => asked === 2);
+    const ended = world.server.revoke({ session: raw.session.id });
+    release(true);
+    expect(await ended).toBe(1);
+    expect(await raw.info).toMatchObject({ error: { code: "E_REVOKED" } });
+    await refreshed;
+    await peer?.closed;
+    expect(told).toBe(0);
+  });
+
   it.each([
     {},
     { session: "a", subject: "b" },
     { tokenId: "" },
     { subject: 1 },
     { subject: "a", issuedBefore: Number.NaN },
+    { subject: "a", until: "tomorrow" },
+    { subject: "a", tokens: [] },
+    { session: "a", tokens: [{ subject: "alice", tokenId: "t", expiresAt: 1 }] },
+    { session: "a", tokens: [null] },
     null,
   ])("%j names nothing: TypeError, and nothing ends", async (revocation) => {
     const world = await startWorld();
@@ -120,7 +206,7 @@ describe("the option revocations", () => {
     const waiting: ((result: IteratorResult<Revocation>) => void)[] = [];
     const queue: Revocation[] = [];
     let fail = (_: Error) => {};
-    const state = { returned: 0, asked: 0 };
+    const state = { returned: 0, asked: 0, subscribed: 0 };
     const next = () => {
       state.asked++;
       const value = queue.shift();
@@ -146,7 +232,13 @@ describe("the option revocations", () => {
       state,
       push,
       fail: (error: Error) => fail(error),
-      revocations: { [Symbol.asyncIterator]: () => iterator },
+      end: () => waiting.shift()?.({ done: true, value: undefined }),
+      revocations: {
+        [Symbol.asyncIterator]: () => {
+          state.subscribed++;
+          return iterator;
+        },
+      },
     };
   };
 
@@ -163,18 +255,39 @@ describe("the option revocations", () => {
     expect(state.returned).toBe(1);
   });
 
-  it("a feed that fails is reported, once, and the server goes on", async () => {
-    const { fail, revocations, state } = feed();
+  it.each(["fails", "ends"])("a feed that %s is reported, once, and the server goes on", async (how) => {
+    const { fail, end, revocations, state } = feed();
     const world = await startWorld({ revocations });
     const session = await world.connect();
-    fail(new Error("the feed is gone"));
-    expect(await world.nextError()).toMatchObject({
-      code: "E_INTERNAL",
-      detail: expect.stringContaining("nothing more"),
-    });
+    if (how === "fails") fail(new Error("the feed is gone"));
+    else end();
+    const detail = expect.stringContaining("until it is subscribed to again");
+    expect(await world.nextError()).toMatchObject({ code: "E_INTERNAL", fatal: false, detail });
     expect(state.asked).toBe(1);
     await session.close();
     expect(world.errors.length).toBe(1);
+  });
+
+  it.each([1, 2])("that ended %s times is subscribed to again, and its revocations hold", async (times) => {
+    const { end, push, revocations, state } = feed();
+    const world = await startWorld({ revocations });
+    const session = await world.connect();
+    for (let i = 1; i <= times; i++) {
+      end();
+      await until(() => state.subscribed === i + 1);
+    }
+    push({ session: session.id });
+    expect(await session.closed).toMatchObject({ code: 4403 });
+    expect(world.errors.filter(({ error }) => error.code === "E_INTERNAL").length).toBe(times);
+  });
+
+  it("a generator, which cannot be subscribed to again, is given up with a word", async () => {
+    const revocations = (async function* (): AsyncGenerator<Revocation> {
+      yield { tokenId: "jti-1" };
+    })();
+    const world = await startWorld({ revocations });
+    expect(await world.nextError()).toMatchObject({ detail: expect.stringContaining("ended: nothing more") });
+    expect(await failure(world.connect())).toMatchObject({ code: "E_AUTH_REQUIRED" });
   });
 
   it("a revocation at the issuer ends the session end to end, and its token opens none", async () => {
