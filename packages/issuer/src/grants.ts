@@ -49,6 +49,8 @@ export class Grants {
   readonly #store: IssuerStore;
   readonly #tokens: AccessTokens;
   readonly #feed: RevocationFeed;
+  /** Sign-ins under way, whose family a revocation does not find yet. */
+  readonly #beginning = new Set<{ readonly subject: string; revoked: boolean }>();
 
   constructor({ options, store, tokens, feed }: Parts) {
     this.#o = options;
@@ -58,6 +60,20 @@ export class Grants {
   }
 
   async signIn(subject: string, options: SignInOptions): Promise<TokenResponse> {
+    const beginning = { subject, revoked: false };
+    this.#beginning.add(beginning);
+    try {
+      return await this.#signIn(subject, options, beginning);
+    } finally {
+      this.#beginning.delete(beginning);
+    }
+  }
+
+  async #signIn(
+    subject: string,
+    options: SignInOptions,
+    beginning: { readonly revoked: boolean },
+  ): Promise<TokenResponse> {
     const { clientId, scope, thumbprint, issuedAt = this.#now() } = options;
     const account = await this.#account(subject);
     const scopes = scopesOf(scope, account.scopes);
@@ -71,8 +87,9 @@ export class Grants {
     });
     const shared = this.#random();
     const refreshToken = `${shared}.${this.#random()}`;
+    const id = await sha256(shared);
     const added = await this.#store.add({
-      id: await sha256(shared),
+      id,
       current: await sha256(refreshToken),
       subject,
       clientId,
@@ -82,6 +99,10 @@ export class Grants {
       accessTokens: [{ id: access.id, expiresAt: access.expiresAt }],
     });
     if (!added) return refuse("temporarily_unavailable", "too many sign-ins at a time");
+    if (beginning.revoked) {
+      await this.#end(id);
+      return gone("the user was revoked meanwhile");
+    }
     return this.#response(access, scopes, thumbprint, refreshToken);
   }
 
@@ -145,6 +166,7 @@ export class Grants {
   }
 
   async revokeSubject(subject: string): Promise<void> {
+    for (const beginning of this.#beginning) if (beginning.subject === subject) beginning.revoked = true;
     await this.#store.removeSubject(subject);
     // iat has whole seconds: the present one has to be among those before.
     const issuedBefore = this.#now() + 1;

@@ -139,6 +139,20 @@ describe("what is published", () => {
     expect(decodeJwt(alice.accessToken).iat).toBeLessThan(START + 1);
   });
 
+  it("a user who is signing in meanwhile: the sign-in fails, and nothing of it is good", async () => {
+    const held = { release: () => {} };
+    const waits = new Promise<void>((resolve) => {
+      held.release = resolve;
+    });
+    const w = await startIssuer({ accounts: () => waits.then(() => ({ scopes: [] })) });
+    const signingIn = w.signIn();
+    await new Promise((resolve) => setImmediate(resolve));
+    await w.issuer.revokeSubject("alice");
+    held.release();
+    expect((await signingIn).body.error).toBe("invalid_grant");
+    expect((await inForce(w)).length).toBe(2);
+  });
+
   it("is kept for later subscribers as long as a token could be used", async () => {
     const w = await startIssuer();
     await w.revoke(tokensOf(await w.signIn()).accessToken);
