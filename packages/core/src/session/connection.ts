@@ -162,8 +162,17 @@ export class Connection {
       return;
     }
     const said = receiver.byeSent ? undefined : receiver.farewell(error, coarseName(error));
-    if (said instanceof Promise) said.then(close, close);
-    else close();
+    if (!(said instanceof Promise)) {
+      close();
+      return;
+    }
+    // What the bye waits for may never be done: an authorization that hangs must not keep a revoked peer connected.
+    const cancel = this.timer(close, this.#o.limits.byeSeconds * 1000);
+    const done = () => {
+      cancel();
+      close();
+    };
+    said.then(done, done);
   }
 
   /** Closes in order, after both sides said bye or the wait for it is over. */

@@ -34,7 +34,8 @@ export async function sendAgain(o: ResendOptions): Promise<void> {
     const reason =
       ok === false ? "E_DENIED" : message !== undefined && !machine.takes(message) ? "E_TOO_BIG" : undefined;
     if (message !== undefined && reason !== undefined) withdraw(message, reason);
-    const again = reason === undefined ? message : undefined;
+    // A session that was revoked, or failed, meanwhile: its bye comes behind numbers, and no more content.
+    const again = reason === undefined && !connection.failed ? message : undefined;
     void outbox.push(machine.prepareAgain(seq, again, connection.time.elapsed));
   }
 }
