@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createServer as createHttp } from "node:http";
-import { createTickets, memoryTicketStore } from "@sealwire/server";
+import { createTickets, type TicketRecord, type TicketStore } from "@sealwire/server";
 import { createServerOn } from "@sealwire/server/internal";
 import { calculateJwkThumbprint, exportJWK, SignJWT } from "jose";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -31,7 +31,12 @@ async function startAway(over: object) {
 describe("everything takes the time from the platform of the server", () => {
   it("[ticket:life] tickets", async () => {
     const holder: { now: () => number } = { now: Date.now };
-    const store = memoryTicketStore({ now: () => holder.now() });
+    // One that never forgets: only the server looks at the time.
+    const kept = new Map<string, TicketRecord>();
+    const store: TicketStore = {
+      put: (hash, record) => void kept.set(hash, record),
+      take: (hash) => kept.get(hash),
+    };
     const tickets = createTickets({ store, now: () => holder.now() });
     const w = await startAway({ tickets, verifyAtUpgrade: true });
     holder.now = () => w.clock.unix();
@@ -45,6 +50,17 @@ describe("everything takes the time from the platform of the server", () => {
     expect(await upgrade(good)).toBe(101);
     w.clock.away += 30;
     expect(await upgrade(late)).toBe(401);
+  });
+
+  it("[ticket:life] the store of tickets in memory", async () => {
+    const clock = { ms: 0 };
+    const tickets = createTickets({ now: () => clock.ms });
+    const ticket = () => tickets.issue({ token: "a.b.c", jkt: "A".repeat(43) });
+    const [good, late] = [await ticket(), await ticket()];
+    clock.ms = 29_999;
+    expect(await tickets.take(good)).toMatchObject({ issuedAt: 0 });
+    clock.ms = 30_000;
+    expect(await tickets.take(late)).toBeUndefined();
   });
 
   it("the DPoP header", async () => {
