@@ -22,8 +22,10 @@ export type { Revocation, RevokedToken } from "./revocation.ts";
 export { createServer, type SealwireServer } from "./server.ts";
 export {
   createTickets,
+  type MemoryTicketStoreOptions,
   memoryTicketStore,
   type TicketRecord,
   type TicketStore,
   type Tickets,
+  type TicketsOptions,
 } from "./tickets.ts";
