@@ -103,14 +103,15 @@ export class Delivery {
     return this.#decide({ item, ref, message, size, once, grants: 0, session }, (arrival) => this.#check(arrival));
   }
 
-  /** Step authorize, by the rights of this moment. */
-  #decide(arrival: Arrival, next: (arrival: Arrival) => Maybe<void>): Maybe<void> {
+  /** Step authorize, by the rights of this moment. Undefined for what they do not grant: it is refused. */
+  #decide<T>(arrival: Arrival, next: (arrival: Arrival) => Maybe<T>): Maybe<T | undefined> {
     const { grants } = this.#o;
     const { topic, data, request } = arrival.item;
     const kind = request ? "request" : "message";
-    return chain(isGranted(this.#o.hooks, { topic, direction: "in", kind, data }), (ok) =>
-      ok ? next({ ...arrival, grants }) : this.#refuse(arrival, "E_DENIED"),
-    );
+    return chain(isGranted(this.#o.hooks, { topic, direction: "in", kind, data }), (ok): Maybe<T | undefined> => {
+      if (ok) return next({ ...arrival, grants });
+      return chain(this.#refuse(arrival, "E_DENIED"), () => undefined);
+    });
   }
 
   #refuse({ ref, session }: Arrival, code: ErrorCode): Maybe<void> {
@@ -123,28 +124,14 @@ export class Delivery {
     const { topic, data, request } = item;
     const checked = hooks.topics?.incoming(request ? "request" : "message", topic, data, message.seq);
     return chain(checked, (result) => {
-      if (result === undefined) return this.#onlyOnce(arrival);
+      if (result === undefined) return this.#deliver(arrival);
       if ("value" in result) {
         // It may be anything that a schema makes; whoever handles it has its type.
         const data = result.value as Data;
-        return this.#onlyOnce({ ...arrival, item: { ...item, data }, message: { ...message, data } });
+        return this.#deliver({ ...arrival, item: { ...item, data }, message: { ...message, data } });
       }
       hooks.onError?.(result);
       return request ? this.#refuse(arrival, result.code) : undefined;
-    });
-  }
-
-  /** A message that another session may have delivered already. */
-  #onlyOnce(arrival: Arrival): Maybe<void> {
-    const { once } = arrival;
-    if (once === undefined) return this.#deliver(arrival);
-    const refused = (cause: unknown): "refused" => {
-      this.#o.hooks.onError?.(new SealwireError("E_REPLAY_STORE", { cause }));
-      return "refused";
-    };
-    return chain(attempt(once, refused), (first) => {
-      if (first === "refused") return this.#refuse(arrival, "E_REPLAY_STORE");
-      return first ? this.#deliver(arrival) : undefined;
     });
   }
 
@@ -156,24 +143,52 @@ export class Delivery {
     if (grants !== arrival.grants) return this.#decide(arrival, (again) => this.#deliver(again));
     const handler = this.#handlers.get(item.topic) ?? hooks.handler?.(item.topic);
     if (handler !== undefined) {
-      this.#inbox.push(size, () => this.#handle(handler, arrival));
+      this.#inbox.push({ size, admit: () => this.#admit(arrival), run: () => this.#handle(handler, arrival) });
       return;
     }
     if (item.request) return this.#refuse(arrival, "E_NO_HANDLER");
-    for (const key of [item.topic, undefined]) {
-      for (const stream of this.#streams.get(key) ?? []) stream.push(message, size);
-    }
+    const streams = [item.topic, undefined].flatMap((key) => [...(this.#streams.get(key) ?? [])]);
+    if (streams.length === 0) return;
+    return chain(this.#admit(arrival), (admitted) => {
+      if (admitted) for (const stream of streams) stream.push(message, size);
+    });
+  }
+
+  /** The last question before the application has it. What may come in several sessions counts as seen from here on. */
+  #admit(arrival: Arrival): Maybe<boolean> {
+    // This side found a reason to end the session while it waited for its turn.
+    const isOver = () => this.#o.failed;
+    if (isOver()) return false;
+    return chain(this.#stillGranted(arrival), (still): Maybe<boolean> => {
+      if (still === undefined || isOver()) return false;
+      return chain(this.#isFirst(still), (first): Maybe<boolean> => {
+        return first && chain(this.#stillGranted(still), (granted) => granted !== undefined);
+      });
+    });
+  }
+
+  /** Decided again if the rights changed meanwhile. */
+  #stillGranted(arrival: Arrival): Maybe<Arrival | undefined> {
+    if (arrival.grants === this.#o.grants) return arrival;
+    return this.#decide(arrival, (again) => this.#stillGranted(again));
+  }
+
+  /** False for a message that another session has delivered already, or that the store cannot take, which is refused. */
+  #isFirst(arrival: Arrival): Maybe<boolean> {
+    const { once } = arrival;
+    if (once === undefined) return true;
+    const refused = (cause: unknown): "refused" => {
+      this.#o.hooks.onError?.(new SealwireError("E_REPLAY_STORE", { cause }));
+      return "refused";
+    };
+    return chain(attempt(once, refused), (first): Maybe<boolean> => {
+      if (first !== "refused") return first;
+      return chain(this.#refuse(arrival, "E_REPLAY_STORE"), () => false);
+    });
   }
 
   async #handle(handler: AnyHandler, arrival: Arrival): Promise<void> {
-    // Its rights changed while it waited for its turn.
-    if (arrival.grants !== this.#o.grants) {
-      await this.#decide(arrival, (again) => this.#handle(handler, again));
-      return;
-    }
     const { ended } = this.#o;
-    // This side found a reason to end the session meanwhile.
-    if (this.#o.failed) return;
     const { item, message } = arrival;
     try {
       const reply = await handler(item.data, { message, signal: ended });

@@ -1,12 +1,23 @@
+import type { Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { Message } from "./types.ts";
+
+interface Waiting {
+  /** What it holds in memory while it waits. */
+  readonly size: number;
+  /** Asked when its turn has come, one after the other, so that all begin in order. Never rejects. */
+  readonly admit: () => Maybe<boolean>;
+  /** Begins at once where it was admitted. Never rejects. */
+  readonly run: () => Promise<void>;
+}
 
 /** Runs what was received: in order of arrival, up to `concurrentHandlers` at once, the rest waits. */
 export class Inbox {
   readonly #limits: Limits;
   readonly #onRoom: () => void;
-  readonly #waiting: { readonly size: number; readonly run: () => Promise<void> }[] = [];
+  readonly #waiting: Waiting[] = [];
   #active = 0;
+  #admitting = false;
   #bytes = 0;
   #onIdle: (() => void)[] = [];
 
@@ -19,10 +30,9 @@ export class Inbox {
     return this.#waiting.length >= this.#limits.receiveQueueMessages || this.#bytes >= this.#limits.receiveQueueBytes;
   }
 
-  /** `run` never rejects. `size` is what it holds in memory while it waits. */
-  push(size: number, run: () => Promise<void>): void {
-    this.#waiting.push({ size, run });
-    this.#bytes += size;
+  push(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    this.#bytes += waiting.size;
     this.#next();
   }
 
@@ -41,18 +51,32 @@ export class Inbox {
   }
 
   #next(): void {
-    while (this.#active < this.#limits.concurrentHandlers && this.#waiting.length > 0) {
+    while (!this.#admitting && this.#active < this.#limits.concurrentHandlers && this.#waiting.length > 0) {
       const wasFull = this.full;
-      const { size, run } = this.#waiting.shift() as { size: number; run: () => Promise<void> };
+      const { size, admit, run } = this.#waiting.shift() as Waiting;
       this.#active++;
       this.#bytes -= size;
+      const admitted = admit();
+      if (admitted instanceof Promise) {
+        this.#admitting = true;
+        void admitted.then((later) => {
+          this.#admitting = false;
+          this.#begin(later, run);
+          this.#next();
+        });
+      } else this.#begin(admitted, run);
+      if (wasFull && !this.full) this.#onRoom();
+    }
+    if (this.#active === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #begin(admitted: boolean, run: () => Promise<void>): void {
+    if (admitted)
       void run().finally(() => {
         this.#active--;
         this.#next();
-        if (this.#active === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
       });
-      if (wasFull && !this.full) this.#onRoom();
-    }
+    else this.#active--;
   }
 }
 

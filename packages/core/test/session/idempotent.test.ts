@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SealwireError } from "../../src/errors.ts";
 import type { OnceMessage } from "../../src/session/hooks.ts";
 import { settle } from "../support/clock.ts";
-import { released, sentBy } from "../support/live.ts";
+import { gate, released, sentBy, upTo } from "../support/live.ts";
 import type { PairOptions } from "../support/pair.ts";
 import { cut, handshakeAgain, resumable, resume } from "../support/reconnect.ts";
 import { noUnhandledRejections } from "../support/unhandled.ts";
@@ -27,7 +27,7 @@ async function remembering(options: PairOptions = {}) {
 
 describe("a message that outlives its session", () => {
   it("is sent again in the next one with its jti, iat and exp; no other is [idem:only] [idem:same] [idem:store]", async () => {
-    const { pair, got, client, seen, undetermined } = await remembering();
+    const { pair, client, seen, undetermined } = await remembering({ serverHooks: { handler: () => () => {} } });
     await client.send("t", 1, { idempotent: true });
     await settle();
     pair.link.tap = () => [];
@@ -42,7 +42,6 @@ describe("a message that outlives its session", () => {
     await pair.clock.advance(20_000);
     const made = handshakeAgain(pair);
     await settle();
-    made.session.handle("t", (data) => void got.server.push(data));
     await waiting;
     await settle();
     expect(client.id).not.toBe(old);
@@ -170,6 +169,71 @@ describe("a message that outlives its session", () => {
     for (let i = 1; i <= 6; i++) await client.send("t", i, { idempotent: i % 2 === 0 });
     await settle(20);
     expect(got.server).toEqual([1, 2, 3, 4, 5, 6]);
+    await client.close();
+    await released(pair);
+  });
+
+  it("what waits for its handler was not seen: where its session is lost, the next one delivers it [idem:store]", async () => {
+    const begun: unknown[] = [];
+    const first = gate();
+    const slow = async (data: unknown) => {
+      begun.push(data);
+      if (data === 1) await first.promise;
+    };
+    const { pair, client, server, seen } = await remembering({
+      limits: { concurrentHandlers: 1 },
+      serverHooks: { handler: (topic) => (topic === "slow" ? slow : undefined) },
+    });
+    pair.link.tap = (direction, payload) => (direction === "c2s" ? [payload] : []);
+    for (const n of upTo(3)) await client.send("slow", n, { idempotent: true });
+    await settle();
+    expect([begun, seen.size]).toEqual([[1], 1]);
+    await cut(pair);
+    await pair.clock.advance(20_000);
+    handshakeAgain(pair);
+    await pair.clock.advance(100_000);
+    expect(server.state).toBe("closed");
+    first.open();
+    await settle();
+    expect([begun, seen.size]).toEqual([upTo(3), 3]);
+    await client.close();
+    await pair.clock.advance(120_000);
+    expect(pair.clock.pending).toBe(0);
+  });
+
+  it("a refusal uses no jti up, also where rights end while it waits; nor does what nobody takes [idem:store]", async () => {
+    let granted = true;
+    const authorize = ({ direction }: { direction: string }) => direction === "out" || granted;
+    const refresh = async () => ({ expiresAt: 1_893_456_000 + 3000, scopes: [] });
+    const { pair, client, server, seen } = await remembering({
+      limits: { concurrentHandlers: 1 },
+      serverHooks: { authorize, refresh },
+    });
+    const denied: unknown[] = [];
+    client.onDenied(({ seq, code }) => denied.push([seq, code]));
+    const first = gate();
+    server.handle("slow", () => first.promise);
+    for (const n of upTo(2)) await client.send("slow", n, { idempotent: true });
+    await client.send("nobody", 3, { idempotent: true });
+    await settle();
+    expect(seen.size).toBe(1);
+    granted = false;
+    await client.refresh("narrower");
+    first.open();
+    await settle();
+    expect([denied, seen.size]).toEqual([[[2, "E_DENIED"]], 1]);
+    await client.close();
+    await released(pair);
+  });
+
+  it("a stream takes what was not seen, once", async () => {
+    const { pair, client, server, seen } = await remembering();
+    const stream = server.messages("s");
+    await client.send("s", 1, { idempotent: true });
+    await settle();
+    await client.send("s", 2, { idempotent: true });
+    const taken = [await stream.next(), await stream.next()].map(({ value }) => value.data);
+    expect([taken, seen.size]).toEqual([[1, 2], 2]);
     await client.close();
     await released(pair);
   });
