@@ -13,7 +13,7 @@ import { deriveEpoch, type Epoch, type EpochOptions } from "./epoch.ts";
 import type { SessionFacts } from "./established.ts";
 import type { Ledger } from "./ledger.ts";
 import { encodePayload, reportedError, type Time, wireOf } from "./payload.ts";
-import { openResumed, prepareResumed, resumeEstablished } from "./resumption.ts";
+import { mostSentAgain, openResumed, prepareResumed, resumeEstablished } from "./resumption.ts";
 import { KeySchedule, transcriptHash } from "./schedule.ts";
 import { decodeServerHello, type ServerHello, signHello } from "./server-hello.ts";
 
@@ -106,7 +106,7 @@ export class ClientResume {
 
   /** The values of the session, and a number that can be. */
   #check({ prt, st, lvl, cod, pol, msg, rcv = 0 }: ServerHello): number {
-    const { facts, ledger, protocol } = this.#o;
+    const { facts, ledger, limits, protocol } = this.#o;
     const { keys, policy, peerMessageBytes } = facts;
     if (prt !== protocol)
       throw new SealwireError("E_DOWNGRADE", { detail: "SH names another subprotocol than the 101" });
@@ -115,6 +115,8 @@ export class ClientResume {
       throw new SealwireError("E_NEGOTIATE", { detail: "SH changes what the session has fixed" });
     if (rcv > ledger.sent || rcv < ledger.acknowledged)
       throw new SealwireError("E_RESUME", { stage: "session", detail: "rcv of the server cannot be" });
+    if (ledger.sent - rcv > mostSentAgain(limits))
+      throw new SealwireError("E_RESUME", { stage: "session", detail: "the server is too far behind" });
     return rcv;
   }
 

@@ -77,10 +77,14 @@ export class Outbox {
     );
   }
 
+  /** Nothing more is sent, not even a bye: it would stand behind a gap. */
+  stop(): void {
+    this.#broken = true;
+  }
+
   /** The number is used up and nothing was sent under it: the session cannot go on. */
   #failed(cause: unknown): void {
-    // Not even a bye comes after it: it would stand behind a gap.
-    this.#broken = true;
+    this.stop();
     this.#connection.fail(new SealwireError("E_INTERNAL", { stage: "local", detail: "sealing failed", cause }));
   }
 }

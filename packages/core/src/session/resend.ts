@@ -5,6 +5,7 @@ import type { Attachment } from "./attachment.ts";
 import { isGranted, type SessionHooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Kept } from "./retention.ts";
+import type { Clock } from "./socket.ts";
 
 export interface ResendOptions {
   readonly attachment: Attachment;
@@ -17,9 +18,13 @@ export interface ResendOptions {
   readonly withdraw: (message: Kept, reason: ErrorCode) => void;
 }
 
+/** Numbers that are sealed in one turn of the event loop. */
+const SLICE = 256;
+
 /**
  * Every number after the one that the peer announced, in order: messages that are still to be had as they were, and
  * `void` for the rest (specs/lifecycle.md, section 7). Rights can have changed since, so they are asked for again.
+ * It ends with its connection.
  */
 export async function sendAgain(o: ResendOptions): Promise<void> {
   const { attachment, ledger, after, withdraw } = o;
@@ -31,6 +36,8 @@ export async function sendAgain(o: ResendOptions): Promise<void> {
     const message = kept.get(seq);
     const asked = granted.get(seq);
     const ok = asked instanceof Promise ? await asked : asked;
+    if ((seq - after) % SLICE === 0) await turn(connection.clock);
+    if (connection.closing) return outbox.stop();
     const reason =
       ok === false ? "E_DENIED" : message !== undefined && !machine.takes(message) ? "E_TOO_BIG" : undefined;
     if (message !== undefined && reason !== undefined) withdraw(message, reason);
@@ -39,6 +46,9 @@ export async function sendAgain(o: ResendOptions): Promise<void> {
     void outbox.push(machine.prepareAgain(seq, again, connection.time.elapsed));
   }
 }
+
+/** Not a timer of the connection, which ends with it: whoever waits goes on. */
+const turn = (clock: Clock): Promise<void> => new Promise((resolve) => void clock.schedule(resolve, 0));
 
 function isStillGranted(message: Kept, { codec, hooks }: ResendOptions): Maybe<boolean> {
   // A reply is authorized by its request.

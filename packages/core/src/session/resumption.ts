@@ -11,6 +11,14 @@ import type { Ledger } from "./ledger.ts";
 import { type Prepared, SessionMachine } from "./machine.ts";
 import type { Time } from "./payload.ts";
 
+/**
+ * How many numbers an end sends again at most (resume:bounded): the messages that it may keep, and as many `void` as
+ * its peer takes without charge or from a full budget. Who is further behind would be made to end the session by them.
+ */
+export function mostSentAgain({ retainedMessages, controlBurst }: Limits): number {
+  return 3 * retainedMessages + controlBurst;
+}
+
 /** What both ends do in a resume once the keys are derived (specs/lifecycle.md, section 7, confirmation). */
 
 /** `resumed`: the first message under the new keys, with number 0. */

@@ -16,7 +16,7 @@ import { deriveEpoch, type Epoch } from "./epoch.ts";
 import type { SessionFacts } from "./established.ts";
 import type { Ledger } from "./ledger.ts";
 import { encodePayload, type Time, wireOf } from "./payload.ts";
-import { openResumed, resumeEstablished } from "./resumption.ts";
+import { mostSentAgain, openResumed, resumeEstablished } from "./resumption.ts";
 import { KeySchedule, transcriptHash } from "./schedule.ts";
 import { encodeServerHello, signHello } from "./server-hello.ts";
 
@@ -122,6 +122,7 @@ export class ServerResume<T> {
     if (st.length !== 1 || st[0] !== facts.keys.suite) return refuse("st is not the session's suite");
     if (msg !== facts.peerMessageBytes) return refuse("lim is not that of the session");
     if (rcv > ledger.sent || rcv < ledger.acknowledged) return refuse("rcv of the client cannot be");
+    if (ledger.sent - rcv > mostSentAgain(this.#o.limits)) return refuse("the client is too far behind");
     await this.#checkToken(ath, candidate);
     return rcv;
   }

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import type { Attachment } from "../../src/session/attachment.ts";
+import { settle } from "../support/clock.ts";
+import { other, ROLES, type Role, released, upTo } from "../support/live.ts";
+import { attempt, cut, resumable, resume, sessionOf } from "../support/reconnect.ts";
+import { noUnhandledRejections } from "../support/unhandled.ts";
+
+noUnhandledRejections();
+
+/** An end that sent three messages and `pings` pings, of which nothing arrived before the connection was lost. */
+async function behind(role: Role, pings: number) {
+  const made = await resumable({ limits: { retainedMessages: 3, controlBurst: 4 } });
+  const { pair } = made;
+  pair.link.tap = () => [];
+  for (const n of upTo(3)) await sessionOf(pair, role).send("t", n);
+  for (const _ of upTo(pings)) await (sessionOf(pair, role).receiver as Attachment).control({ top: "ping" });
+  expect(sessionOf(pair, role).life.ledger.sent).toBe(3 + pings);
+  await cut(pair);
+  return made;
+}
+
+describe("a peer that is far behind", () => {
+  it.each(ROLES)("is sent what it may keep and what void it takes, by the %s", async (role) => {
+    const { pair, got, client } = await behind(role, 10);
+    await resume(pair);
+    expect(got[other(role)]).toEqual(upTo(3));
+    await client.close();
+    await released(pair);
+  });
+
+  it.each(ROLES)(
+    "beyond that the %s does not resume, and the session stays as it is [resume:bounded]",
+    async (role) => {
+      const { pair } = await behind(role, 11);
+      const tried = attempt(pair);
+      await settle();
+      expect(tried[role].info?.error).toMatchObject({ code: "E_RESUME", stage: "session" });
+      for (const side of ROLES) expect(sessionOf(pair, side).state).toBe("reconnecting");
+      await pair.clock.advance(120_000);
+      expect((await sessionOf(pair, role).closed).undetermined).toHaveLength(3);
+      await pair.clock.advance(10_000);
+      expect(pair.clock.pending).toBe(0);
+    },
+  );
+});
+
+describe("what is sent again", () => {
+  const limits = { itemsBurst: 10_000, itemsPerSecond: 10_000 };
+
+  it.each(ROLES)("goes in slices, between which the event loop turns, by the %s", async (role) => {
+    const { pair, got, client } = await resumable({ limits });
+    pair.link.tap = () => [];
+    for (const n of upTo(600)) await sessionOf(pair, role).send("t", n);
+    await cut(pair);
+    const { link } = await resume(pair);
+    const own = role === "client" ? "c2s" : "s2c";
+    // No timer has run yet.
+    expect(link.log.filter(({ direction }) => direction === own).length).toBeLessThan(300);
+    expect(got[other(role)].length).toBeGreaterThan(200);
+    await pair.clock.advance(0);
+    expect(got[other(role)]).toEqual(upTo(600));
+    await client.close();
+    await released(pair);
+  });
+
+  it.each(ROLES)("ends with its connection, and goes on in the next one, by the %s", async (role) => {
+    const { pair, got, client } = await resumable({ limits });
+    pair.link.tap = () => [];
+    for (const n of upTo(600)) await sessionOf(pair, role).send("t", n);
+    await cut(pair);
+    const first = await resume(pair);
+    const count = first.link.log.length;
+    first.link.client.breakOff();
+    first.link.server.breakOff();
+    await pair.clock.advance(10);
+    expect(first.link.log).toHaveLength(count);
+    const waiting = sessionOf(pair, role).send("t", 601);
+    await resume(pair);
+    await pair.clock.advance(10);
+    await waiting;
+    await settle();
+    expect(got[other(role)]).toEqual(upTo(601));
+    await client.close();
+    await released(pair);
+  });
+});
