@@ -15,6 +15,7 @@ import type { WindowReport } from "./types.ts";
 /** What the session does with what comes from its connection. */
 export interface Attached {
   full(): boolean;
+  overfull(): boolean;
   /** Throws SealwireError E_STATE for a control message that cannot come now. */
   check(message: Control): void;
   dispatch(received: Received, from: Attachment): Maybe<void>;
@@ -82,7 +83,9 @@ export class Attachment implements Receiver {
     const listen = () => {
       // Both know how it ends: what is awaited is the end of the socket, and no longer than after a bye.
       if (this.byeReceived) return;
-      const left = idleSeconds * 1000 - this.connection.silence;
+      // Both may have stopped reading until the other does.
+      const { silence, paused } = this.connection;
+      const left = idleSeconds * 1000 - Math.max(silence, Math.min(paused, this.outbox.waited));
       if (left <= 0) this.connection.fail(new SealwireError("E_IDLE", { stage: "local" }));
       else this.connection.timer(listen, left);
     };
@@ -224,6 +227,16 @@ export class Attachment implements Receiver {
     return this.machine.window;
   }
 
+  /** The application has room again, or had it before this connection came. */
+  pump(): void {
+    const { ledger } = this.established;
+    if (ledger.withheld !== undefined && !this.#session.overfull()) {
+      ledger.withheld = undefined;
+      void this.control({ top: "ack" });
+    }
+    this.connection.pump();
+  }
+
   receive(frame: WireFrame): Maybe<void> {
     return this.machine.receive(frame, this.connection.time, (received) => this.#onReceived(received));
   }
@@ -231,11 +244,18 @@ export class Attachment implements Receiver {
   #onReceived(received: Received): Maybe<void> {
     // It was being opened when this side ended the session: nothing more is delivered.
     if (this.connection.failed && !isSilence(this.connection.error)) return;
-    if (received.kind === "message") this.#receipts?.committed(received.raw.length);
+    if (received.kind === "message") this.#onMessage(received.seq, received.raw.length);
     return chain(this.#handle(received), () => {
       this.#receipts?.handled();
       this.#renewIfDue();
     });
+  }
+
+  #onMessage(seq: number, bytes: number): void {
+    const { ledger } = this.established;
+    if (ledger.withheld !== undefined) return;
+    if (ledger.resumable && this.#session.overfull()) ledger.withheld = seq - 1;
+    else this.#receipts?.committed(bytes);
   }
 
   #handle(received: Received): Maybe<void> {

@@ -48,7 +48,7 @@ export class ClientResume {
     this.#keys = { ...options.facts.keys, wire: wireOf(options.protocol) };
     this.#backend = this.#keys.backend;
     options.ledger.onTakenOver?.();
-    this.#rcv = options.ledger.committed;
+    this.#rcv = options.ledger.announce();
   }
 
   async start(): Promise<HandshakeStep> {

@@ -60,6 +60,7 @@ export class Connection {
   #busy = false;
   #pumping = false;
   #paused = false;
+  #pausedAt = 0;
   #throttled = false;
   #receiver: Receiver | undefined;
   #error: SealwireError | undefined;
@@ -121,6 +122,11 @@ export class Connection {
   /** Milliseconds since something arrived; 0 while this side itself does not read. */
   get silence(): number {
     return this.#paused || this.#busy ? 0 : this.#o.clock.elapsed() - this.#lastHeard;
+  }
+
+  /** Milliseconds for which this side itself has not read. */
+  get paused(): number {
+    return this.#paused ? this.#o.clock.elapsed() - this.#pausedAt : 0;
   }
 
   /** Runs `fn` after `ms` unless the connection ends before; the result cancels it. */
@@ -260,8 +266,10 @@ export class Connection {
     const pause = !this.#closing && this.#socketClosed === undefined && (long || this.#blocked());
     if (pause === this.#paused) return;
     this.#paused = pause;
-    if (pause) this.#o.socket.pause();
-    else {
+    if (pause) {
+      this.#pausedAt = this.#o.clock.elapsed();
+      this.#o.socket.pause();
+    } else {
       this.#lastHeard = this.#o.clock.elapsed();
       this.#o.socket.resume();
     }

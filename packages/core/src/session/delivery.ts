@@ -4,7 +4,7 @@ import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
 import { type AnyHandler, isGranted, type SessionHooks } from "./hooks.ts";
-import { Inbox, MessageStream } from "./inbox.ts";
+import { Inbox, type Level, MessageStream } from "./inbox.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Sender } from "./sender.ts";
 import type { Message } from "./types.ts";
@@ -54,10 +54,23 @@ export class Delivery {
     this.#inbox = new Inbox(host.limits, () => host.pump());
   }
 
-  /** True while the application has more to do than it may. */
+  /**
+   * True while nothing more is read. Where what the application is at waits for the peer, what sets it free is yet to be
+   * read: the receipts and replies that stand behind more messages.
+   */
   get full(): boolean {
-    if (this.#inbox.full) return true;
-    for (const set of this.#streams.values()) for (const stream of set) if (stream.full) return true;
+    const { sender, requests } = this.#o;
+    return this.#isAt(sender.isWaiting || requests.isWaiting ? "end" : "full");
+  }
+
+  /** True while the peer is not to send more: an honest one then has few enough on the way to be read to the end. */
+  get overfull(): boolean {
+    return this.#isAt("over");
+  }
+
+  #isAt(level: Level): boolean {
+    if (this.#inbox.isAt(level)) return true;
+    for (const set of this.#streams.values()) for (const stream of set) if (stream.isAt(level)) return true;
     return false;
   }
 
@@ -192,7 +205,7 @@ export class Delivery {
     const { item, message } = arrival;
     try {
       const reply = await handler(item.data, { message, signal: ended });
-      // Not awaited: it may have to wait for receipts of the peer, and those are not read while all handlers are at work.
+      // Not awaited: it may have to wait for receipts of the peer, and keeps no other message from its handler meanwhile.
       if (item.request && !ended.aborted) void this.#reply(arrival, (reply ?? null) as Data);
     } catch (cause) {
       this.#handlingFailed(arrival, cause);

@@ -2,6 +2,24 @@ import type { Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { Message } from "./types.ts";
 
+/**
+ * How far behind the application is (specs/session.md, section 12): nothing more is read at "full" unless it waits for
+ * the peer, from "over" on receipts are withheld, and beyond "end" nothing is read in any case. What an honest peer may
+ * still send from "over" on stops short of "end", its last message may go beyond a limit of bytes.
+ */
+export type Level = "full" | "over" | "end";
+
+function isAt(level: Level, limits: Limits, messages: number, bytes: number): boolean {
+  const { receiveQueueMessages, retainedMessages, receiveQueueBytes, retainedBytes, messageBytes } = limits;
+  const times = { full: 0, over: 1, end: 2 }[level];
+  const [most, mostBytes] = [
+    receiveQueueMessages + times * retainedMessages,
+    receiveQueueBytes + times * retainedBytes,
+  ];
+  if (level === "end") return messages > most || bytes > mostBytes + 2 * messageBytes;
+  return messages >= most || bytes >= mostBytes;
+}
+
 interface Waiting {
   /** What it holds in memory while it waits. */
   readonly size: number;
@@ -26,8 +44,8 @@ export class Inbox {
     this.#onRoom = onRoom;
   }
 
-  get full(): boolean {
-    return this.#waiting.length >= this.#limits.receiveQueueMessages || this.#bytes >= this.#limits.receiveQueueBytes;
+  isAt(level: Level): boolean {
+    return isAt(level, this.#limits, this.#waiting.length, this.#bytes);
   }
 
   push(waiting: Waiting): void {
@@ -52,7 +70,7 @@ export class Inbox {
 
   #next(): void {
     while (!this.#admitting && this.#active < this.#limits.concurrentHandlers && this.#waiting.length > 0) {
-      const wasFull = this.full;
+      const wasFull = this.isAt("full");
       const { size, admit, run } = this.#waiting.shift() as Waiting;
       this.#active++;
       this.#bytes -= size;
@@ -65,7 +83,7 @@ export class Inbox {
           this.#next();
         });
       } else this.#begin(admitted, run);
-      if (wasFull && !this.full) this.#onRoom();
+      if (wasFull) this.#onRoom();
     }
     if (this.#active === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
@@ -96,9 +114,8 @@ export class MessageStream implements AsyncIterableIterator<Message> {
     this.#onEnd = onEnd;
   }
 
-  get full(): boolean {
-    const { receiveQueueMessages, receiveQueueBytes } = this.#limits;
-    return this.#queue.length >= receiveQueueMessages || this.#bytes >= receiveQueueBytes;
+  isAt(level: Level): boolean {
+    return isAt(level, this.#limits, this.#queue.length, this.#bytes);
   }
 
   push(message: Message, size: number): void {

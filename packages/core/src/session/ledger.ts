@@ -28,6 +28,9 @@ export class Ledger {
   acknowledged: number;
   /** Highest number of the peer that was committed on any connection. */
   committed: number;
+  /** Number of the peer above which nothing is announced for now: the application is too far behind for more. */
+  withheld: number | undefined;
+  #announced: number;
   /** Acks and voids that cost the peer nothing: one for each message of ours, and those of a resume. */
   freeAcks: number;
   freeVoids = 0;
@@ -47,6 +50,7 @@ export class Ledger {
     this.sent = start.sent;
     this.acknowledged = start.acknowledged;
     this.committed = start.committed;
+    this.#announced = start.committed;
     this.freeAcks = start.freeAcks ?? 0;
   }
 
@@ -60,6 +64,12 @@ export class Ledger {
     if (!this.resumable) return;
     this.#chains = chains;
     this.onChains?.(chains);
+  }
+
+  /** The `rcv` of a control message or a hello: it never goes back. */
+  announce(): number {
+    this.#announced = Math.max(this.#announced, this.withheld ?? this.committed);
+    return this.#announced;
   }
 
   keep(kept: Kept): void {

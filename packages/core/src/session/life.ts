@@ -24,6 +24,7 @@ import type { CloseInfo, SessionState, Undetermined } from "./types.ts";
 export interface LifeEvents {
   /** True while the application has more to do than it may. */
   full(): boolean;
+  overfull(): boolean;
   /** Throws SealwireError E_STATE for a control message that cannot come now. */
   check(message: Control): void;
   dispatch(received: Received, from: Attachment): Maybe<void>;
@@ -93,6 +94,7 @@ export class Life {
     this.machine = e.machine;
     const attachment = new Attachment(e, connection, this.#limits, this.#hooks, {
       full: () => this.#events.full(),
+      overfull: () => this.#events.overfull(),
       check: (message) => this.#events.check(message),
       dispatch: (received, from) => this.#events.dispatch(received, from),
       wake: () => this.#events.wake(),
@@ -156,9 +158,10 @@ export class Life {
     const work = async (): Promise<void> => {
       await undefined;
       if (facts.keys.role === "server")
-        void attachment.outbox.push(prepareResumed(e.epoch, ledger.committed, this.#events.rights()));
+        void attachment.outbox.push(prepareResumed(e.epoch, ledger.announce(), this.#events.rights()));
       const withdraw = (kept: Kept, reason: ErrorCode) => this.#withdraw(kept, reason);
       await sendAgain({ attachment, ledger, codec: facts.keys.codec, hooks: this.#hooks, after, withdraw });
+      attachment.pump();
     };
     void attempt(
       () => attachment.hold(work),

@@ -106,7 +106,7 @@ export class LiveSession implements Session {
       sender: this.#sender,
       requests: this.#requests,
       ended,
-      pump: () => this.#life.attachment?.connection.pump(),
+      pump: () => this.#life.attachment?.pump(),
       refuse: (ref, code) => this.#refuse(ref, code),
     });
     this.#items = new TokenBucket(limits.itemsPerSecond, limits.itemsBurst);
@@ -128,6 +128,7 @@ export class LiveSession implements Session {
     );
     this.#life = new Life(established, connection, limits, hooks, this.#timers, {
       full: () => this.#delivery.full,
+      overfull: () => this.#delivery.overfull,
       check: (message) => this.#rights.check(message),
       dispatch: (received, from) => this.#dispatch(received, from),
       wake: () => this.#sender.wake(),

@@ -221,7 +221,7 @@ export class SessionMachine {
     this.#assertOpen();
     const { sealer } = this.#epochs.send;
     const seq = this.#ledger.sent + 1;
-    const claims = encodeControl(seq, this.#ledger.committed, message);
+    const claims = encodeControl(seq, this.#ledger.announce(), message);
     this.#use(claims.length, elapsed, message.top === "bye");
     if (message.top === "ping") this.#budget.pinged(seq);
     if (message.top === "bye") this.#byeSent = true;

@@ -12,6 +12,9 @@ export class Outbox {
   #tail: Promise<void> | undefined;
   #pending = 0;
   #broken = false;
+  /** Those that wait until less is unsent, and since when none of them had to wait no longer. */
+  #waiting = 0;
+  #waitingSince = 0;
 
   constructor(connection: Connection, limit: number, onSent?: (prepared: Prepared, payload: Payload) => void) {
     this.#connection = connection;
@@ -46,7 +49,23 @@ export class Outbox {
   /** Waits until at most `mark` bytes are unsent. */
   async drained(mark: number): Promise<void> {
     await this.#tail;
-    if (this.unsent > mark) await this.#connection.drained(mark);
+    if (this.unsent <= mark) return;
+    const { clock } = this.#connection;
+    if (this.#waiting++ === 0) this.#waitingSince = clock.elapsed();
+    // The peer may have stopped reading until this side does.
+    this.#connection.pump();
+    await this.#connection.drained(mark);
+    this.#waiting--;
+    this.#waitingSince = clock.elapsed();
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting > 0;
+  }
+
+  /** Milliseconds for which somebody has waited and nobody was served. */
+  get waited(): number {
+    return this.isWaiting ? this.#connection.clock.elapsed() - this.#waitingSince : 0;
   }
 
   #seal(prepared: Prepared): Maybe<void> {

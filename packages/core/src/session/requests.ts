@@ -18,6 +18,11 @@ export class PendingRequests {
     this.#timer = timer;
   }
 
+  /** True while a reply is awaited. */
+  get isWaiting(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** Resolves with the reply to `seq`. */
   expect(seq: number, topic: string, timeout: number, signal: AbortSignal | undefined): Promise<Data> {
     let resolve!: (data: Data) => void;

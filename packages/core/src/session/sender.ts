@@ -103,6 +103,12 @@ export class Sender {
     return ref !== undefined || isGranted(this.#host.hooks, { topic, direction: "out", kind, data });
   }
 
+  /** True while messages of this end wait for receipts of the peer, or for the network to take what it sent. */
+  get isWaiting(): boolean {
+    const { attachment, ledger } = this.#host;
+    return (this.#waiting > 0 && ledger.retention.full) || (attachment?.outbox.isWaiting ?? false);
+  }
+
   get #ready(): boolean {
     const { attachment, ledger } = this.#host;
     return attachment !== undefined && !attachment.held && !ledger.retention.full;
@@ -159,6 +165,8 @@ export class Sender {
       wake = resolve;
     });
     this.#wakes.push(wake);
+    // What it waits for may have arrived, and not been read.
+    this.#host.attachment?.connection.pump();
     const stop = timers.after(ms, wake);
     signal?.addEventListener("abort", wake, { once: true });
     try {
@@ -185,6 +193,8 @@ export class Sender {
     options.onSeq?.(prepared.seq);
     if (kind === "message") this.refusals.remember(prepared.seq, message.topic);
     void attachment.push(prepared);
+    // Not at once: whoever asks is still at it.
+    if (kind === "request") void Promise.resolve().then(() => attachment.connection.pump());
     return prepared.seq;
   }
 

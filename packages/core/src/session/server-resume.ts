@@ -90,7 +90,7 @@ export class ServerResume<T> {
     const peer = await this.#checkSame(hello, candidate);
     const peerKey = agreementKey(hello, facts.keys.suite);
     const key = await backend.generateKeyAgreement(facts.keys.suite);
-    const own = ledger.committed;
+    const own = ledger.announce();
     const m1 = utf8.encode(compactJws(frame));
     const payload = encodeServerHello({
       iss: undefined,

@@ -93,13 +93,22 @@ export class MemorySocket implements SessionSocket {
     this.#flush();
   }
 
-  drained(): Promise<void> {
+  drained(_mark: number): Promise<void> {
     return Promise.resolve();
   }
+
+  /** Bytes that have come and are not read. */
+  get heldBytes(): number {
+    return this.#held.reduce((sum, payload) => sum + payload.length, 0);
+  }
+
+  /** Called whenever something is read. */
+  onRead: () => void = () => {};
 
   #flush(): void {
     while (this.#events !== undefined && !this.paused && this.#held.length > 0) {
       const payload = this.#held.shift() as Payload;
+      this.onRead();
       if (!this.#closed) this.#events.onMessage(payload);
     }
   }
@@ -109,5 +118,22 @@ export class MemorySocket implements SessionSocket {
     this.#flush();
     this.#closed = true;
     this.#events?.onClose(code, reason);
+  }
+}
+
+/** A network that holds nothing: what one end does not read stays in the buffer of the other. */
+export function narrow(link: Link): void {
+  for (const [near, far] of [
+    [link.client, link.server],
+    [link.server, link.client],
+  ] as const) {
+    let waiting: { mark: number; resolve: () => void }[] = [];
+    Object.defineProperty(near, "bufferedAmount", { get: () => far.heldBytes });
+    near.drained = (mark) => new Promise<void>((resolve) => void waiting.push({ mark, resolve }));
+    far.onRead = () => {
+      const ready = waiting.filter(({ mark }) => far.heldBytes <= mark);
+      waiting = waiting.filter((one) => !ready.includes(one));
+      for (const { resolve } of ready) resolve();
+    };
   }
 }
