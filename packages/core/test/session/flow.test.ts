@@ -229,6 +229,27 @@ describe("bounds", () => {
     await settle();
     expect(acks().slice(1)).toEqual([expect.objectContaining({ rcv: C + Q + R + 2 })]);
   });
+
+  it("or, where that comes without a connection, on the next one [flow:release]", async () => {
+    const { pair, client, server } = await resumable({ limits: { ...limits, ackMessages: 1000 } });
+    const stop = gate();
+    server.handle("flood", () => stop.promise);
+    const puppet = Puppet.seize(pair);
+    for (const i of upTo(R + 1)) void server.send("t", i);
+    await settle();
+    const all = C + Q + R + 2;
+    for (const _ of upTo(all)) puppet.deliver(await puppet.message(puppet.claims({ top: "flood" })));
+    await pair.clock.advance(2_000);
+    // As if it had sent them itself.
+    client.life.ledger.sent = all;
+    await cut(pair);
+    stop.open();
+    await settle();
+    await resume(pair);
+    expect(client.life.ledger.acknowledged).toBe(all);
+    await client.close();
+    await released(pair);
+  });
 });
 
 describe("more at once from both ends than both can hold", () => {
