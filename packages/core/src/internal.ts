@@ -51,7 +51,8 @@ export type { AuthorizeRequest, Grant, OnceMessage, SessionHooks, TraceRecord } 
 export { Ledger } from "./session/ledger.ts";
 export { Listeners } from "./session/listeners.ts";
 export { LiveSession } from "./session/live.ts";
-export { type Received, SessionMachine } from "./session/machine.ts";
+export { SessionMachine } from "./session/machine.ts";
+export type { Received } from "./session/messages.ts";
 export { limitsOf, namesOf } from "./session/options.ts";
 export { decodePayload, encodePayload, hintedError, sizeOf } from "./session/payload.ts";
 export { KeySchedule, sessionId, transcriptHash } from "./session/schedule.ts";

@@ -8,7 +8,8 @@ import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import type { Established } from "./established.ts";
 import { type SessionHooks, traceTo } from "./hooks.ts";
-import type { Prepared, Received, SessionMachine } from "./machine.ts";
+import type { SessionMachine } from "./machine.ts";
+import type { Prepared, Received } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import type { WindowReport } from "./types.ts";
 

@@ -1,5 +1,5 @@
 import type { EpochOptions } from "./epoch.ts";
-import type { Received } from "./machine.ts";
+import type { Received } from "./messages.ts";
 import type { Message } from "./types.ts";
 
 /** What a handler learns of a message besides topic and data. `offset`: milliseconds from the server's clock to this one. */

@@ -1,4 +1,3 @@
-import { dataOf } from "../envelope/codec.ts";
 import type { Control } from "../envelope/control.ts";
 import { asError, SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
@@ -11,14 +10,16 @@ import type { Established, SessionFacts } from "./established.ts";
 import type { SessionHooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
 import { Listeners } from "./listeners.ts";
-import type { Received, SessionMachine } from "./machine.ts";
+import type { SessionMachine } from "./machine.ts";
+import type { Received } from "./messages.ts";
 import type { Time } from "./payload.ts";
 import { sendAgain } from "./resend.ts";
 import { prepareResumed, type Rights } from "./resumption.ts";
 import type { Kept } from "./retention.ts";
 import type { Clock } from "./socket.ts";
 import type { Timers } from "./timers.ts";
-import type { CloseInfo, SessionState, Undetermined } from "./types.ts";
+import type { CloseInfo, SessionState } from "./types.ts";
+import { Unacknowledged } from "./unacknowledged.ts";
 
 /** What the session does about the turns of its life. */
 export interface LifeEvents {
@@ -51,7 +52,7 @@ export class Life {
   state: SessionState = "open";
   readonly refusals: Refusals;
   readonly states: Listeners<SessionState>;
-  readonly undetermined: Listeners<readonly Undetermined[]>;
+  readonly unacknowledged: Unacknowledged;
   readonly #limits: Limits;
   readonly #hooks: SessionHooks;
   readonly #timers: Timers;
@@ -62,9 +63,6 @@ export class Life {
   #cancelWait = () => {};
   /** What it knew has been told: an attempt that succeeds all the same comes too late. */
   #givenUp = false;
-  /** Idempotent messages of a session that was given up. */
-  readonly #outliving: Kept[] = [];
-  #expiry: { readonly at: number; readonly cancel: () => void } | undefined;
 
   constructor(
     e: Established,
@@ -80,13 +78,31 @@ export class Life {
     this.#events = events;
     this.refusals = new Refusals(limits.retainedMessages);
     this.states = new Listeners("onStateChange", hooks.onError);
-    this.undetermined = new Listeners("onUndetermined", hooks.onError);
     [this.facts, this.ledger] = [e.facts, e.ledger];
     [this.offset, this.expand, this.protocol] = [e.offset, e.expand, e.protocol];
     this.#clock = connection.clock;
     this.machine = e.machine;
+    this.unacknowledged = this.#unacknowledged();
     this.attachment = this.#attach(e, connection);
     this.#watchLedger();
+  }
+
+  #unacknowledged(): Unacknowledged {
+    const life = this;
+    return new Unacknowledged({
+      get facts() {
+        return life.facts;
+      },
+      get ledger() {
+        return life.ledger;
+      },
+      get now() {
+        return Math.floor(life.serverTime / 1000);
+      },
+      timers: this.#timers,
+      onError: this.#hooks.onError,
+      wake: () => this.#events.wake(),
+    });
   }
 
   #attach(e: Established, connection: Connection): Attachment {
@@ -112,7 +128,7 @@ export class Life {
   #watchLedger(): void {
     const { onChains } = this.#hooks;
     this.ledger.onChains = onChains;
-    this.ledger.onKept = ({ exp }) => this.#sweepAt(exp);
+    this.unacknowledged.watch();
     this.ledger.onTakenOver = () => this.#leave();
     onChains?.(this.ledger.chains);
   }
@@ -151,7 +167,7 @@ export class Life {
   }
 
   #takeUp(e: Established, attachment: Attachment, after: number): void {
-    this.#sweep();
+    this.unacknowledged.sweep();
     const { ledger, facts } = this;
     this.refusals.acknowledge(ledger.acknowledged);
     // Later, since the connection does not know this session yet: what fails ends it.
@@ -171,9 +187,8 @@ export class Life {
   }
 
   #withdraw(kept: Kept, reason: ErrorCode): void {
-    this.ledger.retention.drop(kept.seq);
     this.#hooks.onError?.(new SealwireError(reason, { fatal: false, detail: `not sent again: ${kept.topic}` }));
-    this.undetermined.tell([this.#named(kept)]);
+    this.unacknowledged.withdraw(kept);
   }
 
   /** The session may have ended while the peers confirmed the new connection to each other. */
@@ -222,9 +237,7 @@ export class Life {
   replace(e: Established, connection: Connection): Attachment {
     this.#assertAlive();
     this.#giveUp();
-    const now = this.#now();
-    const outliving = this.#outliving.splice(0).filter(({ exp }) => exp > now);
-    const codec = this.facts.keys.codec;
+    const outliving = this.unacknowledged.outliving();
     this.#cancelWait();
     [this.facts, this.ledger] = [e.facts, e.ledger];
     this.#givenUp = false;
@@ -232,12 +245,9 @@ export class Life {
     this.attachment = attachment;
     attachment.watch();
     this.#watchLedger();
-    for (const kept of outliving) {
-      const { topic, claims, jti, exp } = kept;
-      const { data, iat } = dataOf(codec, claims as Uint8Array);
-      const again = { topic, data, ttl: 0, jti: jti as string, iat: iat as number, exp };
+    for (const message of outliving) {
       attempt(
-        () => void attachment.push(e.machine.prepare(again, connection.time)),
+        () => void attachment.push(e.machine.prepare(message, connection.time)),
         // It was reported already. The new session has another codec, or takes less.
         (error) => this.#hooks.onError?.(asError(error)),
       );
@@ -283,11 +293,7 @@ export class Life {
   /** This session will not be taken up again. What is marked for it is sent in the next one all the same. */
   #giveUp(): void {
     this.#givenUp = true;
-    const { retention } = this.ledger;
-    const lost = retention.all();
-    retention.clear();
-    this.#outliving.push(...lost.filter(({ jti, claims }) => jti !== undefined && claims !== undefined));
-    if (lost.length > 0) this.undetermined.tell(lost.map((kept) => this.#named(kept)));
+    this.unacknowledged.giveUp();
     this.refusals.take();
     this.#events.abandoned(notResumed());
   }
@@ -305,20 +311,13 @@ export class Life {
     if (this.state === "closed") return;
     this.attachment?.machine.retire();
     this.attachment = undefined;
-    const undetermined = this.ledger.retention.all().map((kept) => this.#named(kept));
-    this.ledger.retention.clear();
+    const undetermined = this.unacknowledged.take();
     this.ledger.chains = [];
     this.refusals.take();
     this.#setState("closed");
     this.#events.ended({ ...info, undetermined });
     this.states.clear();
-    this.undetermined.clear();
-  }
-
-  // --- messages whose life ends unacknowledged -----------------------------------------------------------------
-
-  #named({ seq, topic, jti }: Kept): Undetermined {
-    return { session: this.facts.id, seq, topic, ...(jti === undefined ? {} : { messageId: jti }) };
+    this.unacknowledged.listeners.clear();
   }
 
   /** Milliseconds in the server's time, as the last connection told it. */
@@ -328,28 +327,6 @@ export class Life {
 
   get time(): Time {
     return { unix: this.#clock.unix(), elapsed: this.#clock.elapsed() };
-  }
-
-  #now(): number {
-    return Math.floor(this.serverTime / 1000);
-  }
-
-  /** Reports what has expired, and looks again when the next message does. */
-  #sweep(): void {
-    const expired = this.ledger.retention.expire(this.#now());
-    this.#expiry = undefined;
-    const next = this.ledger.retention.nextExpiry;
-    if (next !== undefined) this.#sweepAt(next);
-    if (expired.length === 0) return;
-    this.undetermined.tell(expired.map((kept) => this.#named(kept)));
-    this.#events.wake();
-  }
-
-  #sweepAt(exp: number): void {
-    if (!this.ledger.resumable || (this.#expiry !== undefined && this.#expiry.at <= exp)) return;
-    this.#expiry?.cancel();
-    const ms = Math.max(0, exp - this.#now()) * 1000;
-    this.#expiry = { at: exp, cancel: this.#timers.after(ms, () => this.#sweep()) };
   }
 }
 

@@ -13,7 +13,7 @@ import { describe } from "./describe.ts";
 import type { Established } from "./established.ts";
 import { type AnyHandler, type Grant, type SessionHooks, traceTo } from "./hooks.ts";
 import { Life } from "./life.ts";
-import type { Outgoing, Received, ReceivedControl } from "./machine.ts";
+import type { Outgoing, Received, ReceivedControl } from "./messages.ts";
 import { PendingRequests } from "./requests.ts";
 import { Rights } from "./rights.ts";
 import { Sender } from "./sender.ts";
@@ -248,7 +248,7 @@ export class LiveSession implements Session {
   }
 
   onUndetermined(fn: (messages: readonly Undetermined[]) => void): () => void {
-    return this.#life.undetermined.add(fn);
+    return this.#life.unacknowledged.listeners.add(fn);
   }
 
   rekey(): void {

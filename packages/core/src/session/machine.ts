@@ -1,20 +1,20 @@
-import { type ApplicationClaims, checkApplicationClaims, fail, type Ref } from "../envelope/claims.ts";
-import { decodeClaims, encodeClaims, rebind } from "../envelope/codec.ts";
-import { type Control, decodeControl, encodeControl } from "../envelope/control.ts";
-import { maxSealedSize, type Payload } from "../envelope/sealer.ts";
+import { checkApplicationClaims, fail, type Ref } from "../envelope/claims.ts";
+import { decodeClaims } from "../envelope/codec.ts";
+import { type Control, decodeControl } from "../envelope/control.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
-import type { ErrorCode, Limits } from "../registry.generated.ts";
+import type { Limits } from "../registry.generated.ts";
 import type { StrictCounter } from "../replay/strict.ts";
 import { ReplayWindow } from "../replay/window.ts";
 import type { WireFrame } from "../wire/frame.ts";
-import type { Data } from "../wire/json.ts";
 import { Budget } from "./budget.ts";
 import type { Epoch, EpochOptions, ExpandEntry } from "./epoch.ts";
 import { Epochs, type OpenedIn } from "./epochs.ts";
 import { KeyUse } from "./key-use.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Outgoing, Prepared, Received } from "./messages.ts";
+import { Numbering } from "./numbering.ts";
 import type { Time } from "./payload.ts";
 import { Rekeying } from "./rekey.ts";
 import type { Kept } from "./retention.ts";
@@ -35,48 +35,6 @@ export interface MachineOptions {
   readonly elapsed: number;
   /** The numbers before the first ones under these keys. Default: none. */
   readonly before?: { readonly sent: number; readonly received: number };
-}
-
-export interface Outgoing {
-  readonly topic: string;
-  readonly data: Data;
-  readonly ref?: Ref;
-  readonly request?: true;
-  /** Seconds. */
-  readonly ttl: number;
-  /** Names a message that may be sent again in another session, where it keeps `iat` and `exp`. */
-  readonly jti?: string;
-  readonly iat?: number;
-  readonly exp?: number;
-}
-
-/** A message whose sequence number is fixed. `seal` is called once, in the order of the numbers. */
-export interface Prepared {
-  readonly seq: number;
-  readonly claims: Uint8Array;
-  readonly control: boolean;
-  seal(): Maybe<Payload>;
-}
-
-export type Received =
-  /** With `error` a failure that ends nothing yet (window order); without it a message that is not to be delivered. */
-  | { readonly kind: "dropped"; readonly error?: SealwireError }
-  | ReceivedControl
-  | {
-      readonly kind: "message";
-      readonly seq: number;
-      readonly claims: ApplicationClaims;
-      readonly raw: Uint8Array;
-      readonly jws: string | undefined;
-      /** Step time failed: the message is not delivered, its seq is used up. */
-      readonly late: ErrorCode | undefined;
-    };
-
-export interface ReceivedControl {
-  readonly kind: "control";
-  readonly seq: number;
-  readonly message: Control;
-  readonly raw: Uint8Array;
 }
 
 /** What the machine tells the session besides what its methods return. */
@@ -104,11 +62,11 @@ export class SessionMachine {
   readonly #epochs: Epochs;
   readonly #sending: KeyUse;
   readonly #receiving: KeyUse;
+  readonly #numbering: Numbering;
   /** Highest number that was committed before: what comes again up to it is not delivered. */
   readonly #delivered: number;
   readonly rekeying: Rekeying;
   events: MachineEvents | undefined;
-  #byeSent = false;
   /** Number of the peer's bye. */
   #byeSeq: number | undefined;
   #dropped = 0;
@@ -125,11 +83,15 @@ export class SessionMachine {
     this.#budget = new Budget(ledger);
     this.#sending = new KeyUse(limits, before?.sent ?? 0, elapsed);
     this.#receiving = new KeyUse(limits, before?.received ?? 0, elapsed);
-    this.#epochs = new Epochs(epoch, received instanceof ReplayWindow ? received.size : undefined);
+    const epochs = new Epochs(epoch, received instanceof ReplayWindow ? received.size : undefined);
+    this.#epochs = epochs;
+    const { peerMessageBytes, startedAt } = options;
+    const sealing = { keys, peerMessageBytes, startedAt, ledger, epochs, use: this.#sending };
+    this.#numbering = new Numbering({ ...sealing, budget: this.#budget });
     this.rekeying = new Rekeying({
       keys,
-      epochs: this.#epochs,
-      closing: () => this.#byeSent,
+      epochs,
+      closing: () => this.byeSent,
       emit: (message) => {
         const prepared = this.prepareControl(message, this.#elapsed);
         this.events?.onPrepared(prepared);
@@ -141,7 +103,7 @@ export class SessionMachine {
   }
 
   get byeSent(): boolean {
-    return this.#byeSent;
+    return this.#numbering.byeSent;
   }
 
   get byeReceived(): boolean {
@@ -176,97 +138,27 @@ export class SessionMachine {
   /** Another connection has taken the session over: what is being opened here changes nothing any more. */
   retire(): void {
     this.#retired = true;
+    this.#numbering.retire();
     this.events = undefined;
   }
 
-  /** Every refusal (limits, closed session) happens before a sequence number is used. */
   prepare(message: Outgoing, time: Time): Prepared {
-    this.#assertOpen();
-    const { keys, peerMessageBytes } = this.#o;
-    const { binding, sealer } = this.#epochs.send;
-    const seq = this.#ledger.sent + 1;
-    const now = this.now(time);
-    const exp = message.exp ?? now + message.ttl;
-    const claims = encodeClaims(keys.codec, {
-      ...(binding === undefined ? {} : { iss: binding.self, aud: binding.peer, bnd: binding.sendKid }),
-      seq,
-      ...(message.jti === undefined ? {} : { jti: message.jti }),
-      ...this.#issued(message, now),
-      exp,
-      top: message.topic,
-      ...(message.ref === undefined ? {} : { ref: message.ref }),
-      ...(message.request === undefined ? {} : { req: true as const }),
-      data: message.data,
-    });
-    const size = this.#sealedSize(claims);
-    if (size > peerMessageBytes) {
-      throw new SealwireError("E_TOO_BIG", {
-        fatal: false,
-        detail: `up to ${size} bytes sealed, the peer takes ${peerMessageBytes} (limit messageBytes)`,
-      });
-    }
-    this.#use(claims.length, time.elapsed, false);
-    const { topic, jti } = message;
-    const [reply, request] = [message.ref !== undefined, message.request === true];
-    this.#ledger.keep({ seq, topic, jti, exp, claims, reply, request });
-    return { seq, claims, control: false, seal: () => sealer.application(seq, claims) };
-  }
-
-  #issued({ jti, iat }: Outgoing, now: number): { readonly iat?: number } {
-    if (jti !== undefined) return { iat: iat ?? Math.max(now, this.#o.startedAt + 1) };
-    return this.#epochs.send.binding === undefined ? {} : { iat: now };
+    this.#elapsed = time.elapsed;
+    return this.#numbering.prepare(message, time.elapsed, this.now(time));
   }
 
   prepareControl(message: Control, elapsed: number): Prepared {
-    this.#assertOpen();
-    const { sealer } = this.#epochs.send;
-    const seq = this.#ledger.sent + 1;
-    const claims = encodeControl(seq, this.#ledger.announce(), message);
-    this.#use(claims.length, elapsed, message.top === "bye");
-    if (message.top === "ping") this.#budget.pinged(seq);
-    if (message.top === "bye") this.#byeSent = true;
-    return { seq, claims, control: true, seal: () => sealer.control(seq, claims) };
+    this.#elapsed = elapsed;
+    return this.#numbering.prepareControl(message, elapsed);
+  }
+
+  prepareAgain(seq: number, kept: Kept | undefined, elapsed: number): Prepared {
+    return this.#numbering.prepareAgain(seq, kept, elapsed);
   }
 
   /** The wire of this connection, on which messages are larger, may make one too large for the peer. */
-  takes({ claims }: Kept): boolean {
-    return claims === undefined || this.#sealedSize(claims) <= this.#o.peerMessageBytes;
-  }
-
-  #sealedSize(claims: Uint8Array): number {
-    const { wire, level } = this.#o.keys;
-    return maxSealedSize(wire, level, claims.length);
-  }
-
-  /** A message of a lost connection once more: its number is used already. Undefined is `void`. */
-  prepareAgain(seq: number, kept: Kept | undefined, elapsed: number): Prepared {
-    const { sealer, binding } = this.#epochs.send;
-    const { codec } = this.#o.keys;
-    const old = kept?.claims;
-    const claims =
-      old === undefined
-        ? encodeControl(seq, 0, { top: "void" })
-        : binding === undefined
-          ? old
-          : rebind(codec, old, binding.sendKid);
-    this.#sending.seal(seq, claims.length, elapsed, false);
-    const control = old === undefined;
-    return {
-      seq,
-      claims,
-      control,
-      seal: () => (control ? sealer.control(seq, claims) : sealer.application(seq, claims)),
-    };
-  }
-
-  #assertOpen(): void {
-    if (this.#byeSent || this.#retired) throw new SealwireError("E_CLOSED");
-  }
-
-  #use(bytes: number, elapsed: number, bye: boolean): void {
-    this.#elapsed = elapsed;
-    this.#sending.seal(this.#ledger.sent + 1, bytes, elapsed, bye);
-    this.#ledger.sent++;
+  takes(kept: Kept): boolean {
+    return this.#numbering.takes(kept);
   }
 
   get #slack(): number {

@@ -2,7 +2,7 @@ import type { Payload } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
 import type { Maybe } from "../maybe.ts";
 import type { Connection } from "./connection.ts";
-import type { Prepared } from "./machine.ts";
+import type { Prepared } from "./messages.ts";
 
 /** Seals one message after the other, in the order of their sequence numbers, and hands the frames over in this order. */
 export class Outbox {

@@ -8,7 +8,8 @@ import type { Said } from "./answers.ts";
 import type { Epoch, EpochOptions } from "./epoch.ts";
 import { type Established, expander, type SessionFacts, serverTimeOf } from "./established.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Prepared, SessionMachine } from "./machine.ts";
+import { SessionMachine } from "./machine.ts";
+import type { Prepared } from "./messages.ts";
 import type { Time } from "./payload.ts";
 
 /**

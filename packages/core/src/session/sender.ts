@@ -9,7 +9,7 @@ import type { Data } from "../wire/json.ts";
 import type { Attachment } from "./attachment.ts";
 import { isGranted, type SessionHooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Outgoing, Prepared } from "./machine.ts";
+import type { Outgoing, Prepared } from "./messages.ts";
 import { Refusals } from "./refusals.ts";
 import type { Timers } from "./timers.ts";
 

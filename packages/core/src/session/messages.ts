@@ -1,0 +1,50 @@
+import type { ApplicationClaims, Ref } from "../envelope/claims.ts";
+import type { Control } from "../envelope/control.ts";
+import type { Payload } from "../envelope/sealer.ts";
+import type { SealwireError } from "../errors.ts";
+import type { Maybe } from "../maybe.ts";
+import type { ErrorCode } from "../registry.generated.ts";
+import type { Data } from "../wire/json.ts";
+
+/** What the application gives to be sent. */
+export interface Outgoing {
+  readonly topic: string;
+  readonly data: Data;
+  readonly ref?: Ref;
+  readonly request?: true;
+  /** Seconds. */
+  readonly ttl: number;
+  /** Names a message that may be sent again in another session, where it keeps `iat` and `exp`. */
+  readonly jti?: string;
+  readonly iat?: number;
+  readonly exp?: number;
+}
+
+/** A message whose sequence number is fixed. `seal` is called once, in the order of the numbers. */
+export interface Prepared {
+  readonly seq: number;
+  readonly claims: Uint8Array;
+  readonly control: boolean;
+  seal(): Maybe<Payload>;
+}
+
+export type Received =
+  /** With `error` a failure that ends nothing yet (window order); without it a message that is not to be delivered. */
+  | { readonly kind: "dropped"; readonly error?: SealwireError }
+  | ReceivedControl
+  | {
+      readonly kind: "message";
+      readonly seq: number;
+      readonly claims: ApplicationClaims;
+      readonly raw: Uint8Array;
+      readonly jws: string | undefined;
+      /** Step time failed: the message is not delivered, its seq is used up. */
+      readonly late: ErrorCode | undefined;
+    };
+
+export interface ReceivedControl {
+  readonly kind: "control";
+  readonly seq: number;
+  readonly message: Control;
+  readonly raw: Uint8Array;
+}

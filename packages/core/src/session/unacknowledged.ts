@@ -1,0 +1,101 @@
+import { dataOf } from "../envelope/codec.ts";
+import type { SealwireError } from "../errors.ts";
+import type { Codec } from "../registry.generated.ts";
+import type { Ledger } from "./ledger.ts";
+import { Listeners } from "./listeners.ts";
+import type { Outgoing } from "./messages.ts";
+import type { Kept } from "./retention.ts";
+import type { Timers } from "./timers.ts";
+import type { Undetermined } from "./types.ts";
+
+/** The session whose messages they are, as it is at that moment: another one can take its place. */
+export interface UnacknowledgedHost {
+  readonly facts: { readonly id: string; readonly keys: { readonly codec: Codec } };
+  readonly ledger: Ledger;
+  /** Seconds in the server's time. */
+  readonly now: number;
+  readonly timers: Timers;
+  readonly onError: ((error: SealwireError) => void) | undefined;
+  /** There is room for messages that waited. */
+  wake(): void;
+}
+
+/** Own messages that the peer has not acknowledged: what is told of them when their life, or that of their session, ends. */
+export class Unacknowledged {
+  readonly listeners: Listeners<readonly Undetermined[]>;
+  readonly #host: UnacknowledgedHost;
+  /** Idempotent messages of a session that was given up, as the next one sends them. */
+  #outliving: Outgoing[] = [];
+  #expiry: { readonly at: number; readonly cancel: () => void } | undefined;
+
+  constructor(host: UnacknowledgedHost) {
+    this.#host = host;
+    this.listeners = new Listeners("onUndetermined", host.onError);
+  }
+
+  /** Looks after the messages of the ledger of this moment. */
+  watch(): void {
+    this.#host.ledger.onKept = ({ exp }) => this.#sweepAt(exp);
+  }
+
+  /** Reports what has expired, and looks again when the next message does. */
+  sweep(): void {
+    const { ledger, now } = this.#host;
+    const expired = ledger.retention.expire(now);
+    this.#expiry = undefined;
+    const next = ledger.retention.nextExpiry;
+    if (next !== undefined) this.#sweepAt(next);
+    if (expired.length === 0) return;
+    this.#tell(expired);
+    this.#host.wake();
+  }
+
+  #sweepAt(exp: number): void {
+    const { ledger, now, timers } = this.#host;
+    if (!ledger.resumable || (this.#expiry !== undefined && this.#expiry.at <= exp)) return;
+    this.#expiry?.cancel();
+    const ms = Math.max(0, exp - now) * 1000;
+    this.#expiry = { at: exp, cancel: timers.after(ms, () => this.sweep()) };
+  }
+
+  /** This one is not sent again. */
+  withdraw(kept: Kept): void {
+    this.#host.ledger.retention.drop(kept.seq);
+    this.#tell([kept]);
+  }
+
+  /** Nobody takes the session up again. What is marked for it is sent in the next one all the same. */
+  giveUp(): void {
+    const { ledger, facts } = this.#host;
+    const lost = ledger.retention.all();
+    ledger.retention.clear();
+    for (const { topic, claims, jti, exp } of lost) {
+      if (jti === undefined || claims === undefined) continue;
+      const { data, iat } = dataOf(facts.keys.codec, claims);
+      this.#outliving.push({ topic, data, ttl: 0, jti, iat: iat as number, exp });
+    }
+    if (lost.length > 0) this.#tell(lost);
+  }
+
+  /** For the next session: what was marked for it, and has not expired. Once. */
+  outliving(): readonly Outgoing[] {
+    const { now } = this.#host;
+    return this.#outliving.splice(0).filter(({ exp = 0 }) => exp > now);
+  }
+
+  /** The end: answers with all that is left. */
+  take(): readonly Undetermined[] {
+    const { retention } = this.#host.ledger;
+    const left = retention.all().map((kept) => this.#named(kept));
+    retention.clear();
+    return left;
+  }
+
+  #tell(kept: readonly Kept[]): void {
+    this.listeners.tell(kept.map((one) => this.#named(one)));
+  }
+
+  #named({ seq, topic, jti }: Kept): Undetermined {
+    return { session: this.#host.facts.id, seq, topic, ...(jti === undefined ? {} : { messageId: jti }) };
+  }
+}
