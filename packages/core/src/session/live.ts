@@ -1,19 +1,17 @@
-import type { Ref } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
-import { chain, type Maybe } from "../maybe.ts";
-import type { ErrorCode, Level, Limits } from "../registry.generated.ts";
+import type { Level, Limits } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { Data, Json } from "../wire/json.ts";
 import type { Attachment } from "./attachment.ts";
-import { TokenBucket } from "./bucket.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import { Delivery } from "./delivery.ts";
-import { describe } from "./describe.ts";
 import type { Established } from "./established.ts";
-import { type AnyHandler, type Grant, type SessionHooks, traceTo } from "./hooks.ts";
+import { Farewell } from "./farewell.ts";
+import type { AnyHandler, Grant, SessionHooks } from "./hooks.ts";
+import { Intake } from "./intake.ts";
 import { Life } from "./life.ts";
-import type { Outgoing, Received, ReceivedControl } from "./messages.ts";
+import type { Outgoing } from "./messages.ts";
 import { PendingRequests } from "./requests.ts";
 import { Rights } from "./rights.ts";
 import { Sender } from "./sender.ts";
@@ -45,13 +43,10 @@ export class LiveSession implements Session {
   readonly #delivery: Delivery;
   readonly #requests: PendingRequests;
   readonly #rights: Rights;
-  readonly #items: TokenBucket;
+  readonly #farewell: Farewell;
+  readonly #intake: Intake;
   readonly #closed: Promise<CloseInfo>;
   #resolveClosed!: (info: CloseInfo) => void;
-  /** What was committed last and is still being decided. */
-  #dispatching: Promise<void> | undefined;
-  /** Closes the socket, where this side said bye first. */
-  #onPeerBye: (connection: Connection) => void = (connection) => connection.close();
 
   constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks) {
     const { clock } = connection;
@@ -107,9 +102,9 @@ export class LiveSession implements Session {
       requests: this.#requests,
       ended,
       pump: () => this.#life.attachment?.pump(),
-      refuse: (ref, code) => this.#refuse(ref, code),
+      refuse: (ref, code) => this.#life.refuse({ ref, code }),
     });
-    this.#items = new TokenBucket(limits.itemsPerSecond, limits.itemsBurst);
+    this.#farewell = new Farewell(limits);
     this.#rights = new Rights(
       {
         source: {
@@ -130,12 +125,22 @@ export class LiveSession implements Session {
       full: () => this.#delivery.full,
       overfull: () => this.#delivery.overfull,
       check: (message) => this.#rights.check(message),
-      dispatch: (received, from) => this.#dispatch(received, from),
+      dispatch: (received, from) => this.#intake.dispatch(received, from),
       wake: () => this.#sender.wake(),
       rights: () => ({ exp: this.#rights.expiresAt, scp: this.#rights.scopes }),
       lost: () => this.#rights.fail(new SealwireError("E_TRUNCATED", { detail: "the answer was lost" })),
       abandoned: (error) => this.#abandoned(error),
       ended: (info) => this.#ended(info),
+    });
+    this.#intake = new Intake({
+      limits,
+      hooks,
+      life: this.#life,
+      rights: this.#rights,
+      delivery: this.#delivery,
+      requests: this.#requests,
+      farewell: this.#farewell,
+      refusals: this.#sender.refusals,
     });
     this.#rights.watch();
     this.#life.watch();
@@ -317,9 +322,9 @@ export class LiveSession implements Session {
   async settle(ms: number): Promise<void> {
     this.#life.attachment?.connection.throttle(ms);
     do {
-      await this.#dispatching;
+      await this.#intake.settled;
       await this.#delivery.idle();
-    } while (this.#dispatching !== undefined);
+    } while (this.#intake.settled !== undefined);
   }
 
   /** Nothing more is processed on the connection that it has, which stays open. */
@@ -342,12 +347,7 @@ export class LiveSession implements Session {
   async #depart(code: string | undefined, close: (connection: Connection) => void): Promise<CloseInfo> {
     const { attachment } = this.#life;
     if (attachment === undefined) this.#life.end({ code: 1000, clean: false, truncated: true });
-    else if (!attachment.byeSent) {
-      this.#onPeerBye = close;
-      const { connection } = attachment;
-      await attachment.control(code === undefined ? { top: "bye" } : { top: "bye", code });
-      connection.timer(() => close(connection), this.#limits.byeSeconds * 1000);
-    }
+    else await this.#farewell.say(attachment, code, close);
     return await this.#closed;
   }
 
@@ -383,88 +383,6 @@ export class LiveSession implements Session {
   /** Milliseconds until the session ends. */
   get timeLeft(): number {
     return this.#rights.left;
-  }
-
-  // --- receiving -----------------------------------------------------------------------------------------------
-
-  /** In the order in which messages were committed, also where a connection took over while one was being decided. */
-  #dispatch(received: Received, from: Attachment): Maybe<void> {
-    const before = this.#dispatching;
-    const done = before === undefined ? this.#take(received, from) : before.then(() => this.#take(received, from));
-    if (!(done instanceof Promise)) return;
-    const settled = () => {
-      if (this.#dispatching === tail) this.#dispatching = undefined;
-    };
-    const tail: Promise<void> = done.then(settled, settled);
-    this.#dispatching = tail;
-    return done;
-  }
-
-  #take(received: Received, from: Attachment): Maybe<void> {
-    if (received.kind === "dropped") {
-      if (received.error !== undefined) this.#hooks.onError?.(received.error);
-      return;
-    }
-    if (this.#rights.over) throw new SealwireError("E_SESSION_EXPIRED");
-    if (received.kind === "control") return this.#onControl(received, from);
-    const { seq, claims, late, raw } = received;
-    const { connection, machine } = from;
-    traceTo(this.#hooks, { direction: "in", kind: "application", seq, claims: raw });
-    // Messages that are refused for their time cost as much as others, so they are charged too.
-    if (this.#hooks.rateLimited) {
-      connection.throttle(this.#items.spend(claims.items.length, connection.time.elapsed));
-    }
-    if (late !== undefined) return this.#refuse(seq, late);
-    const { facts, offset } = this.#life;
-    const base = describe(received, facts.keys, offset, this.#hooks.peerToken?.());
-    const { jti, iat = 0, exp } = claims;
-    const { once } = this.#hooks;
-    const first =
-      jti === undefined || once === undefined
-        ? undefined
-        : () => once({ jti, iat, exp, now: machine.now(connection.time) });
-    return claims.items.reduce<Maybe<void>>((done, item, index) => {
-      const ref: Ref = claims.batch ? [seq, index] : seq;
-      const message = { ...base, ...(claims.batch ? { index } : {}), topic: item.topic, data: item.data };
-      return chain(done, () => this.#delivery.item(item, ref, message, raw.length, first));
-    }, undefined);
-  }
-
-  #refuse(ref: Ref, code: ErrorCode): Maybe<void> {
-    return this.#life.refuse({ ref, code });
-  }
-
-  #onControl({ message, seq }: ReceivedControl, from: Attachment): Maybe<void> {
-    switch (message.top) {
-      case "ping":
-        return from.control({ top: "pong", ref: seq });
-      case "err":
-        return this.#onErr(message.ref, message.code);
-      case "bye":
-        return this.#onBye(message.code, from);
-      default:
-        return this.#rights.onControl(message, seq, from);
-    }
-  }
-
-  #onErr(ref: Ref, code: ErrorCode): void {
-    const seq = typeof ref === "number" ? ref : ref[0];
-    const error = new SealwireError(code, { ref: seq, remote: true, fatal: false });
-    const topic = this.#requests.reject(ref, error);
-    if (topic === undefined) this.#sender.refusals.tell(seq, code);
-  }
-
-  /** The one who said bye first closes the socket; the other answers and waits for that. */
-  #onBye(code: string | undefined, from: Attachment): Maybe<void> {
-    const { connection, byeSent } = from;
-    if (code !== undefined && code !== "normal") connection.endedByPeer(code);
-    if (byeSent) {
-      this.#onPeerBye(connection);
-      return;
-    }
-    return chain(from.control({ top: "bye" }), () => {
-      connection.timer(() => connection.close(), this.#limits.byeSeconds * 1000);
-    });
   }
 
   #expire(error: SealwireError): void {

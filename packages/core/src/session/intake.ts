@@ -1,0 +1,111 @@
+import type { Ref } from "../envelope/claims.ts";
+import { SealwireError } from "../errors.ts";
+import { chain, type Maybe } from "../maybe.ts";
+import type { ErrorCode, Limits } from "../registry.generated.ts";
+import type { Attachment } from "./attachment.ts";
+import { TokenBucket } from "./bucket.ts";
+import type { Delivery } from "./delivery.ts";
+import { describe } from "./describe.ts";
+import type { Farewell } from "./farewell.ts";
+import { type SessionHooks, traceTo } from "./hooks.ts";
+import type { Life } from "./life.ts";
+import type { Received, ReceivedControl } from "./messages.ts";
+import type { Refusals } from "./refusals.ts";
+import type { PendingRequests } from "./requests.ts";
+import type { Rights } from "./rights.ts";
+
+export interface IntakeOptions {
+  readonly limits: Limits;
+  readonly hooks: SessionHooks;
+  readonly life: Life;
+  readonly rights: Rights;
+  readonly delivery: Delivery;
+  readonly requests: PendingRequests;
+  readonly farewell: Farewell;
+  readonly refusals: Refusals;
+}
+
+/** What was committed, on whichever connection, goes to whom it is for: one message after the other. */
+export class Intake {
+  readonly #o: IntakeOptions;
+  readonly #items: TokenBucket;
+  /** What was committed last and is still being decided. */
+  #dispatching: Promise<void> | undefined;
+
+  constructor(options: IntakeOptions) {
+    this.#o = options;
+    this.#items = new TokenBucket(options.limits.itemsPerSecond, options.limits.itemsBurst);
+  }
+
+  /** Resolves when what was committed so far is decided; undefined if all of it is. */
+  get settled(): Promise<void> | undefined {
+    return this.#dispatching;
+  }
+
+  /** In the order in which messages were committed, also where a connection took over while one was being decided. */
+  dispatch(received: Received, from: Attachment): Maybe<void> {
+    const before = this.#dispatching;
+    const done = before === undefined ? this.#take(received, from) : before.then(() => this.#take(received, from));
+    if (!(done instanceof Promise)) return;
+    const settled = () => {
+      if (this.#dispatching === tail) this.#dispatching = undefined;
+    };
+    const tail: Promise<void> = done.then(settled, settled);
+    this.#dispatching = tail;
+    return done;
+  }
+
+  #take(received: Received, from: Attachment): Maybe<void> {
+    if (received.kind === "dropped") {
+      if (received.error !== undefined) this.#o.hooks.onError?.(received.error);
+      return;
+    }
+    if (this.#o.rights.over) throw new SealwireError("E_SESSION_EXPIRED");
+    if (received.kind === "control") return this.#onControl(received, from);
+    const { seq, claims, late, raw } = received;
+    const { connection, machine } = from;
+    traceTo(this.#o.hooks, { direction: "in", kind: "application", seq, claims: raw });
+    // Messages that are refused for their time cost as much as others, so they are charged too.
+    if (this.#o.hooks.rateLimited) {
+      connection.throttle(this.#items.spend(claims.items.length, connection.time.elapsed));
+    }
+    if (late !== undefined) return this.#refuse(seq, late);
+    const { facts, offset } = this.#o.life;
+    const base = describe(received, facts.keys, offset, this.#o.hooks.peerToken?.());
+    const { jti, iat = 0, exp } = claims;
+    const { once } = this.#o.hooks;
+    const first =
+      jti === undefined || once === undefined
+        ? undefined
+        : () => once({ jti, iat, exp, now: machine.now(connection.time) });
+    return claims.items.reduce<Maybe<void>>((done, item, index) => {
+      const ref: Ref = claims.batch ? [seq, index] : seq;
+      const message = { ...base, ...(claims.batch ? { index } : {}), topic: item.topic, data: item.data };
+      return chain(done, () => this.#o.delivery.item(item, ref, message, raw.length, first));
+    }, undefined);
+  }
+
+  #refuse(ref: Ref, code: ErrorCode): Maybe<void> {
+    return this.#o.life.refuse({ ref, code });
+  }
+
+  #onControl({ message, seq }: ReceivedControl, from: Attachment): Maybe<void> {
+    switch (message.top) {
+      case "ping":
+        return from.control({ top: "pong", ref: seq });
+      case "err":
+        return this.#onErr(message.ref, message.code);
+      case "bye":
+        return this.#o.farewell.onBye(message.code, from);
+      default:
+        return this.#o.rights.onControl(message, seq, from);
+    }
+  }
+
+  #onErr(ref: Ref, code: ErrorCode): void {
+    const seq = typeof ref === "number" ? ref : ref[0];
+    const error = new SealwireError(code, { ref: seq, remote: true, fatal: false });
+    const topic = this.#o.requests.reject(ref, error);
+    if (topic === undefined) this.#o.refusals.tell(seq, code);
+  }
+}
