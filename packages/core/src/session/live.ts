@@ -85,7 +85,7 @@ export class LiveSession implements Session {
       timers: this.#timers,
       ended,
     });
-    this.#requests = new PendingRequests((fn, ms) => this.#timers.after(ms, fn));
+    this.#requests = new PendingRequests({ sender: this.#sender, timers: this.#timers });
     this.#delivery = new Delivery({
       get failed() {
         return (session.#life.attachment?.connection.failed ?? false) && !session.#life.isLosing;
@@ -218,12 +218,7 @@ export class LiveSession implements Session {
     signal?.throwIfAborted();
     const message = { ...this.#sender.outgoing(topic, data, undefined), request: true as const };
     const timeout = options.timeout ?? this.#limits.requestSeconds * 1000;
-    let reply: Promise<Data> | undefined;
-    const onSeq = (seq: number) => {
-      reply = this.#requests.expect(seq, topic, timeout, signal);
-    };
-    await this.#sender.transmit(message, "request", { onSeq, signal });
-    return await this.#checked(topic, await (reply as unknown as Promise<Data>));
+    return await this.#checked(topic, await this.#requests.ask(message, timeout, signal));
   }
 
   async #checked(topic: string, reply: Data): Promise<Data> {

@@ -145,8 +145,8 @@ export class Sender {
     const ok = await unlessAborted(ended, granted);
     const left = () => message.ttl * 1000 - (this.#host.elapsed - since);
     while (ok && !this.#ready && left() > 0) {
-      await this.#wakeUp(left(), options.signal);
       options.signal?.throwIfAborted();
+      await this.#wakeUp(left(), options.signal);
     }
     if (ok && left() <= 0)
       throw new SealwireError("E_EXPIRED", { stage: "local", detail: `${message.topic} was not sent` });

@@ -127,7 +127,10 @@ export interface Sent {
 
 export interface RequestOptions {
   readonly signal?: AbortSignal;
-  /** Milliseconds to wait for the reply. Default: limit requestSeconds. */
+  /**
+   * Milliseconds from the call to the reply, also where the request waits for a connection: it is not sent after that. If it
+   * was sent before, the peer may have handled it. Default: limit requestSeconds.
+   */
   readonly timeout?: number;
 }
 

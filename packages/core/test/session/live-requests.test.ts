@@ -15,6 +15,7 @@ import {
   WIRES,
 } from "../support/live.ts";
 import { Puppet } from "../support/puppet.ts";
+import { cut, resumable, resume } from "../support/reconnect.ts";
 
 describe("request and reply", () => {
   for (const protocol of WIRES) {
@@ -86,6 +87,63 @@ describe("request and reply", () => {
     await settle();
     expect(await pair.client.session!.request("slow", 2)).toBe(2);
     expect(pair.client.info).toBe(undefined);
+  });
+
+  it.each([
+    ["the default", {}, 30_000],
+    ["one of its own", { timeout: 700 }, 700],
+  ])(
+    "without a connection it gives up after %s too, counted from the call, and is not sent [req:timeout]",
+    async (_, options, ms) => {
+      const { pair, client, server } = await resumable();
+      const asked: unknown[] = [];
+      server.handle("q", (data) => void asked.push(data));
+      await cut(pair);
+      const first = client.send("t", "waits");
+      const early = client.request("q", "early", options);
+      await pair.clock.advance(100);
+      const later = client.request("q", "later", { timeout: 60_000 });
+      const failed = expect(early).rejects.toMatchObject({ code: "E_TIMEOUT", ref: undefined, remote: false });
+      let settled = false;
+      early.catch(() => {
+        settled = true;
+      });
+      await pair.clock.advance(ms - 101);
+      await settle();
+      expect(settled).toBe(false);
+      await pair.clock.advance(1);
+      await failed;
+      await resume(pair);
+      await first;
+      expect(await later).toBe(null);
+      expect(asked).toEqual(["later"]);
+      await client.close();
+      await released(pair);
+    },
+  );
+
+  it("and does not hold up what is sent after it [req:timeout]", async () => {
+    const { pair, client } = await resumable();
+    await cut(pair);
+    const asked = ["first", "second"].map((data) => client.request("q", data, { timeout: 700 }).catch((e) => e.code));
+    await settle();
+    await pair.clock.advance(700);
+    expect(await Promise.all(asked)).toEqual(["E_TIMEOUT", "E_TIMEOUT"]);
+    const sent = client.send("t", "last");
+    await resume(pair);
+    expect(await sent).toMatchObject({ seq: 1 });
+    await client.close();
+    await released(pair);
+  });
+
+  it("a request whose authorization never comes gives up in time [req:timeout]", async () => {
+    const { pair, server } = await resumable({ serverHooks: { authorize: () => new Promise(() => {}) } });
+    const failed = expect(server.request("q", null)).rejects.toMatchObject({ code: "E_TIMEOUT", ref: undefined });
+    await pair.clock.advance(30_000);
+    await failed;
+    for (const role of ROLES) pair.link[role].breakOff();
+    await pair.clock.advance(120_000);
+    await released(pair);
   });
 
   it("abort before, while it waits, and after the reply", async () => {
