@@ -47,12 +47,14 @@ export class Numbering {
     const { keys, peerMessageBytes, ledger, epochs } = this.#o;
     const { binding, sealer } = epochs.send;
     const seq = ledger.sent + 1;
-    const exp = message.exp ?? now + message.ttl;
+    const issued = this.#issued(message, now);
+    // Where the server's clock went back, `iat` of an idempotent message lies ahead of it: refused for that, and no offence.
+    const exp = message.exp ?? Math.max(now + message.ttl, issued.iat ?? 0);
     const claims = encodeClaims(keys.codec, {
       ...(binding === undefined ? {} : { iss: binding.self, aud: binding.peer, bnd: binding.sendKid }),
       seq,
       ...(message.jti === undefined ? {} : { jti: message.jti }),
-      ...this.#issued(message, now),
+      ...issued,
       exp,
       top: message.topic,
       ...(message.ref === undefined ? {} : { ref: message.ref }),

@@ -26,6 +26,21 @@ async function remembering(options: PairOptions = {}) {
 }
 
 describe("a message that outlives its session", () => {
+  it("is refused, and no offence, where the clock of the server went back since the session began [idem:first]", async () => {
+    const { pair, got, client, server } = await remembering();
+    const right = pair.clock.unix.bind(pair.clock);
+    pair.clocks.client.unix = right;
+    pair.clock.unix = () => right() - 3_600_000;
+    await cut(pair);
+    await resume(pair);
+    const denied: unknown[] = [];
+    client.onDenied(({ code }) => denied.push(code));
+    await client.send("t", 1, { idempotent: true });
+    await settle();
+    expect([got.server, denied, server.state]).toEqual([[], ["E_FUTURE"], "open"]);
+    await client.close();
+  });
+
   it("is sent again in the next one with its jti, iat and exp; no other is [idem:only] [idem:same] [idem:store]", async () => {
     const { pair, client, seen, undetermined } = await remembering({ serverHooks: { handler: () => () => {} } });
     await client.send("t", 1, { idempotent: true });

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from "vitest";
 import { settle } from "../support/clock.ts";
-import { live, ROLES, released, upTo } from "../support/live.ts";
-import { cut, resumable, sessionOf } from "../support/reconnect.ts";
+import { gate, live, ROLES, released, upTo } from "../support/live.ts";
+import { cut, resumable, resume, sessionOf } from "../support/reconnect.ts";
 import { noUnhandledRejections } from "../support/unhandled.ts";
 
 noUnhandledRejections();
@@ -52,4 +52,27 @@ it("a peer's reason to end stands, also where its socket never closes [close:end
   pair.link.client.breakOff();
   await settle();
   expect(pair.client.info).toMatchObject({ code: 1001, clean: true, error: { code: "E_CLOSED", remote: true } });
+});
+
+it("what was committed is delivered where the session outlives a connection that fell silent [resume:again]", async () => {
+  const decision = gate<boolean>();
+  const authorize = ({ direction }: { direction: string }) => direction === "out" || decision.promise;
+  const { pair, got, client, server } = await resumable({ serverHooks: { authorize } });
+  await client.send("t", 1);
+  await settle();
+  pair.link.server.close = () => {};
+  pair.link.tap = () => [];
+  // The server is not silent itself while it decides: what it waits for is an answer to its rekey.
+  server.rekey();
+  await pair.clock.advance(30_000);
+  expect(server.state).toBe("open");
+  decision.open(true);
+  await settle();
+  expect(got.server).toEqual([1]);
+  await cut(pair);
+  await resume(pair);
+  await client.send("t", 2);
+  await settle();
+  expect(got.server).toEqual([1, 2]);
+  await client.close();
 });

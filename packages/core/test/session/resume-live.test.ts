@@ -201,6 +201,20 @@ describe("the end of the wait", () => {
     await pair.clock.advance(60_000);
     expect(pair.clock.pending).toBe(0);
   });
+
+  it("whose client goes on: it is told what was lost, and waits for a new session [ack:undetermined]", async () => {
+    const { pair, client } = await resumable({ clientHooks: { lost: () => true } });
+    await pair.clock.advance(3_600_000 - 60_000);
+    pair.link.tap = () => [];
+    const sent = await client.send("t", 1);
+    await cut(pair);
+    const undetermined: unknown[] = [];
+    client.onUndetermined((list) => undetermined.push(...list));
+    await pair.clock.advance(60_000);
+    expect([client.state, client.life.ledger.chains]).toEqual(["reconnecting", []]);
+    expect(undetermined).toEqual([{ ...sent, topic: "t" }]);
+    await client.close();
+  });
 });
 
 describe("what is not sent again", () => {
