@@ -16,17 +16,19 @@ export type Place =
  * - `fin`: the end of the stream to one side alone, as from a middlebox; the other side is not told, its bytes vanish.
  * - `repeat`: the last `bytes` bytes come once more; where `place` is after a frame, by default that whole frame.
  * - `withhold`: what follows comes `ms` later.
+ * - `lose`: likewise, nothing comes back from now on, and after half of that time a RST to the end that writes, as where a
+ *   phone changes its network: the other end can hear of another connection before these last bytes arrive.
  */
 export type Fault = { readonly direction: Direction; readonly place: Place } & (
   | { readonly kind: "reset" | "silent" }
   | { readonly kind: "fin"; readonly to: "client" | "server" }
   | { readonly kind: "repeat"; readonly bytes?: number }
-  | { readonly kind: "withhold"; readonly ms: number }
+  | { readonly kind: "withhold" | "lose"; readonly ms: number }
 );
 
 export function describeFault(fault: Fault): string {
   const { place } = fault;
   const where = "offset" in place ? `byte ${place.offset}` : `${place.at} frame ${place.frame}`;
-  const more = { fin: "to" in fault ? ` to the ${fault.to}` : "", withhold: "ms" in fault ? ` ${fault.ms} ms` : "" };
-  return `${fault.kind}${more[fault.kind as keyof typeof more] ?? ""} at ${fault.direction} ${where}`;
+  const more = "to" in fault ? ` to the ${fault.to}` : "ms" in fault ? ` ${fault.ms} ms` : "";
+  return `${fault.kind}${more} at ${fault.direction} ${where}`;
 }

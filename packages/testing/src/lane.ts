@@ -54,6 +54,7 @@ export class Lane {
   #sent = 0;
   #freeAt = 0;
   #arrival = 0;
+  readonly #arriving: (() => void)[] = [];
   /** Bytes on their way or unread. */
   #outstanding = 0;
   #end: "open" | "wanted" | "sent" = "open";
@@ -147,7 +148,9 @@ export class Lane {
   #arrive(fn: (at: number) => void): void {
     const at = this.#nextArrival();
     const { to } = this.#o;
-    to.deliver(() => fn(at), at - to.elapsed());
+    // One after the other, also where the sums of two times differ in their last bit.
+    this.#arriving.push(() => fn(at));
+    to.deliver(() => this.#arriving.shift()?.(), at - to.elapsed());
   }
 
   /** After the latency, and never before what was sent earlier. */
@@ -180,7 +183,7 @@ export class Lane {
       const fault = this.#faults.find((f) => (this.#offsetOf(f) ?? Number.POSITIVE_INFINITY) <= this.#sent);
       if (fault === undefined || this.#cut) return;
       this.#faults = this.#faults.filter((f) => f !== fault);
-      if (fault.kind === "withhold") this.#freeAt = this.#start() + fault.ms;
+      if (fault.kind === "withhold" || fault.kind === "lose") this.#freeAt = this.#start() + fault.ms;
       else if (fault.kind === "repeat") this.#repeat(fault);
       else {
         const { timeline } = this.#o.to;

@@ -28,9 +28,10 @@ export class SimNetwork {
   readonly #o: NetworkOptions;
   readonly #line: LineOptions;
   readonly #open = new Set<SimSocket>();
-  readonly #fired: Fault[] = [];
+  readonly #fired: { readonly fault: Fault; readonly at: number }[] = [];
   /** The faults of each connection, in the order in which they are made. */
   readonly #planned: (readonly Fault[])[] = [];
+  readonly #links = new Set<Link>();
   #unpluggedUntil = 0;
 
   constructor(timeline: Timeline, options: NetworkOptions) {
@@ -44,8 +45,8 @@ export class SimNetwork {
     return this.#open;
   }
 
-  /** Faults that happened. */
-  get fired(): readonly Fault[] {
+  /** Faults that happened, and when. */
+  get fired(): readonly { readonly fault: Fault; readonly at: number }[] {
     return this.#fired;
   }
 
@@ -60,6 +61,11 @@ export class SimNetwork {
     this.#unpluggedUntil = Math.max(this.#unpluggedUntil, this.#timeline.now + ms);
   }
 
+  /** Every connection is reset, as where a machine goes down. */
+  reset(): void {
+    for (const link of this.#links) link.reset();
+  }
+
   /** A socket at once, as `net.connect` gives one: connected after a round trip, or not. */
   connect(from: Host, to: Host): SimSocket {
     const near = this.#socket(to);
@@ -68,15 +74,17 @@ export class SimNetwork {
       from.clock.deliver(() => near.refused(failure("ENETUNREACH")), 0);
       return near;
     }
-    const accept = to.accept;
-    if (accept === undefined) {
-      from.clock.deliver(() => near.refused(failure("ECONNREFUSED")), 2 * latency);
-      return near;
-    }
-    const faults = this.#planned.shift() ?? [];
     to.clock.deliver(() => {
+      const accept = to.accept;
+      if (accept === undefined) {
+        from.clock.deliver(() => near.refused(failure("ECONNREFUSED")), latency);
+        return;
+      }
+      const faults = this.#planned.shift() ?? [];
       const far = this.#socket(from);
       const link = new Link({ near, far, from, to, faults, options: this.#o, line: this.#line, network: this });
+      this.#links.add(link);
+      near.once("close", () => this.#links.delete(link));
       far.connected(link.attachment("s2c"));
       accept(far);
       from.clock.deliver(() => {
@@ -92,7 +100,7 @@ export class SimNetwork {
   }
 
   happened(fault: Fault): void {
-    this.#fired.push(fault);
+    this.#fired.push({ fault, at: this.#timeline.now });
     this.#o.log.add(this.#timeline.now, "network", describeFault(fault));
   }
 
@@ -187,23 +195,36 @@ class Link {
 
   #happen(fault: Fault): void {
     this.#o.network.happened(fault);
-    const { near, far, from, to } = this.#o;
     switch (fault.kind) {
       case "reset":
-        this.#kill();
-        from.clock.deliver(() => reset(near), 0);
-        to.clock.deliver(() => reset(far), 0);
+        this.reset();
         return;
       case "silent":
         this.#kill();
         return;
+      case "lose": {
+        const { host, writer } = this.#ends(fault.direction);
+        // What is sent to it gets lost: nobody answers with a RST.
+        this.#lanes[fault.direction === "c2s" ? "s2c" : "c2s"].cut();
+        host.clock.deliver(() => reset(writer), fault.ms / 2);
+        return;
+      }
       case "fin": {
+        const { near, far, from, to } = this.#o;
         const [socket, clock] = fault.to === "client" ? [near, from.clock] : [far, to.clock];
         this.#kill();
         clock.deliver(() => socket.arrive(null), 0);
         return;
       }
     }
+  }
+
+  /** A RST to both ends at once. */
+  reset(): void {
+    const { near, far, from, to } = this.#o;
+    this.#kill();
+    from.clock.deliver(() => reset(near), 0);
+    to.clock.deliver(() => reset(far), 0);
   }
 
   #kill(): void {

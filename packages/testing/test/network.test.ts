@@ -143,6 +143,25 @@ describe("faults", () => {
     },
   );
 
+  it("one end loses the connection: what it had written arrives later than it is told", async () => {
+    const place = { frame: 2, at: "after" } as const;
+    const { received, client, server, begin } = await through({ direction: "c2s", place, kind: "lose", ms: 400 });
+    expect(received).toEqual([...one, ...two, ...three]);
+    expect(client.events).toEqual([`error ECONNRESET at ${begin + 200}`, `close at ${begin + 200}`]);
+    expect(server().events[0]).toBe(`end at ${begin + 410}`);
+  });
+
+  it("everything is reset at once where a machine goes down", async () => {
+    const { timeline, network, client, server } = wire({ latency: 10 });
+    await timeline.advance(50);
+    network.reset();
+    await timeline.advance(1);
+    expect([client.events, server().events]).toEqual([
+      ["error ECONNRESET at 50", "close at 50"],
+      ["error ECONNRESET at 50", "close at 50"],
+    ]);
+  });
+
   it("a reset at an exact byte", async () => {
     const offset = HEAD.length + 3;
     const { received } = await through({ direction: "c2s", place: { offset }, kind: "reset" });

@@ -1,5 +1,5 @@
+import { planOf } from "./draw.ts";
 import { violations } from "./invariants.ts";
-import { planOf } from "./plan.ts";
 import type { RunRecord } from "./record.ts";
 import { run } from "./run.ts";
 import { endingOf, Summary } from "./summary.ts";
@@ -15,23 +15,32 @@ export interface SimulateOptions {
   readonly check?: (record: RunRecord) => readonly string[];
 }
 
-/** Runs the sessions of many seeds, reports those that break something, and counts. */
+/** A seed whose run breaks something. */
+export interface Failure {
+  readonly seed: number;
+  /** Runs it again. */
+  readonly command: string;
+  readonly found: readonly string[];
+}
+
+/** Runs the plans of many seeds, reports those that break something, and counts. */
 export async function simulate(
   options: SimulateOptions,
-): Promise<{ readonly summary: Summary; readonly failed: number }> {
+): Promise<{ readonly summary: Summary; readonly failures: readonly Failure[] }> {
   const { from, count, verbose = false, write, onProgress, check = violations } = options;
   const summary = new Summary();
-  let failed = 0;
+  const failures: Failure[] = [];
   for (let seed = from; seed < from + count; seed++) {
     const { record, log } = await run(planOf(seed));
     summary.add(record);
     if (verbose) write([...log.lines, `log ${log.hash}`, endingOf(record)].join("\n"));
     const found = check(record);
     if (found.length > 0) {
-      failed++;
-      write([`seed ${seed} failed: npm run sim -- --seed ${seed} --verbose`, ...found].join("\n    "));
+      const command = `npm run sim -- --seed ${seed} --verbose`;
+      failures.push({ seed, command, found });
+      write([`seed ${seed} failed: ${command}`, ...found].join("\n    "));
     }
-    onProgress?.(summary.runs, failed);
+    onProgress?.(summary.runs, failures.length);
   }
-  return { summary, failed };
+  return { summary, failures };
 }

@@ -1,8 +1,10 @@
 import { type CloseInfo, SealwireError } from "@sealwire/core";
 import { describe, expect, it } from "vitest";
+import { planOf } from "../../src/sim/draw.ts";
 import { violations } from "../../src/sim/invariants.ts";
-import { planOf } from "../../src/sim/plan.ts";
-import type { RunRecord, Sent, SideRecord } from "../../src/sim/record.ts";
+import type { Plan } from "../../src/sim/plan.ts";
+import type { Delivered, RunRecord, SentMessage, ServerRecord } from "../../src/sim/record.ts";
+import { endRecord, runRecord } from "../../src/sim/record.ts";
 
 const CLEAN: CloseInfo = { code: 1000, clean: true, truncated: false, undetermined: [] };
 const TRUNCATED: CloseInfo = {
@@ -12,108 +14,264 @@ const TRUNCATED: CloseInfo = {
   truncated: true,
   error: new SealwireError("E_TRUNCATED"),
 };
+const UNTOLD = { session: "s0", seq: 1, topic: "free.send" };
 
-const sent = (...numbers: number[]): Sent[] => numbers.map((n) => ({ n, kind: "send", outcome: "ok" }));
-const side = (over: Partial<SideRecord> = {}): SideRecord => ({
-  sent: [],
-  delivered: [],
-  denied: 0,
+/** A message that its session took: the n-th has number n. */
+const sent = (n: number, over: Partial<SentMessage> = {}): SentMessage => ({
+  n,
+  kind: "send",
+  right: "free",
+  at: 0,
+  granted: true,
+  outcome: { session: "s0", seq: n },
+  ...over,
+});
+const delivered = (n: number, over: Partial<Delivered> = {}): Delivered => ({
+  n,
+  right: "free",
+  kind: "send",
+  session: 0,
+  at: 0,
+  order: 10 + n,
+  token: "t0",
+  ...over,
+});
+const server = (over: Partial<ServerRecord> = {}): ServerRecord => ({
+  ...endRecord(),
+  id: "s0",
+  index: 0,
+  server: 0,
+  tokens: ["t0"],
+  order: 1,
+  states: ["closed"],
   closed: CLEAN,
-  established: true,
   ...over,
 });
-const record = (over: Partial<RunRecord> = {}): RunRecord => ({
-  plan: { ...planOf(1), faults: [], troubles: [], limits: { byeSeconds: 60 }, begin: 100 },
-  client: side(),
-  server: side(),
-  connectError: undefined,
-  fired: ["reset at c2s byte 0"],
-  unhandled: [],
-  unsettled: [],
-  left: { timers: 0, sockets: 0, sessions: 0 },
-  ended: true,
-  ...over,
-});
+
+/** A run in which something happened, so that not everything has to be as if nothing had. */
+function record(change: (run: RunRecord) => void = () => {}, plan: Partial<Plan> = {}): RunRecord {
+  const run = runRecord(
+    { ...planOf(1), order: "strict", troubles: [], resume: 120, end: { at: 1000, by: "client" }, ...plan },
+    [],
+  );
+  run.client.sessions.push({ id: "s0", at: 0 });
+  run.client.states.push("closed");
+  run.client.closed = CLEAN;
+  run.servers.push(server());
+  run.tokens.set("t0", true);
+  run.ended = true;
+  run.fired = [{ what: "repeat at c2s frame 3", at: 1 }];
+  change(run);
+  return run;
+}
+
+const broken = (change: (run: RunRecord) => void, plan?: Partial<Plan>) => violations(record(change, plan));
 
 describe("what breaks a run", () => {
   it("nothing, where all arrived", () => {
-    expect(
-      violations(record({ fired: [], client: side({ sent: sent(1, 2) }), server: side({ delivered: [1, 2] }) })),
-    ).toEqual([]);
+    const found = broken((run) => {
+      run.client.sent.push(sent(1), sent(2, { kind: "request", outcome: { reply: 2 } }));
+      run.servers[0]?.delivered.push(delivered(1), delivered(2, { kind: "request" }));
+      run.servers[0]?.sent.push(sent(1));
+      run.client.delivered.push(delivered(1));
+    });
+    expect(found).toEqual([]);
   });
 
   it("a message twice, out of order, or from nowhere, however the session ended", () => {
-    const delivering = (...delivered: number[]) =>
-      violations(record({ client: side({ sent: sent(1, 2, 3) }), server: side({ delivered, closed: TRUNCATED }) }));
+    const delivering = (...numbers: number[]) =>
+      broken((run) => {
+        run.client.sent.push(sent(1), sent(2), sent(3));
+        run.client.undetermined.push({ ...UNTOLD }, { ...UNTOLD, seq: 2 }, { ...UNTOLD, seq: 3 });
+        run.servers[0] = server({ closed: TRUNCATED, delivered: numbers.map((n) => delivered(n)) });
+      });
     expect(delivering(1, 2)).toEqual([]);
-    expect(delivering(1, 1)).toEqual(["from the client: 1 was delivered after 1"]);
-    expect(delivering(2, 1)).toEqual(["from the client: 1 was delivered after 2"]);
-    expect(delivering(1, 4)).toEqual(["from the client: 4 was delivered and never sent"]);
+    expect(delivering(1, 1)).toEqual(["client to server 0: 1 was delivered after 1"]);
+    expect(delivering(2, 1)).toEqual(["client to server 0: 1 was delivered after 2"]);
+    expect(delivering(1, 4)).toEqual(["client to server 0: 4 was delivered and never sent"]);
   });
 
-  it("a loss that the end does not admit", () => {
-    const losing = (closed: CloseInfo, over: Partial<SideRecord> = {}) =>
-      violations(record({ client: side({ sent: sent(1, 2), ...over }), server: side({ delivered: [1], closed }) }));
-    expect(losing(CLEAN)).toEqual([
-      "from the client: 2 were lost, 0 were refused, and the other side ended as if nothing was",
+  it("a message that two sessions delivered", () => {
+    const found = broken((run) => {
+      run.client.sent.push(sent(1, { kind: "idempotent" }));
+      run.servers[0]?.delivered.push(delivered(1, { kind: "idempotent" }));
+      run.servers.push(server({ index: 1, id: "s1", delivered: [delivered(1, { kind: "idempotent", session: 1 })] }));
+    });
+    expect(found).toEqual(["client to server: 1 was delivered in sessions 0 and 1"]);
+  });
+
+  it("a loss that its sender is not told", () => {
+    const losing = (change: (run: RunRecord) => void) =>
+      broken((run) => {
+        run.client.sent.push(sent(1));
+        change(run);
+      });
+    expect(losing(() => {})).toEqual(["client: send 1 was lost: 1 of session s0"]);
+    expect(losing((run) => run.client.undetermined.push(UNTOLD))).toEqual([]);
+    expect(losing((run) => run.client.refused.push({ ...UNTOLD, code: "E_DENIED" }))).toEqual([]);
+    // A server that ended for a reason may have taken it and nothing more.
+    const taken = (run: RunRecord) => run.decided.push({ n: 1, granted: true });
+    expect(losing(taken)).toHaveLength(1);
+    const cut = (run: RunRecord) => {
+      run.servers[0] = server({ closed: TRUNCATED });
+    };
+    expect(losing(cut)).toHaveLength(1);
+    expect(losing((run) => [cut(run), taken(run)])).toEqual([]);
+  });
+
+  it("an idempotent message that the next session does not bring", () => {
+    const change = (at: number) => (run: RunRecord) => {
+      run.client.sessions.push({ id: "s1", at });
+      run.servers.push(server({ index: 1, id: "s1" }));
+      run.client.sent.push(sent(1, { kind: "idempotent" }));
+      run.client.undetermined.push({ ...UNTOLD, messageId: "m" });
+    };
+    expect(broken(change(1000))).toEqual(["client: idempotent 1 did not come with the next session"]);
+    expect(broken(change(100_000))).toEqual([]);
+  });
+
+  it("a message that failed, or was refused, and was delivered", () => {
+    const error = new SealwireError("E_QUEUE_FULL");
+    expect(
+      broken((run) => {
+        run.client.sent.push(sent(1, { outcome: { error } }));
+        run.servers[0]?.delivered.push(delivered(1));
+      }),
+    ).toEqual(["client: send 1 failed with E_QUEUE_FULL and was delivered"]);
+    expect(
+      broken((run) => {
+        run.client.sent.push(sent(1));
+        run.client.refused.push({ ...UNTOLD, code: "E_DENIED" });
+        run.servers[0]?.delivered.push(delivered(1));
+      }),
+    ).toEqual(["client to server 0: 1 was delivered and refused"]);
+  });
+
+  it("a message that is reported twice", () => {
+    expect(broken((run) => run.client.undetermined.push(UNTOLD, UNTOLD))).toEqual([
+      "1 of session s0 was reported twice",
     ]);
-    const away = new SealwireError("E_CLOSED", { remote: true, closeCode: 1001 });
-    expect(losing({ ...CLEAN, code: 1001, error: away })).toHaveLength(1);
-    expect(losing(CLEAN, { denied: 1 })).toEqual([]);
-    expect(losing(TRUNCATED)).toEqual([]);
-    const said = new SealwireError("E_QUOTA", { remote: true });
-    expect(losing({ ...CLEAN, code: 4529, clean: false, truncated: false, error: said })).toHaveLength(1);
-    const own = new SealwireError("E_QUOTA");
-    expect(losing({ ...CLEAN, code: 4529, clean: false, truncated: false, error: own })).toEqual([]);
-    expect(losing({ ...CLEAN, window: { dropped: 0, missing: 1 } })).toEqual([]);
   });
 
-  it("an end without a reason", () => {
-    const ending = (closed: CloseInfo | undefined) => violations(record({ client: side({ closed }) }));
-    expect(ending(undefined)).toEqual(["the session of the client never ended"]);
-    expect(ending({ ...CLEAN, code: 1006, clean: false, truncated: true })).toEqual(["the client gives no reason"]);
+  it("a delivery without right, or after the session was revoked", () => {
+    expect(
+      broken((run) => {
+        run.tokens.set("t1", false);
+        run.client.sent.push(sent(1, { right: "extra" }));
+        run.servers[0]?.delivered.push(delivered(1, { right: "extra", token: "t1" }));
+      }),
+    ).toEqual(["client to server 0: 1 was delivered, which token t1 does not grant"]);
+    expect(
+      broken((run) => {
+        run.client.sent.push(sent(1, { right: "extra", granted: false }));
+        run.servers[0]?.delivered.push(delivered(1, { right: "extra" }));
+      }),
+    ).toEqual(["client to server 0: 1 was delivered, which was not granted any more when it was sent"]);
+    expect(
+      broken((run) => {
+        run.client.sent.push(sent(1), sent(2));
+        run.servers[0]?.delivered.push(delivered(1), delivered(2));
+        run.revoked.push({ server: 0, sessions: [0], tokens: new Set(["t0"]), key: false, order: 11 });
+        run.servers.push(server({ index: 1, id: "s1", order: 20 }));
+      }),
+    ).toEqual([
+      "client to server 0: 2 was delivered after the session was revoked",
+      "session 1 began with a token that was revoked",
+    ]);
+  });
+
+  it("an end without a reason, and states that there are not", () => {
+    const ending = (closed: CloseInfo | undefined) =>
+      broken((run) => {
+        run.client.closed = closed;
+      });
+    expect(ending(undefined)).toEqual(["the client never ended"]);
+    expect(ending({ ...TRUNCATED, error: undefined as never })).toEqual(["the client gives no reason"]);
     expect(ending({ ...CLEAN, code: 4999 })).toEqual(["the client ended with code 4999"]);
     expect(ending({ ...CLEAN, truncated: true })).toContain("the client is clean and truncated");
     expect(ending({ ...TRUNCATED, error: new Error("x") as SealwireError })).toHaveLength(1);
-    expect(ending(TRUNCATED)).toEqual([]);
+    expect(ending(TRUNCATED)).toEqual(["the client gave up for E_TRUNCATED, after which it can come back"]);
+    expect(ending({ ...TRUNCATED, code: 4403, error: new SealwireError("E_REVOKED") })).toEqual([]);
+    const states = broken((run) => run.client.states.push("open"));
+    expect(states).toEqual(["the client was closed, open"]);
   });
 
   it("an undisturbed run that does not end clean", () => {
-    expect(violations(record({ fired: [], client: side({ closed: TRUNCATED }) }))).toEqual([
-      "nothing disturbed it, and it did not end clean",
+    const plan = {
+      begin: 100,
+      limits: { client: { byeSeconds: 60 }, server: {} },
+      end: { at: 1000, by: "client" },
+    } as const;
+    const found = broken((run) => {
+      run.fired = [];
+      run.client.asked = true;
+      run.client.closed = TRUNCATED;
+    }, plan);
+    expect(found).toEqual(["nothing disturbed it, and it did not end clean"]);
+  });
+
+  it("a session that its connections could not carry on", () => {
+    const plan = {
+      begin: 100,
+      actions: [],
+      faults: [[]],
+      limits: { client: { byeSeconds: 60 }, server: {} },
+      tokens: { seconds: 600, ms: 0, cached: false, extra: [true], refresh: "good" },
+      end: { at: 150_200, by: "client" },
+    } as const;
+    const found = broken((run) => {
+      run.fired = [{ what: "reset at c2s frame 3", at: 100 }];
+      run.client.sessions.push({ id: "s1", at: 0 });
+      run.client.asked = true;
+      run.client.closed = TRUNCATED;
+    }, plan);
+    expect(found).toEqual([
+      "its connections were cut, and it became 2 sessions",
+      "its connections were cut, and it ended with E_TRUNCATED",
     ]);
   });
 
+  it("an offence against the protocol, where bytes came as they were written", () => {
+    const reporting = (code: string, what: string) =>
+      broken((run) => {
+        run.fired = [{ what, at: 1 }];
+        run.reported.push(code);
+      });
+    expect(reporting("E_SEQ", "reset at c2s frame 3")).toEqual([
+      "bytes came as they were written, and there was E_SEQ",
+    ]);
+    expect(reporting("E_SEQ", "repeat at c2s frame 3")).toEqual([]);
+    expect(reporting("E_TRUNCATED", "reset at c2s frame 3")).toEqual([]);
+  });
+
   it("a connect that fails with anything but an error of the registry", () => {
-    const failing = (connectError: unknown) =>
-      violations(record({ connectError, client: side({ established: false }), server: side({ established: false }) }));
-    expect(failing(new SealwireError("E_CLOSED"))).toEqual([]);
-    expect(failing(new TypeError("x"))).toEqual(["connect failed without a reason: TypeError: x"]);
+    expect(broken((run) => run.client.failures.push(new SealwireError("E_CLOSED")))).toEqual([]);
+    expect(broken((run) => run.client.failures.push(new TypeError("x")))).toEqual([
+      "connect failed without a reason: TypeError: x",
+    ]);
   });
 
   it("a request with another's reply, and promises that never settle", () => {
-    const outcome = (outcome: Sent["outcome"]) =>
-      violations(
-        record({
-          client: side({ sent: [{ n: 1, kind: "request", outcome }] }),
-          server: side({ delivered: [1], closed: TRUNCATED }),
-        }),
-      );
+    const outcome = (outcome: SentMessage["outcome"]) =>
+      broken((run) => {
+        run.client.sent.push(sent(1, { kind: "request", outcome }));
+        run.servers[0] = server({ closed: TRUNCATED, delivered: [delivered(1, { kind: "request" })] });
+      });
     expect(outcome({ reply: 1 })).toEqual([]);
-    expect(outcome({ reply: 2 })).toEqual(["from the client: the reply to 1 is 2"]);
-    expect(outcome("pending")).toEqual(["from the client: 1 never settled"]);
-    expect(outcome({ error: new Error("x") })).toEqual(["from the client: 1 failed with Error: x"]);
-    expect(violations(record({ unsettled: ["connect"] }))).toEqual(["never settled: connect"]);
+    expect(outcome({ reply: 2 })).toEqual(["client: request 1 was answered with 2"]);
+    expect(outcome("pending")).toEqual(["client: request 1 never settled"]);
+    expect(outcome({ error: new Error("x") })).toEqual(["client: request 1 failed with Error: x"]);
+    expect(broken((run) => Object.assign(run, { unsettled: ["connect"] }))).toEqual(["never settled: connect"]);
   });
 
   it("what is left over, errors that nobody handled, and no end at all", () => {
     const left = { timers: 1, sockets: 2, sessions: 3 };
-    expect(violations(record({ left }))).toEqual([
+    expect(broken((run) => Object.assign(run, { left }))).toEqual([
       "1 timers left at the end",
       "2 sockets left at the end",
       "3 sessions left at the end",
     ]);
-    expect(violations(record({ unhandled: ["boom"] }))).toEqual(["unhandled: boom"]);
-    expect(violations(record({ ended: false }))).toEqual(["it did not come to an end"]);
+    expect(broken((run) => run.unhandled.push("boom"))).toEqual(["unhandled: boom"]);
+    expect(broken((run) => Object.assign(run, { ended: false }))).toEqual(["it did not come to an end"]);
   });
 });

@@ -1,0 +1,118 @@
+import type { Session } from "@sealwire/core";
+import type { Action, Right, Side } from "./plan.ts";
+import type { Delivered, EndRecord, SentMessage } from "./record.ts";
+import type { Stage } from "./stage.ts";
+
+/** What a message says: its number, the server's session that it comes from (-1: from the client), and padding. */
+type Data = [n: number, session: number, padding: string];
+
+export interface SpeakerOptions {
+  readonly stage: Stage;
+  readonly side: Side;
+  readonly session: Session;
+  readonly record: EndRecord;
+  /** Number of the session at the server; the client's object is several. */
+  readonly index: number;
+  /** At a client: whether it has got a token for everything, which may not be in force yet. */
+  readonly coming?: () => boolean;
+  /** At a server: whose rights hold at this moment. */
+  readonly token?: () => string;
+}
+
+const RIGHTS: readonly Right[] = ["free", "extra"];
+const KINDS: readonly SentMessage["kind"][] = ["send", "idempotent", "request"];
+
+/** The application at one end of a session: it counts what it sends, and writes down what it is told. */
+export class Speaker {
+  readonly #o: SpeakerOptions;
+  readonly #name: string;
+
+  constructor(options: SpeakerOptions) {
+    this.#o = options;
+    const { side, session, index } = options;
+    this.#name = index < 0 ? side : `${side} ${index}`;
+    for (const right of RIGHTS) {
+      for (const kind of KINDS)
+        session.handle(`${right}.${kind}`, ((data: Data) => this.#deliver(right, kind, data)) as never);
+    }
+    this.#listen();
+  }
+
+  #note(what: string): void {
+    const { stage, side, index } = this.#o;
+    stage.note(side, index < 0 ? what : `[${index}] ${what}`);
+  }
+
+  #listen(): void {
+    const { stage, session, record } = this.#o;
+    session.onDenied(({ seq, code }) => {
+      record.refused.push({ session: session.id, seq, code });
+      this.#note(`hears that message ${seq} was refused: ${code}`);
+    });
+    session.onUndetermined((messages) => {
+      record.undetermined.push(...messages);
+      this.#note(`does not know of ${messages.map(({ seq, topic }) => `${seq} (${topic})`).join(", ")}`);
+    });
+    session.onStateChange((state) => {
+      record.states.push(state);
+      this.#note(`is ${state}, session ${session.id.slice(0, 6)}`);
+    });
+    const closed = session.closed.then((info) => {
+      record.closed = info;
+      record.undetermined.push(...info.undetermined);
+      const { code, clean, truncated, error, undetermined } = info;
+      const unknown = undetermined.length === 0 ? "" : `, ${undetermined.length} undetermined`;
+      const why = error === undefined ? "" : `: ${error.message}`;
+      this.#note(`ended with ${code}, clean ${clean}, truncated ${truncated}${unknown}${why}`);
+    });
+    stage.watch(`session.closed of the ${this.#name}`, closed);
+  }
+
+  async #deliver(right: Right, kind: SentMessage["kind"], [n, from]: Data): Promise<number> {
+    const { stage, side, record, index, token } = this.#o;
+    const delivered: Delivered = {
+      n,
+      right,
+      kind,
+      session: from < 0 ? index : from,
+      at: stage.now,
+      order: stage.order(),
+      ...(token === undefined ? {} : { token: token() }),
+    };
+    record.delivered.push(delivered);
+    this.#note(`handles ${n}`);
+    const { handlerMs } = stage.plan;
+    if (handlerMs > 0) await stage.pause(side, handlerMs);
+    return n;
+  }
+
+  act(action: Action): void {
+    const { session, record, stage, index, coming } = this.#o;
+    if (action.kind === "rekey") {
+      this.#note("asks for new keys");
+      session.rekey();
+      return;
+    }
+    const { kind, right, size } = action;
+    const granted = right === "free" || session.scopes.includes("extra") || coming?.() === true;
+    const message: SentMessage = { n: record.sent.length + 1, kind, right, at: stage.now, granted, outcome: "pending" };
+    record.sent.push(message);
+    const data: Data = [message.n, index, "x".repeat(size)];
+    const topic = `${right}.${kind}`;
+    this.#note(`${topic} ${message.n}, ${size} characters`);
+    const work =
+      kind === "request"
+        ? session.request(topic, data).then((reply) => ({ reply }))
+        : session.send(topic, data, kind === "idempotent" ? { idempotent: true } : {});
+    work.then(
+      (outcome) => {
+        message.outcome = outcome;
+        this.#note(`${kind} ${message.n} resolved${"seq" in outcome ? ` as ${outcome.seq}` : ""}`);
+      },
+      (error: unknown) => {
+        message.outcome = { error };
+        this.#note(`${kind} ${message.n} failed: ${error}`);
+      },
+    );
+  }
+}
