@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 // What refresh, rekey, resume and expiry cost: the built packages over real sockets on loopback.
-// `--quick` takes fewer of everything, `--json` prints one line of JSON.
-import { existsSync } from "node:fs";
+// `--quick` takes fewer of everything, `--json` prints one line of JSON, `--write` makes the document SESSIONS.md of it.
+import { existsSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { line, red } from "../lib/report.mjs";
 import { runNode } from "../lib/run.mjs";
 import { machine, machineLine } from "./machine.mjs";
+import { markdown, tables, terminal } from "./sessions/report.mjs";
+
+const DOCUMENT = new URL("SESSIONS.md", import.meta.url);
 
 const quick = process.argv.includes("--quick");
 const size = quick
@@ -35,42 +38,6 @@ async function measureAll() {
   return results;
 }
 
-const ms = (value) => (value === undefined ? "" : value.toFixed(value < 10 ? 1 : 0));
-
-function report({ nothing, refresh, rekey, resume, expiry }) {
-  const row = (cells) => line(`  ${cells.map((cell, i) => (i === 0 ? cell.padEnd(26) : cell.padStart(13))).join("")}`);
-  line("A message of 256 bytes every 2 ms in each direction; gaps between deliveries, in ms");
-  row(["", "times", "median", "99 %", "largest", "during it"]);
-  for (const [title, g] of [
-    ["nothing else", nothing],
-    ["token refreshed", refresh],
-    ["keys renewed", rekey],
-  ])
-    row([
-      title,
-      g === nothing ? "" : String(g.events),
-      ms(g.medianMs),
-      ms(g.p99Ms),
-      ms(g.largestMs),
-      ms(g.largestDuringMs),
-    ]);
-  line("");
-  line("After a cut, without the pause before an attempt, in ms");
-  row(["", "times", "median", "", "largest"]);
-  row(["session open again", String(resume.cuts), ms(resume.openMedianMs), "", ms(resume.openLargestMs)]);
-  row(["message of meanwhile there", "", ms(resume.deliveredMedianMs), "", ms(resume.deliveredLargestMs)]);
-  line("");
-  line(`${expiry.sessions} sessions of one server expire in the same second`);
-  line(
-    `  largest stall of its event loop ${ms(expiry.stallLargestMs)} ms (before, idle: ${ms(expiry.idleLargestMs)} ms); ${ms(expiry.cpuMs)} ms of CPU`,
-  );
-  line(
-    `  all ended ${ms(expiry.lastEndedAfterMs)} ms after the second; ${Math.round(expiry.bytesPerSession / 1024)} KiB a session`,
-  );
-  if (expiry.refused > 0) line(`  ${red("!")} ${expiry.refused} could not be opened in time`);
-  line("");
-}
-
 const only = process.argv.find((arg) => arg.startsWith("--measure="))?.slice("--measure=".length);
 if (only !== undefined) {
   line(JSON.stringify(await MEASURES[only]()));
@@ -79,9 +46,7 @@ if (only !== undefined) {
   process.exitCode = 1;
 } else {
   const results = { ...(await measureAll()), machine: machine() };
-  if (process.argv.includes("--json")) line(JSON.stringify(results));
-  else {
-    report(results);
-    line(machineLine(results.machine));
-  }
+  const on = machineLine(results.machine);
+  line(process.argv.includes("--json") ? JSON.stringify(results) : terminal(tables(results), on));
+  if (process.argv.includes("--write")) writeFileSync(DOCUMENT, markdown(tables(results), on));
 }
