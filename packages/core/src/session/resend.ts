@@ -1,7 +1,8 @@
 import { dataOf } from "../envelope/codec.ts";
 import type { Maybe } from "../maybe.ts";
 import type { Codec, ErrorCode } from "../registry.generated.ts";
-import type { Attachment } from "./attachment.ts";
+import { type Attachment, isSilence } from "./attachment.ts";
+import type { Connection } from "./connection.ts";
 import { isGranted, type SessionHooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Kept } from "./retention.ts";
@@ -37,7 +38,7 @@ export async function sendAgain(o: ResendOptions): Promise<void> {
     const asked = granted.get(seq);
     const ok = asked instanceof Promise ? await asked : asked;
     if ((seq - after) % SLICE === 0) await turn(connection.clock);
-    if (connection.closing) return outbox.stop();
+    if (connection.closing && !saysBye(connection)) return outbox.stop();
     const reason =
       ok === false ? "E_DENIED" : message !== undefined && !machine.takes(message) ? "E_TOO_BIG" : undefined;
     if (message !== undefined && reason !== undefined) withdraw(message, reason);
@@ -46,6 +47,10 @@ export async function sendAgain(o: ResendOptions): Promise<void> {
     void outbox.push(machine.prepareAgain(seq, again, connection.time.elapsed));
   }
 }
+
+/** This side ends the session, and tells so behind the last number. Otherwise the session goes on elsewhere, or is gone. */
+const saysBye = ({ failed, error }: Connection): boolean =>
+  failed && !isSilence(error) && error?.code !== "E_SUPERSEDED";
 
 /** Not a timer of the connection, which ends with it: whoever waits goes on. */
 const turn = (clock: Clock): Promise<void> => new Promise((resolve) => void clock.schedule(resolve, 0));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { SealwireError } from "../../src/errors.ts";
 import type { Attachment } from "../../src/session/attachment.ts";
 import { settle } from "../support/clock.ts";
 import { other, ROLES, type Role, released, upTo } from "../support/live.ts";
@@ -81,6 +82,20 @@ describe("what is sent again", () => {
     await settle();
     expect(got[other(role)]).toEqual(upTo(601));
     await client.close();
+    await released(pair);
+  });
+
+  it("is filled with void where the session ends meanwhile, so that the peer has an authentic reason [revoke:end]", async () => {
+    const { pair, got, client, server } = await resumable({ limits });
+    pair.link.tap = () => [];
+    for (const n of upTo(600)) await server.send("t", n);
+    await cut(pair);
+    await resume(pair);
+    const before = got.client.length;
+    server.fail(new SealwireError("E_REVOKED"));
+    await pair.clock.advance(0);
+    expect((await client.closed).error).toMatchObject({ code: "E_REVOKED", remote: true });
+    expect(got.client).toHaveLength(before);
     await released(pair);
   });
 });
