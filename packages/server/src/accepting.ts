@@ -38,6 +38,16 @@ interface Where {
   readonly remoteAddress?: string;
 }
 
+/** What is known of a connection when it is upgraded. */
+interface Upgraded {
+  readonly carried: Carried;
+  readonly address: string;
+  /** It has a session: it is not one of the unauthenticated any more. */
+  readonly ready: () => void;
+  readonly signers: readonly ProofKey[];
+  readonly find: SessionHost["find"];
+}
+
 /** From the upgrade request to the connection of a session, new or resumed. */
 export class Accepting {
   readonly #o: AcceptingOptions;
@@ -97,16 +107,25 @@ export class Accepting {
     }
     this.#sockets.add(socket);
     socket.on("error", () => {});
+    // Whoever does not wait for what the store is asked keeps the place until it has answered.
+    let asked: Promise<unknown> | undefined;
+    const { host } = this.#o;
+    const find = (kid: string) => {
+      const found = host.find(kid);
+      if (found instanceof Promise) asked = found;
+      return found;
+    };
     socket.once("close", () => {
       this.#sockets.delete(socket);
-      place.leave();
+      if (asked === undefined) place.leave();
+      else void asked.then(place.leave);
     });
     const upgrade = ([signers, refusal]: [readonly ProofKey[], Refusal | undefined]) => {
       if (refusal !== undefined) return refuse(refusal);
       if (this.#closing) return refuse({ status: 503, text: "this server is closing" });
       // A broken upgrade request is answered by ws itself, and the socket closes.
       this.#wss.handleUpgrade(req, socket, head, (ws) => {
-        if (ws.protocol !== "") return this.#open(ws, socket, carried, address, place.ready, signers);
+        if (ws.protocol !== "") return this.#open(ws, socket, { carried, address, ready: place.ready, signers, find });
         // A page that offered no subprotocol can read this code; a refused upgrade it could not.
         ws.on("error", () => {});
         ws.close(4406, "negotiate");
@@ -120,19 +139,12 @@ export class Accepting {
     Promise.all([this.#o.signers, carried.early()]).then(upgrade, notReady);
   }
 
-  #open(
-    ws: WebSocket,
-    socket: Duplex,
-    carried: Carried,
-    address: string,
-    ready: () => void,
-    signers: readonly ProofKey[],
-  ): void {
+  #open(ws: WebSocket, socket: Duplex, { carried, address, ready, signers, find }: Upgraded): void {
     const { host, report } = this.#o;
     const { limits } = this.#o.checked;
     let found: Resumable | undefined;
     const findSession = async (kid: string) => {
-      found = await host.find(kid);
+      found = await find(kid);
       return found;
     };
     const handshake = this.#handshake(ws.protocol, carried, signers, findSession);

@@ -10,6 +10,8 @@ import {
   type ResumeCandidate,
   type SessionHooks,
 } from "@sealwire/core/internal";
+import { answerOf } from "./answer.ts";
+import { Claim } from "./claim.ts";
 import type { SessionDirectory } from "./directory.ts";
 import { bearerName, onceOf, replayStore } from "./once.ts";
 import type { ServerOptions } from "./options.ts";
@@ -72,11 +74,18 @@ export class SessionHost {
   }
 
   #parking(store: ResumeStore, parked?: Stored): Parking {
-    return new Parking({ store, now: () => this.#o.clock.unix(), report: (...of) => this.#failed(...of) }, parked);
+    const { clock } = this.#o;
+    return new Parking({ store, clock, ms: this.#storeMs, report: (...of) => this.#failed(...of) }, parked);
   }
 
-  #failed(detail: string, cause: unknown): void {
-    this.#o.onError(new SealwireError("E_INTERNAL", { stage: "local", fatal: false, detail, cause }), {});
+  /** No longer than the client waits for a resume. */
+  get #storeMs(): number {
+    return this.#o.limits.handshakeSeconds * 1000;
+  }
+
+  #failed(detail: string, cause?: unknown, sessionId?: string): void {
+    const error = new SealwireError("E_INTERNAL", { stage: "local", fatal: false, detail, cause });
+    this.#o.onError(error, sessionId === undefined ? {} : { sessionId });
   }
 
   #make(established: Established, connection: Connection, peer: Peer, parking: Parking | undefined): LiveServerSession {
@@ -96,7 +105,7 @@ export class SessionHost {
       topics,
       handler,
       now: () => clock.unix(),
-      elsewhere: parking === undefined ? undefined : async () => (await this.#claim(parking)) === false,
+      elsewhere: parking && (async () => (await this.#claim(parking)) === false && parking.certain),
       onError: (error) => this.#o.onError(error, where()),
       once: onceOf(backend, facts.keys.serverId, client, facts.startedAt, limits.skewSeconds, this.#replay),
       session: () => session,
@@ -131,13 +140,14 @@ export class SessionHost {
   /** Parks it whenever its connection is lost. */
   #keep(session: LiveServerSession, parking: Parking): void {
     this.#parkings.set(session, parking);
-    const { res } = session.life.facts.policy;
-    const parkLost = (seconds?: number) => {
-      if (session.state === "reconnecting") void this.#park(session, parking, seconds);
+    const parkLost = () => {
+      if (session.state === "reconnecting") void this.#park(session, parking);
     };
     session.onStateChange((state) => {
+      if (state !== "reconnecting") return;
+      parking.lost(session.life.facts.policy.res);
       // Not at once: where another connection takes it over, it is lost for a moment only.
-      if (state === "reconnecting") this.#o.clock.schedule(() => parkLost(res), 0);
+      this.#o.clock.schedule(parkLost, 0);
     });
     session.onPrincipalChange(() => {
       if (parking.parked) parkLost();
@@ -148,11 +158,18 @@ export class SessionHost {
     });
   }
 
-  async #park(session: LiveServerSession, parking: Parking, seconds?: number): Promise<void> {
-    if (!(await parking.park(parkableOf(session), seconds))) session.supersede();
+  async #park(session: LiveServerSession, parking: Parking): Promise<void> {
+    if (!(await parking.park(parkableOf(session)))) session.supersede(parking.certain);
     // It has ended, or was taken up again here, while the store was at work.
     else if (session.state === "closed") await parking.forget();
-    else if (session.state === "open") await this.#claim(parking);
+    else if (session.state === "open") await this.#claimFor(session, parking);
+  }
+
+  /** True if it is this server's. One that another server has taken is let go of. */
+  async #claimFor(session: LiveServerSession, parking: Parking): Promise<boolean> {
+    const claimed = await this.#claim(parking);
+    if (claimed === false) session.supersede(parking.certain);
+    return claimed === true;
   }
 
   /** False if another server has it; undefined where the store failed, which is reported. */
@@ -178,17 +195,24 @@ export class SessionHost {
     const chain = ledger.chains.find((held) => held.kid === kid);
     if (chain === undefined) return undefined;
     const parking = this.#parkings.get(session);
-    const claim = async (of: Parking): Promise<boolean> => {
-      const claimed = await this.#claim(of);
-      if (claimed === false) session.supersede();
-      return claimed === true;
-    };
+    const attempt =
+      parking === undefined
+        ? undefined
+        : new Claim(
+            () => this.#claimFor(session, parking),
+            () => {
+              if (session.state === "reconnecting") void this.#park(session, parking);
+            },
+          );
     return {
       facts,
       ledger,
       chain,
+      get token() {
+        return session.token;
+      },
       get alive() {
-        return session.alive;
+        return session.alive && attempt?.released !== true;
       },
       get scopes() {
         return session.scopes;
@@ -197,16 +221,14 @@ export class SessionHost {
         return session.ends;
       },
       admits: (token) => session.holds(token),
-      ...(parking === undefined ? {} : { claim: () => claim(parking) }),
+      ...(attempt === undefined ? {} : { claim: () => attempt.claim() }),
       take: (established, connection, address) => {
+        attempt?.take();
         session.remoteAddress = address;
         session.resume(established, connection);
         return session;
       },
-      release: () => {
-        if (parking !== undefined && session.state === "reconnecting")
-          void this.#park(session, parking, facts.policy.res);
-      },
+      release: () => attempt?.release(),
     };
   }
 
@@ -221,7 +243,7 @@ export class SessionHost {
     const { backend, limits, options, clock, signers } = this.#o;
     const time = { unix: clock.unix(), elapsed: clock.elapsed() };
     try {
-      const bytes = await store.find(name);
+      const bytes = await answerOf(clock, this.#storeMs, "it did not answer in time", () => store.find(name));
       if (bytes === undefined) return undefined;
       return await readParked(bytes, { backend, limits, serverId: options.identity.id, signers: await signers, time });
     } catch (cause) {
@@ -241,8 +263,13 @@ export class SessionHost {
     if (chain === undefined) return undefined;
     const parking = this.#parking(store, stored);
     const { until } = stored;
-    let claimed = false;
     const alive = () => clock.unix() < Math.min(until, expiresAt) * 1000 && !directory.isRevoked(facts.id, peer);
+    const attempt = new Claim(
+      async () => (await this.#claim(parking)) === true,
+      () => {
+        if (alive()) void parking.park(parkableAgain(stored, time));
+      },
+    );
     return {
       facts,
       ledger,
@@ -250,23 +277,19 @@ export class SessionHost {
       scopes,
       expiresAt,
       refusals,
+      token: peer.token,
       get alive() {
-        return alive();
+        return alive() && !attempt.released;
       },
       admits: (token) => sameHolder(peer.token, token),
-      claim: async () => {
-        claimed = (await this.#claim(parking)) === true;
-        return claimed;
-      },
+      claim: () => attempt.claim(),
       take: (established, connection, remoteAddress) => {
-        claimed = false;
+        attempt.take();
         // What this server still has of it is from before it went elsewhere.
         for (const other of directory.sessions) if (other.id === facts.id) other.supersede();
         return this.#make(established, connection, { ...peer, remoteAddress }, parking);
       },
-      release: () => {
-        if (claimed && alive()) void parking.park(parkableAgain(stored, time));
-      },
+      release: () => attempt.release(),
     };
   }
 
@@ -275,17 +298,32 @@ export class SessionHost {
   /** Hands every session to the store, or says bye to it. At most `ms`, half of it for what is being handled. */
   async drain(ms: number): Promise<void> {
     const { clock, directory } = this.#o;
-    const work = [...directory.sessions].map(async (session) => {
+    const sessions = [...directory.sessions];
+    const work = sessions.map(async (session) => {
       const parking = this.#parkings.get(session);
+      if (session.alive) {
+        // With a store what comes from now on is for another server.
+        const settled = session.settle(parking === undefined ? 0 : ms);
+        await within(clock, ms / 2, Promise.race([settled, session.closed]));
+      }
       if (parking === undefined || !session.alive) return void session.leave();
-      await within(clock, ms / 2, Promise.race([session.settle(ms), session.closed]));
-      if (!session.alive) return;
-      session.freeze();
-      const here = await parking.park(parkableOf(session), session.life.facts.policy.res);
-      if (!here || (await parking.leave())) session.supersede();
-      else await session.leave();
+      await this.#handOver(session, parking);
+      // What was acknowledged no other server gets.
+      if (session.undelivered > 0) await session.settle(0);
     });
     await within(clock, ms, Promise.all(work));
+    for (const { id, undelivered } of sessions)
+      if (undelivered > 0) this.#failed(`messages acknowledged and not delivered: ${undelivered}`, undefined, id);
+  }
+
+  /** After it no end of this server has it, whatever the store does. */
+  async #handOver(session: LiveServerSession, parking: Parking): Promise<void> {
+    if (session.state === "open") parking.lost(session.life.facts.policy.res);
+    session.cede();
+    const here = await parking.park(parkableOf(session));
+    const { certain } = parking;
+    if (!here || (await parking.leave())) session.supersede(certain);
+    else session.abandon();
   }
 
   /** Ends what is left once there are no connections: a store that does not answer keeps nothing alive. */

@@ -72,7 +72,11 @@ export interface ServerOptions {
    * order. A throw is a denial and goes to `onError`. `policy` makes one of rules.
    */
   readonly authorize: (context: AuthorizeContext) => Awaitable<boolean>;
-  /** Asked once per connection, after the token was accepted; false closes with 3003. Default: everybody. */
+  /**
+   * Asked for every connection, also one that resumes a session, and for each new token of a refresh: after the token was
+   * accepted, or the client has proven that the session is its own. Anything but true closes with 3003; a session that is
+   * refused so is not resumed, and ends when its time is over. Default: everybody.
+   */
   readonly admit?: (principal: Principal) => Awaitable<boolean>;
   /** Origins whose pages may connect; exact. Default: "same-origin". Clients that send no Origin are not browsers. */
   readonly origins?: "same-origin" | readonly string[];
@@ -104,7 +108,8 @@ export interface ServerOptions {
   readonly verifyAtUpgrade?: boolean;
   /**
    * An additional factor, never a credential: every upgrade needs an Origin that is allowed and exactly one such cookie,
-   * and `verify` says, after CA, whether it is this principal's; anything but true closes with 3003. Default: none.
+   * and `verify` says, after CA, whether it is this principal's; anything but true closes with 3003. So it is in a resume,
+   * with the principal of the session. Default: none.
    */
   readonly cookie?: CookieFactor;
   /**

@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import type { Clock } from "@sealwire/core/internal";
+import { answerOf } from "./answer.ts";
 import type { ResumeStore } from "./resume-store.ts";
 
 /**
@@ -6,6 +8,8 @@ import type { ResumeStore } from "./resume-store.ts";
  * tell whether another one has taken it, or nobody came.
  */
 const GRACE = 60;
+
+const LATE = "the resume store did not answer in time";
 
 /** A session as it is to be parked. */
 export interface Parkable {
@@ -16,8 +20,9 @@ export interface Parkable {
 
 export interface ParkingOptions {
   readonly store: ResumeStore;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly clock: Clock;
+  /** For which the store is waited for, each time: what it says later still counts. */
+  readonly ms: number;
   readonly report: (detail: string, cause: unknown) => void;
 }
 
@@ -27,9 +32,15 @@ export class Parking {
   /** Under which it is parked, new each time: an older claim does not get a newer state. */
   #id: string | undefined;
   #until = 0;
+  /** A claim of this node without an answer yet. A second one would find nothing where the first has taken it. */
+  #claiming: Promise<boolean> | undefined;
+  /** A claim of what is parked now has failed, and may have taken it all the same. */
+  #failed = false;
+  /** What is in the store from here on is no business of this node. */
+  #over = false;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** `id`: what the store has of it already, and until when. */
+  /** `parked`: what the store has of it already, and until when. */
   constructor(options: ParkingOptions, parked?: { readonly id: string; readonly until: number }) {
     this.#o = options;
     if (parked !== undefined) [this.#id, this.#until] = [parked.id, parked.until];
@@ -41,30 +52,55 @@ export class Parking {
     return done;
   }
 
+  #answer<T>(ask: () => T | PromiseLike<T>): Promise<Awaited<T>> {
+    return answerOf(this.#o.clock, this.#o.ms, LATE, ask);
+  }
+
+  /** Its connection is lost: from now on it can be resumed for so long. */
+  lost(seconds: number): void {
+    this.#until = Math.floor(this.#o.clock.unix() / 1000) + seconds;
+  }
+
   /**
-   * Parks it as it is then, in place of what is parked of it. Without `seconds` its time goes on. False if another node has
-   * taken it; a store that fails is reported, and then it is not parked.
+   * Parks it as it is then, in place of what is parked of it, until the end of its time to be resumed in. False if another
+   * node has taken it; a store that fails is reported, and then what is parked is what was, or nothing.
    */
-  park(parkable: Parkable, seconds?: number): Promise<boolean> {
-    const { store, now, report } = this.#o;
+  park(parkable: Parkable): Promise<boolean> {
+    const { store, report } = this.#o;
     return this.#inTurn(async () => {
+      if (this.#over) return true;
+      let work: Promise<void> | undefined;
       try {
         if (!(await this.#take())) return false;
-        if (seconds !== undefined) this.#until = Math.floor(now() / 1000) + seconds;
         const id = randomBytes(16).toString("base64url");
-        this.#id = id;
-        await store.park(id, parkable.kids, this.#until + GRACE, parkable.state(id, this.#until));
+        [this.#id, this.#failed] = [id, false];
+        work = (async () =>
+          await store.park(id, parkable.kids, this.#until + GRACE, parkable.state(id, this.#until)))();
+        await this.#answer(() => work as Promise<void>);
       } catch (cause) {
-        report("a session was not parked: no other server can resume it", cause);
-        // It may have got there all the same.
-        await this.#forget();
+        report("a session was not parked: no other server can resume it as it is", cause);
+        if (work !== undefined) await this.#unpark(work);
       }
       return true;
     });
   }
 
+  /** It may have got there all the same, or get there yet. */
+  async #unpark(work: Promise<void>): Promise<void> {
+    const id = this.#id as string;
+    this.#id = undefined;
+    const forget = () => this.#forget(id);
+    await forget();
+    work.then(forget, () => {});
+  }
+
   get parked(): boolean {
     return this.#id !== undefined;
+  }
+
+  /** False where a claim of this node has no answer: that it is not in the store may be its own doing. */
+  get certain(): boolean {
+    return !this.#failed && this.#claiming === undefined;
   }
 
   /** Takes it back from the store; true also where it is not there. False if another node has it. Rejects as the store. */
@@ -75,30 +111,45 @@ export class Parking {
   async #take(): Promise<boolean> {
     const id = this.#id;
     if (id === undefined) return true;
-    const taken = await this.#o.store.claim(id);
-    this.#id = undefined;
-    return taken === true;
+    this.#claiming ??= this.#ask(id);
+    const claiming = this.#claiming;
+    const taken = await this.#answer(() => claiming);
+    [this.#id, this.#claiming] = [undefined, undefined];
+    return taken;
+  }
+
+  async #ask(id: string): Promise<boolean> {
+    try {
+      return (await this.#o.store.claim(id)) === true;
+    } catch (cause) {
+      [this.#failed, this.#claiming] = [true, undefined];
+      throw cause;
+    }
   }
 
   /** What is parked now is for another node. True if something is. */
   leave(): Promise<boolean> {
     return this.#inTurn(async () => {
-      const parked = this.#id !== undefined;
+      const { parked } = this;
       this.#id = undefined;
+      this.#over = true;
       return parked;
     });
   }
 
   /** The session is over. */
   forget(): Promise<void> {
-    return this.#inTurn(() => this.#forget());
+    return this.#inTurn(async () => {
+      const id = this.#id;
+      this.#id = undefined;
+      this.#over = true;
+      if (id !== undefined) await this.#forget(id);
+    });
   }
 
-  async #forget(): Promise<void> {
-    const id = this.#id;
-    this.#id = undefined;
+  async #forget(id: string): Promise<void> {
     try {
-      if (id !== undefined) await this.#o.store.forget(id);
+      await this.#answer(() => this.#o.store.forget(id));
     } catch (cause) {
       this.#o.report("the resume store still has a session that is over", cause);
     }

@@ -42,9 +42,9 @@ export interface SealwireServer<T extends TopicMap<T> = AnyTopics> {
    */
   revoke(revocation: Revocation): Promise<number>;
   /**
-   * Takes no more connections, says bye to every session, and waits for them at most `timeout` ms (default 5,000). With
-   * `resume.store` sessions are parked instead, once what came is handled, and their connections closed: their clients
-   * resume them at another server.
+   * Takes no more connections, waits for what is being handled at most half of `timeout` ms (default 5,000), says bye to
+   * every session, and waits for them for the rest. With `resume.store` sessions are parked instead and their connections
+   * closed: their clients resume them at another server. `onError` is told how many acknowledged messages no handler got.
    */
   close(options?: { readonly timeout?: number }): Promise<void>;
 }

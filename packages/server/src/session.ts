@@ -76,6 +76,25 @@ export class LiveServerSession extends LiveSession {
     this.#principals.tell(token.principal);
   }
 
+  /** Messages of the client that are committed, and that the application has not been given. */
+  get undelivered(): number {
+    return this.life.ledger.undelivered.size;
+  }
+
+  /** Leaves what the client can send again to the server that goes on with the session; nothing more is processed here. */
+  cede(): void {
+    const { ledger } = this.life;
+    this.freeze();
+    ledger.committed = ledger.undelivered.cede(ledger.committed, ledger.announced);
+  }
+
+  /** No server goes on with it, and nothing can be said any more: its client finds out and makes a new one. */
+  abandon(): void {
+    this.detach();
+    const error = new SealwireError("E_TRUNCATED", { stage: "local", detail: "it could not be parked" });
+    this.end({ code: 1001, error, clean: false, truncated: true });
+  }
+
   onPrincipalChange(fn: (principal: Principal) => void): () => void {
     return this.#principals.add(fn);
   }

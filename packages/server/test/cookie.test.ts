@@ -1,7 +1,8 @@
+import type { Chain } from "@sealwire/core/internal";
 import { createServer } from "@sealwire/server";
 import { describe, expect, it, vi } from "vitest";
 import { token } from "./support/keys.ts";
-import { rawSession, rawTcp, statusOf, upgradeRequest } from "./support/raw.ts";
+import { rawResume, rawSession, rawTcp, statusOf, upgradeRequest } from "./support/raw.ts";
 import { failure, serverOptions, startWorld } from "./support/world.ts";
 
 const ORIGIN = "https://app.example";
@@ -84,6 +85,38 @@ describe("a cookie as an additional factor", () => {
     const own = `http://127.0.0.1:${world.port}`;
     await rawSession(world, { headers: headers("sid=of-alice", own) });
     expect(await statusOf(rawTcp(world.port, upgradeRequest({ Cookie: "sid=of-alice" })))).toBe(403);
+  });
+});
+
+describe("[resume:admit] the cookie of a resume", () => {
+  const lost = async () => {
+    const world = await startWorld({ cookie, origins });
+    const raw = await rawSession(world, { keep: true, headers: headers("sid=of-alice") });
+    raw.ws.terminate();
+    await raw.info;
+    expect(await world.nextError()).toMatchObject({ code: "E_TRUNCATED" });
+    return { world, raw };
+  };
+
+  it("is the new upgrade's: another principal's is E_FORBIDDEN, 3003, and leaves the session as it is", async () => {
+    const { world, raw } = await lost();
+    const [chain] = raw.session.life.ledger.chains;
+    const other = await rawResume(world, raw.session, { headers: headers("sid=of-bob") });
+    expect(await other.info).toMatchObject({ error: { code: "E_FORBIDDEN", remote: true } });
+    expect((await other.closed).code).toBe(3003);
+    expect(await world.nextError()).toMatchObject({ code: "E_FORBIDDEN" });
+    // The server never derived from the one that the client would try first now.
+    const own = await rawResume(world, raw.session, { chain: chain as Chain, headers: headers("sid=of-alice") });
+    await own.open;
+    await raw.session.close();
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ["[cookie:once] none", { origin: ORIGIN }],
+    ["[cookie:origin] no Origin", { cookie: "sid=of-alice" }],
+  ])("[resume:upgrade] %s: HTTP 403", async (_, over) => {
+    const { world, raw } = await lost();
+    expect((await failure(rawResume(world, raw.session, { headers: over }))).message).toContain("403");
   });
 });
 

@@ -1,5 +1,6 @@
 import { createMemoryResumeStore, type ResumeStore, resumeStoreContract } from "@sealwire/server";
-import { describe, expect, it } from "vitest";
+import { SimClock } from "@sealwire/testing";
+import { describe, expect, it, vi } from "vitest";
 import { Parking } from "../src/parking.ts";
 
 describe("createMemoryResumeStore", () => {
@@ -69,14 +70,17 @@ describe("what is parked of a session", () => {
   const state = (text: string) => ({ kids: [text], state: () => new TextEncoder().encode(text) });
   const start = (store: ResumeStore) => {
     const reports: string[] = [];
-    const options = { store, now: () => Date.now(), report: (detail: string) => void reports.push(detail) };
-    return { options, reports, parking: new Parking(options) };
+    const report = (detail: string) => void reports.push(detail);
+    const clock = new SimClock(undefined, Date.now());
+    const parking = new Parking({ store, clock, ms: 1000, report });
+    parking.lost(10);
+    return { clock, reports, parking };
   };
 
   it("is the newest state, once", async () => {
     const store = createMemoryResumeStore();
     const { parking, reports } = start(store);
-    expect(await Promise.all([parking.park(state("a"), 10), parking.park(state("b"))])).toEqual([true, true]);
+    expect(await Promise.all([parking.park(state("a")), parking.park(state("b"))])).toEqual([true, true]);
     expect([await store.find("a"), await store.find("b")]).toEqual([undefined, new TextEncoder().encode("b")]);
     expect(await Promise.all([parking.claim(), parking.claim()])).toEqual([true, true]);
     expect(await store.find("b")).toBeUndefined();
@@ -91,26 +95,100 @@ describe("what is parked of a session", () => {
       return inner.park(id, ...rest);
     };
     const { parking } = start({ ...inner, park });
-    await parking.park(state("a"), 10);
+    await parking.park(state("a"));
     expect(await inner.claim(ids[0] as string)).toBe(true);
     expect(await parking.park(state("b"))).toBe(false);
     expect(ids.length).toBe(1);
     const other = start(inner).parking;
-    await other.park(state("c"), 10);
+    await other.park(state("c"));
     expect(await other.leave()).toBe(true);
     await other.forget();
     expect(await inner.find("c")).toBeDefined();
+  });
+
+  it("is nothing where it arrives in the store later than it was waited for", async () => {
+    const inner = createMemoryResumeStore();
+    let arrive = () => {};
+    const late = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const park: ResumeStore["park"] = async (...args) => {
+      await late;
+      await inner.park(...args);
+    };
+    const forgotten = vi.fn(inner.forget);
+    const { clock, parking, reports } = start({ ...inner, park, forget: forgotten });
+    const parked = parking.park(state("a"));
+    await clock.advance(1000);
+    expect([await parked, parking.parked, reports.length]).toEqual([true, false, 1]);
+    arrive();
+    await clock.advance(1);
+    expect([forgotten.mock.calls.length, await inner.find("a")]).toEqual([2, undefined]);
+  });
+
+  it("is not touched again once it was left to another server, or is over", async () => {
+    for (const end of ["leave", "forget"] as const) {
+      const store = createMemoryResumeStore();
+      const { parking } = start(store);
+      await parking.park(state("a"));
+      await parking[end]();
+      expect(await parking.park(state("b"))).toBe(true);
+      expect([await store.find("a"), await store.find("b")]).toEqual([
+        end === "leave" ? new TextEncoder().encode("a") : undefined,
+        undefined,
+      ]);
+    }
+  });
+
+  it("is uncertain from a claim without an answer on, until that comes", async () => {
+    const inner = createMemoryResumeStore();
+    let answer = () => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const claim = vi.fn(async (id: string) => {
+      const taken = await inner.claim(id);
+      await held;
+      return taken;
+    });
+    const { clock, parking } = start({ ...inner, claim });
+    await parking.park(state("a"));
+    const first = expect(parking.claim()).rejects.toMatchObject({ code: "E_INTERNAL" });
+    await clock.advance(1000);
+    await first;
+    expect(parking.certain).toBe(false);
+    answer();
+    expect([await parking.claim(), parking.certain, claim.mock.calls.length]).toEqual([true, true, 1]);
+  });
+
+  it("is uncertain where a claim failed, and certain again where something new is parked", async () => {
+    const inner = createMemoryResumeStore();
+    let fails = true;
+    const claim: ResumeStore["claim"] = (id) => (fails ? Promise.reject(new Error("down")) : inner.claim(id));
+    const { parking, reports } = start({ ...inner, claim });
+    await parking.park(state("a"));
+    await expect(parking.claim()).rejects.toThrow("down");
+    // What is parked stays: it is not for this server to say that it is its own.
+    expect(await parking.park(state("b"))).toBe(true);
+    expect([parking.certain, parking.parked, await inner.find("b"), reports.length]).toEqual([
+      false,
+      true,
+      undefined,
+      1,
+    ]);
+    fails = false;
+    expect([await parking.park(state("c")), parking.certain]).toEqual([true, true]);
   });
 
   it("a store that fails is reported, and holds nothing up", async () => {
     const fail = () => Promise.reject(new Error("down"));
     const inner = createMemoryResumeStore();
     const failing = start({ ...inner, park: fail });
-    expect(await failing.parking.park(state("a"), 10)).toBe(true);
+    expect(await failing.parking.park(state("a"))).toBe(true);
     expect(failing.reports).toEqual([expect.stringContaining("not parked")]);
     expect(failing.parking.parked).toBe(false);
     const down = start({ ...inner, claim: fail, forget: fail });
-    await down.parking.park(state("a"), 10);
+    await down.parking.park(state("a"));
     await expect(down.parking.claim()).rejects.toThrow("down");
     await down.parking.forget();
     expect(down.reports.length).toBe(1);

@@ -151,6 +151,7 @@ class Endpoint implements Application {
       },
       scopes: session.scopes,
       expiresAt: session.expiresAt.getTime() / 1000,
+      token: this.token as Token,
       admits: (token) => isOfSameClient(token, this.token as Token),
     };
   }

@@ -43,6 +43,7 @@ export class Attachment implements Receiver {
   #held: Promise<void> | undefined;
   #rekeyTimer: () => void = () => {};
   #ageTimer: () => void = () => {};
+  #retired = false;
 
   constructor(e: Established, connection: Connection, limits: Limits, hooks: SessionHooks, session: Attached) {
     this.established = e;
@@ -113,6 +114,12 @@ export class Attachment implements Receiver {
     return this.outbox.push(prepared);
   }
 
+  /** Nothing more is processed, nor said: the session goes on without this connection, which stays open for now. */
+  retire(): void {
+    this.#retired = true;
+    this.machine.retire();
+  }
+
   get held(): boolean {
     return this.#held !== undefined;
   }
@@ -140,7 +147,7 @@ export class Attachment implements Receiver {
   /** Numbers and seals a control message, if that is still possible. The number is told before it is sealed. */
   control(message: Control, onSeq?: (seq: number) => void): Maybe<void> {
     if (this.#held !== undefined) return this.#held.then(() => this.control(message, onSeq));
-    if (this.machine.byeSent) return;
+    if (this.machine.byeSent || this.#retired) return;
     let prepared: Prepared;
     try {
       prepared = this.machine.prepareControl(message, this.connection.time.elapsed);
@@ -160,7 +167,7 @@ export class Attachment implements Receiver {
   /** Proposes new keys, unless a rekey is under way. */
   rekey(): Maybe<void> {
     if (this.#held !== undefined) return this.#held.then(() => this.rekey());
-    if (this.machine.byeSent) return;
+    if (this.machine.byeSent || this.#retired) return;
     const { rekeying } = this.machine;
     const propose = () =>
       chain(rekeying.propose(), (begun) => {

@@ -8,6 +8,7 @@ import { Inbox, type Level, MessageStream } from "./inbox.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Sender } from "./sender.ts";
 import type { Message } from "./types.ts";
+import type { Undelivered } from "./undelivered.ts";
 
 export interface DeliveryHost {
   readonly limits: Limits;
@@ -40,6 +41,7 @@ interface Arrival {
   readonly once: Once | undefined;
   readonly grants: number;
   readonly session: string;
+  readonly undelivered: Undelivered;
 }
 
 /** The receiving half of a session: steps authorize and deliver, for one item after the other. */
@@ -48,6 +50,7 @@ export class Delivery {
   readonly #inbox: Inbox;
   readonly #handlers = new Map<string, AnyHandler>();
   readonly #streams = new Map<string | undefined, Set<MessageStream>>();
+  #discards = false;
 
   constructor(host: DeliveryHost) {
     this.#o = host;
@@ -105,7 +108,7 @@ export class Delivery {
   }
 
   /** `ref` is the item's own name, `size` what it holds in memory; `once` is true for what was not delivered before. */
-  item(item: Item, ref: Ref, message: Message, size: number, once?: Once): Maybe<void> {
+  item(item: Item, ref: Ref, message: Message, size: number, undelivered: Undelivered, once?: Once): Maybe<void> {
     const { requests } = this.#o;
     if (this.#o.failed) return;
     if (item.ref !== null) {
@@ -113,7 +116,9 @@ export class Delivery {
       return;
     }
     const { session } = this.#o;
-    return this.#decide({ item, ref, message, size, once, grants: 0, session }, (arrival) => this.#check(arrival));
+    undelivered.add(message.seq);
+    const arrival = { item, ref, message, size, once, grants: 0, session, undelivered };
+    return this.#decide(arrival, (decided) => this.#check(decided));
   }
 
   /** Step authorize, by the rights of this moment. Undefined for what they do not grant: it is refused. */
@@ -127,7 +132,14 @@ export class Delivery {
     });
   }
 
-  #refuse({ ref, session }: Arrival, code: ErrorCode): Maybe<void> {
+  #refuse(arrival: Arrival, code: ErrorCode): Maybe<void> {
+    const { message, undelivered } = arrival;
+    if (undelivered.isCeded(message.seq)) return;
+    undelivered.done(message.seq);
+    return this.#answer(arrival, code);
+  }
+
+  #answer({ ref, session }: Arrival, code: ErrorCode): Maybe<void> {
     return session === this.#o.session ? this.#o.refuse(ref, code) : undefined;
   }
 
@@ -144,14 +156,14 @@ export class Delivery {
         return this.#deliver({ ...arrival, item: { ...item, data }, message: { ...message, data } });
       }
       hooks.onError?.(result);
-      return request ? this.#refuse(arrival, result.code) : undefined;
+      return request ? this.#refuse(arrival, result.code) : arrival.undelivered.done(message.seq);
     });
   }
 
   #deliver(arrival: Arrival): Maybe<void> {
     const { hooks, ended, grants } = this.#o;
-    const { item, message, size } = arrival;
-    if (this.#o.failed || ended.aborted) return;
+    const { item, message, size, undelivered } = arrival;
+    if (this.#o.failed || this.#discards || undelivered.isCeded(message.seq)) return;
     // The client's rights changed while it was decided.
     if (grants !== arrival.grants) return this.#decide(arrival, (again) => this.#deliver(again));
     const handler = this.#handlers.get(item.topic) ?? hooks.handler?.(item.topic);
@@ -161,7 +173,8 @@ export class Delivery {
     }
     if (item.request) return this.#refuse(arrival, "E_NO_HANDLER");
     const streams = [item.topic, undefined].flatMap((key) => [...(this.#streams.get(key) ?? [])]);
-    if (streams.length === 0) return;
+    // Where nobody reads any more it stays undelivered.
+    if (streams.length === 0) return ended.aborted ? undefined : undelivered.done(message.seq);
     return chain(this.#admit(arrival), (admitted) => {
       if (admitted) for (const stream of streams) stream.push(message, size);
     });
@@ -170,14 +183,23 @@ export class Delivery {
   /** The last question before the application has it. What may come in several sessions counts as seen from here on. */
   #admit(arrival: Arrival): Maybe<boolean> {
     // This side found a reason to end the session while it waited for its turn.
-    const isOver = () => this.#o.failed;
+    const { message, undelivered } = arrival;
+    const isOver = () => this.#o.failed || undelivered.isCeded(message.seq);
     if (isOver()) return false;
     return chain(this.#stillGranted(arrival), (still): Maybe<boolean> => {
       if (still === undefined || isOver()) return false;
       return chain(this.#isFirst(still), (first): Maybe<boolean> => {
-        return first && chain(this.#stillGranted(still), (granted) => granted !== undefined);
+        return first && chain(this.#stillGranted(still), (granted) => granted !== undefined && this.#begin(granted));
       });
     });
+  }
+
+  /** False where another node delivers it. */
+  #begin({ message, undelivered }: Arrival): boolean {
+    if (undelivered.isCeded(message.seq)) return false;
+    undelivered.begin(message.seq);
+    undelivered.done(message.seq);
+    return true;
   }
 
   /** Decided again if the rights changed meanwhile. */
@@ -188,13 +210,16 @@ export class Delivery {
 
   /** False for a message that another session has delivered already, or that the store cannot take, which is refused. */
   #isFirst(arrival: Arrival): Maybe<boolean> {
-    const { once } = arrival;
+    const { once, message, undelivered } = arrival;
     if (once === undefined) return true;
+    // Another node would find that it was delivered.
+    undelivered.begin(message.seq);
     const refused = (cause: unknown): "refused" => {
       this.#o.hooks.onError?.(new SealwireError("E_REPLAY_STORE", { cause }));
       return "refused";
     };
     return chain(attempt(once, refused), (first): Maybe<boolean> => {
+      if (first === false) undelivered.done(message.seq);
       if (first !== "refused") return first;
       return chain(this.#refuse(arrival, "E_REPLAY_STORE"), () => false);
     });
@@ -229,14 +254,15 @@ export class Delivery {
     // The session ended while the handler was at work: there is nobody to reply to.
     if (known && cause.code === "E_CLOSED") return;
     hooks.onError?.(known ? cause : new SealwireError("E_HANDLER", { detail: item.topic, cause }));
-    if (item.request) void this.#refuse(arrival, known && cause.code === "E_INVALID" ? "E_INVALID" : "E_HANDLER");
+    if (item.request) void this.#answer(arrival, known && cause.code === "E_INVALID" ? "E_INVALID" : "E_HANDLER");
   }
 
-  /** `discard`: what waits for a handler is not delivered any more. */
+  /** `discard`: what is being decided or waits for a handler is not delivered any more. */
   end(discard: boolean): void {
+    this.#discards = discard;
     if (discard) this.#inbox.clear();
     for (const set of this.#streams.values()) for (const stream of set) stream.end();
     this.#streams.clear();
-    this.#handlers.clear();
+    if (discard) this.#handlers.clear();
   }
 }

@@ -70,7 +70,7 @@ export class Intake {
       connection.throttle(this.#items.spend(claims.items.length, connection.time.elapsed));
     }
     if (late !== undefined) return this.#refuse(seq, late);
-    const { facts, offset } = this.#o.life;
+    const { facts, ledger, offset } = this.#o.life;
     const base = describe(received, facts.keys, offset, this.#o.hooks.peerToken?.());
     const { jti, iat = 0, exp } = claims;
     const { once } = this.#o.hooks;
@@ -81,7 +81,7 @@ export class Intake {
     return claims.items.reduce<Maybe<void>>((done, item, index) => {
       const ref: Ref = claims.batch ? [seq, index] : seq;
       const message = { ...base, ...(claims.batch ? { index } : {}), topic: item.topic, data: item.data };
-      return chain(done, () => this.#o.delivery.item(item, ref, message, raw.length, first));
+      return chain(done, () => this.#o.delivery.item(item, ref, message, raw.length, ledger.undelivered, first));
     }, undefined);
   }
 

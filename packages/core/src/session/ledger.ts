@@ -3,6 +3,7 @@ import { ReplayWindow } from "../replay/window.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { Chain } from "./chain.ts";
 import { type Kept, Retention } from "./retention.ts";
+import { Undelivered } from "./undelivered.ts";
 
 /** Messages of ours whose first `err` is still free: as far back as anybody refuses in earnest. */
 const REFUSABLE = 16_384;
@@ -31,6 +32,8 @@ export class Ledger {
   /** Number of the peer above which nothing is announced for now: the application is too far behind for more. */
   withheld: number | undefined;
   #announced: number;
+  /** What was committed and has not been delivered. */
+  readonly undelivered: Undelivered = new Undelivered();
   /** Acks and voids that cost the peer nothing: one for each message of ours, and those of a resume. */
   freeAcks: number;
   freeVoids = 0;
@@ -64,6 +67,11 @@ export class Ledger {
     if (!this.resumable) return;
     this.#chains = chains;
     this.onChains?.(chains);
+  }
+
+  /** Up to it the peer may have been told that all is committed: it does not send that again. */
+  get announced(): number {
+    return this.#announced;
   }
 
   /** The `rcv` of a control message or a hello: it never goes back. */

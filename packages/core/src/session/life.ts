@@ -222,13 +222,13 @@ export class Life {
     else void chain(this.#hooks.elsewhere?.() ?? false, (taken) => (taken ? this.supersede() : this.end(info)));
   }
 
-  /** Another node has the session, with all that is not acknowledged: nothing of it is undetermined. */
-  supersede(): void {
+  /** Another node has the session, with all that is not acknowledged: where that is certain, nothing of it is undetermined. */
+  supersede(certain = true): void {
     const { attachment } = this;
     this.attachment = undefined;
     attachment?.machine.retire();
     attachment?.connection.close(1001, "away");
-    this.ledger.retention.clear();
+    if (certain) this.ledger.retention.clear();
     const error = new SealwireError("E_SUPERSEDED", { stage: "session", detail: "another node has the session" });
     this.end({ code: 4409, error, clean: false, truncated: true });
   }

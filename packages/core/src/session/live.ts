@@ -324,7 +324,7 @@ export class LiveSession implements Session {
 
   /** Nothing more is processed on the connection that it has, which stays open. */
   freeze(): void {
-    this.#life.attachment?.machine.retire();
+    this.#life.attachment?.retire();
   }
 
   /** Server: all that another node needs to go on with it. */
@@ -334,9 +334,9 @@ export class LiveSession implements Session {
     return encodeSession({ facts, ledger, refusals: refusals.all(), scopes, expiresAt, extra }, this.#life.time);
   }
 
-  /** Another node has the session: this end lets go of it, and of its connection (1001). */
-  supersede(): void {
-    this.#life.supersede();
+  /** Another node has the session, or seems to: this end lets go of it, and of its connection (1001). */
+  supersede(certain = true): void {
+    this.#life.supersede(certain);
   }
 
   async #depart(code: string | undefined, close: (connection: Connection) => void): Promise<CloseInfo> {

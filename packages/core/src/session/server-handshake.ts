@@ -53,7 +53,7 @@ export interface ServerHandshakeOptions<T extends VerifiedToken = VerifiedToken>
   readonly upgradeToken: string | undefined;
   /** Throws SealwireError E_TOKEN (or one of its kind) for a token that is not acceptable. Gets the upgrade token too. */
   readonly verifyToken: (token: string) => Promise<T>;
-  /** Connection-level authorization; false is E_FORBIDDEN. */
+  /** Connection-level authorization, in a resume of the session's principal; false is E_FORBIDDEN. */
   readonly admit: (token: T) => boolean | Promise<boolean>;
 }
 
@@ -106,10 +106,10 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
   }
 
   #startResume(): ServerResume<T> {
-    const { backend, protocol, limits, upgradeToken, verifyToken, findSession } = this.#o;
+    const { backend, protocol, limits, upgradeToken, verifyToken, admit, findSession } = this.#o;
     const checkHello = (hello: ClientHello) => this.#checkHello(hello);
     const find = findSession ?? (() => undefined);
-    return new ServerResume({ backend, protocol, limits, upgradeToken, verifyToken, find, checkHello });
+    return new ServerResume({ backend, protocol, limits, upgradeToken, verifyToken, admit, find, checkHello });
   }
 
   /** Version, subprotocol and server, in this order. */

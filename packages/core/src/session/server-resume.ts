@@ -33,6 +33,8 @@ export interface ResumeCandidate<T> {
   readonly refusals?: readonly Said[];
   /** Takes the session for this node, in one atomic step; false if another one has it. */
   readonly claim?: () => Promise<boolean>;
+  /** Of the session, as it is now. */
+  readonly token: T;
   /** Whether a token that came with the upgrade is of the same issuer, subject, client and class. */
   admits(token: T): boolean;
 }
@@ -46,6 +48,8 @@ export interface ServerResumeOptions<T> {
   readonly find: (kid: string) => Maybe<ResumeCandidate<T> | undefined>;
   readonly upgradeToken: string | undefined;
   readonly verifyToken: (token: string) => Promise<T>;
+  /** Connection-level authorization of the session's principal; false is E_FORBIDDEN. */
+  readonly admit: (token: T) => Maybe<boolean>;
 }
 
 interface Answered<T> {
@@ -139,11 +143,13 @@ export class ServerResume<T> {
 
   async #onResumed(frame: WireFrame, answered: Answered<T>, time: Time) {
     const { candidate, epoch, own, peer } = answered;
-    const { limits, protocol } = this.#o;
+    const { limits, protocol, admit } = this.#o;
     const { rcv, message } = await openResumed(epoch, frame);
     if (message.exp !== undefined)
       throw new SealwireError("E_CLAIMS", { stage: "claims", detail: "exp from a client" });
     if (rcv !== peer) throw new SealwireError("E_SEQ", { stage: "claims", detail: "rcv is not that of CH" });
+    // Only now is it the session's client that asks, and not who repeats what it once sent.
+    if ((await admit(candidate.token)) !== true) throw new SealwireError("E_FORBIDDEN", { stage: "claims" });
     if (candidate.claim !== undefined && !(await candidate.claim())) return refuse("another node has the session");
     const { facts, ledger, chain, scopes, expiresAt, refusals } = candidate;
     // Compare and set: nothing between these two lines waits for anything.

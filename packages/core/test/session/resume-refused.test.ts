@@ -5,7 +5,7 @@ import { settle } from "../support/clock.ts";
 import { other, ROLES, type Role, released } from "../support/live.ts";
 import { type Claims, Puppet } from "../support/puppet.ts";
 import { b64u, fromFull, toFull, unb64u } from "../support/raw.ts";
-import { type AttemptOptions, attempt, cut, resumable, resume, sessionOf } from "../support/reconnect.ts";
+import { type AttemptOptions, attempt, cut, HOLDER, resumable, resume, sessionOf } from "../support/reconnect.ts";
 import { noUnhandledRejections } from "../support/unhandled.ts";
 
 noUnhandledRejections();
@@ -164,6 +164,35 @@ describe("a resume CH that is refused [resume:attempt]", () => {
       "E_RESUME",
       "session",
     );
+  });
+
+  it.each([
+    ["is not admitted any more", () => false, "E_FORBIDDEN"],
+    ["is not plainly admitted", () => "yes", "E_FORBIDDEN"],
+    ["is not admitted, as is found out later", () => Promise.resolve(false), "E_FORBIDDEN"],
+    ["cannot be asked about", () => Promise.reject(new Error("down")), "E_INTERNAL"],
+  ] as [string, () => unknown, ErrorCode][])("a principal that %s [resume:admit]", async (_, answer, code) => {
+    const asked: unknown[] = [];
+    const admit = (token: unknown) => {
+      asked.push(token);
+      return answer() as boolean;
+    };
+    await refused("server", { server: { admit } }, code, code === "E_FORBIDDEN" ? "claims" : undefined);
+    expect(asked).toEqual([HOLDER]);
+  });
+
+  it("and nobody is asked about a principal whose chain is not shown [resume:admit]", async () => {
+    let asked = 0;
+    const admit = () => ++asked > 0;
+    const made = resumable({ codec: "json" });
+    const { pair } = await made;
+    const chain = pair.keys.get("chain")!;
+    const broken = ch(
+      () => "broken",
+      () => chain,
+    );
+    await refused("server", { server: { admit }, ...broken }, "E_CRYPTO", "crypto", made);
+    expect(asked).toBe(0);
   });
 
   it("and one of the same client is taken [resume:token]", async () => {

@@ -138,9 +138,20 @@ function candidate(
     get expiresAt() {
       return session.expiresAt.getTime() / 1000;
     },
+    token: HOLDER,
     admits,
   };
 }
+
+/** Whose session it is, as far as the policy of a server is asked. */
+export const HOLDER: VerifiedToken = {
+  issuer: "https://issuer.example",
+  subject: "alice",
+  clientId: undefined,
+  scopes: [],
+  expiresAt: 0,
+  jkt: undefined,
+};
 
 export function sessionOf(pair: Pair, role: "client" | "server"): LiveSession {
   const { session } = pair[role];
