@@ -55,6 +55,8 @@ export class SessionHost {
   readonly #store: ResumeStore | undefined;
   readonly #parkings = new Map<LiveServerSession, Parking>();
   readonly #replay: () => ReplayStore;
+  /** Sessions that this server had when it began to close. */
+  #drained: readonly LiveServerSession[] = [];
 
   constructor(options: HostOptions) {
     this.#o = options;
@@ -198,7 +200,8 @@ export class SessionHost {
     const attempt =
       parking === undefined
         ? undefined
-        : new Claim(
+        : attemptOn(
+            parking,
             () => this.#claimFor(session, parking),
             () => {
               if (session.state === "reconnecting") void this.#park(session, parking);
@@ -264,7 +267,8 @@ export class SessionHost {
     const parking = this.#parking(store, stored);
     const { until } = stored;
     const alive = () => clock.unix() < Math.min(until, expiresAt) * 1000 && !directory.isRevoked(facts.id, peer);
-    const attempt = new Claim(
+    const attempt = attemptOn(
+      parking,
       async () => (await this.#claim(parking)) === true,
       () => {
         if (alive()) void parking.park(parkableAgain(stored, time));
@@ -298,8 +302,8 @@ export class SessionHost {
   /** Hands every session to the store, or says bye to it. At most `ms`, half of it for what is being handled. */
   async drain(ms: number): Promise<void> {
     const { clock, directory } = this.#o;
-    const sessions = [...directory.sessions];
-    const work = sessions.map(async (session) => {
+    this.#drained = [...directory.sessions];
+    const work = this.#drained.map(async (session) => {
       const parking = this.#parkings.get(session);
       if (session.alive) {
         // With a store what comes from now on is for another server.
@@ -312,8 +316,6 @@ export class SessionHost {
       if (session.undelivered > 0) await session.settle(0);
     });
     await within(clock, ms, Promise.all(work));
-    for (const { id, undelivered } of sessions)
-      if (undelivered > 0) this.#failed(`messages acknowledged and not delivered: ${undelivered}`, undefined, id);
   }
 
   /** After it no end of this server has it, whatever the store does. */
@@ -328,10 +330,20 @@ export class SessionHost {
 
   /** Ends what is left once there are no connections: a store that does not answer keeps nothing alive. */
   end(): void {
+    for (const { id, undelivered } of this.#drained)
+      if (undelivered > 0) this.#failed(`messages acknowledged and not delivered: ${undelivered}`, undefined, id);
     const error = new SealwireError("E_TRUNCATED", { stage: "local", detail: "the server was closed" });
     for (const session of this.#o.directory.sessions) session.end({ code: 1001, error, clean: false, truncated: true });
   }
 }
+
+/** What `giveBack` is for is done also where the store says only later that the claim has succeeded. */
+const attemptOn = (parking: Parking, claim: () => Promise<boolean>, giveBack: () => void): Claim =>
+  new Claim(async () => {
+    const claimed = await claim();
+    if (!claimed) parking.onLateClaim(giveBack);
+    return claimed;
+  }, giveBack);
 
 /** Until `work` is done, and no longer than `ms`. */
 export async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {

@@ -108,6 +108,14 @@ export class Parking {
     return this.#inTurn(() => this.#take());
   }
 
+  /** Runs `fn` if a claim that nobody waits for any more turns out to have taken it. */
+  onLateClaim(fn: () => void): void {
+    this.#claiming?.then(
+      (taken) => taken && fn(),
+      () => {},
+    );
+  }
+
   async #take(): Promise<boolean> {
     const id = this.#id;
     if (id === undefined) return true;

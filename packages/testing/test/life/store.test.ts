@@ -165,7 +165,28 @@ describe("a store that is slow", () => {
     expect([store.count("claim"), session.state, got]).toEqual([1, "reconnecting", []]);
     claim.open();
     await world.until(() => got.length === 1);
-    expect([session.id, store.count("claim"), p.a.sessions.size]).toEqual([id, 1, 1]);
+    expect([session.id, p.a.sessions.size]).toEqual([id, 1]);
+  });
+
+  it("what a claim took that was answered too late is given back", async () => {
+    const p = await place({}, { reconnect: { minDelay: 8000, maxDelay: 8000 } });
+    const { world, store, session } = p;
+    const [{ id }, kid] = [session, kidOf(world)];
+    await lose(p);
+    p.serve("b");
+    const claim = gate();
+    store.before.claim = () => claim.opened;
+    await world.until(() => store.count("claim") === 1);
+    world.refuse();
+    // limit handshakeSeconds, and nobody waits for it any more.
+    await world.advance(10_500);
+    expect([p.errors.at(-1)?.code, store.count("park")]).toEqual(["E_INTERNAL", 1]);
+    claim.open();
+    await world.advance(10);
+    const found = await store.inner.find(kid);
+    expect([store.count("park"), new Set(store.ends).size, found !== undefined]).toEqual([2, 1, true]);
+    p.serve("c");
+    expect([await world.settled(session.request("m", 1)), session.id]).toEqual(["c", id]);
   });
 
   it.each(["claim", "park", "find", "forget"] as const)(
