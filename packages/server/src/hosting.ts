@@ -85,9 +85,8 @@ export class SessionHost {
     return this.#o.limits.handshakeSeconds * 1000;
   }
 
-  #failed(detail: string, cause?: unknown, sessionId?: string): void {
-    const error = new SealwireError("E_INTERNAL", { stage: "local", fatal: false, detail, cause });
-    this.#o.onError(error, sessionId === undefined ? {} : { sessionId });
+  #failed(detail: string, cause: unknown): void {
+    this.#o.onError(new SealwireError("E_INTERNAL", { stage: "local", fatal: false, detail, cause }), {});
   }
 
   #make(established: Established, connection: Connection, peer: Peer, parking: Parking | undefined): LiveServerSession {
@@ -330,8 +329,11 @@ export class SessionHost {
 
   /** Ends what is left once there are no connections: a store that does not answer keeps nothing alive. */
   end(): void {
-    for (const { id, undelivered } of this.#drained)
-      if (undelivered > 0) this.#failed(`messages acknowledged and not delivered: ${undelivered}`, undefined, id);
+    for (const { id: sessionId, undelivered } of this.#drained) {
+      if (undelivered === 0) continue;
+      const detail = `messages that were committed and not delivered: ${undelivered}`;
+      this.#o.onError(new SealwireError("E_TRUNCATED", { stage: "local", fatal: false, detail }), { sessionId });
+    }
     const error = new SealwireError("E_TRUNCATED", { stage: "local", detail: "the server was closed" });
     for (const session of this.#o.directory.sessions) session.end({ code: 1001, error, clean: false, truncated: true });
   }

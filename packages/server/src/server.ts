@@ -44,7 +44,7 @@ export interface SealwireServer<T extends TopicMap<T> = AnyTopics> {
   /**
    * Takes no more connections, waits for what is being handled at most half of `timeout` ms (default 5,000), says bye to
    * every session, and waits for them for the rest. With `resume.store` sessions are parked instead and their connections
-   * closed: their clients resume them at another server. `onError` is told how many acknowledged messages no handler got.
+   * closed: their clients resume them at another server. `onError` is told how many messages came and were not delivered.
    */
   close(options?: { readonly timeout?: number }): Promise<void>;
 }
