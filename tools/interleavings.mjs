@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// npm run interleavings: real sessions through every state that the models of a rekey reach, up to the models' own bounds.
+import { childEnv, root, run } from "./lib/run.mjs";
+
+const tests = [
+  "packages/core/test/session/rekey-interleavings.test.ts",
+  "packages/core/test/support/interleavings.test.ts",
+];
+const args = ["node_modules/vitest/vitest.mjs", "run", "--project=core", ...tests];
+const env = { ...childEnv(), SEALWIRE_INTERLEAVINGS: "all" };
+const { ok } = await run(process.execPath, args, { cwd: root, env, show: true });
+process.exitCode = ok ? 0 : 1;
