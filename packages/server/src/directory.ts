@@ -103,14 +103,20 @@ export class SessionDirectory {
 
   #complete(given: Revocation): Known {
     const now = this.#o.now() / 1000;
-    const {
-      session,
-      subject,
-      issuedBefore = Math.floor(now) + 1,
-      until = now + this.#o.seconds,
-    }: AnyRevocation = given;
+    const { session, subject, until = now + this.#o.seconds }: AnyRevocation = given;
     if (session !== undefined) return { ...given, until: Math.ceil(until) };
-    return subject === undefined ? given : { ...given, issuedBefore };
+    if (subject === undefined) return given;
+    const { issuedBefore = Math.max(Math.floor(now) + 1, this.#newest(given) + 1) }: AnyRevocation = given;
+    return { ...given, issuedBefore };
+  }
+
+  /** When the newest token of its sessions was issued: by a clock that went back, that is still to come. */
+  #newest(revocation: AnyRevocation): number {
+    const all = { ...revocation, issuedBefore: Number.POSITIVE_INFINITY };
+    let newest = 0;
+    for (const { id, revocable } of this.sessions)
+      if (concerns(all, id, revocable)) newest = Math.max(newest, revocable.issuedAt ?? 0);
+    return newest;
   }
 
   /** At once: nothing that is revoked opens, resumes or delivers anything after this. */

@@ -163,3 +163,12 @@ describe("with a lost connection in between", () => {
     expect([asked(world, "refresh").length, world.sessions.length]).toEqual([1, 1]);
   });
 });
+
+describe("a user is revoked [revoke:end]", () => {
+  it.each([0, -90_000])("whose token was issued before the server's wall clock was set by %i ms", async (ms) => {
+    const { world, session } = await open(600);
+    world.server.clock.jump(ms);
+    expect(await world.sealwire.revoke({ subject: session.subject })).toBe(1);
+    expect(await world.settled(session.closed)).toMatchObject({ code: 4403, error: { code: "E_REVOKED" } });
+  });
+});
