@@ -49,6 +49,7 @@ export function planOf(seed: number): Plan {
     troubles: theme === "quiet" ? [] : troublesOf(r, theme, begin + span),
     actions: actionsOf(r, theme, begin, span, line, order),
     handlerMs: r.chance(0.3) ? r.between(1, 500) : 0,
+    answering: new Random(seed, 5).chance(0.25),
     authorizeMs: r.chance(theme === "rights" ? 0.8 : 0.2) ? r.between(1, 600) : 0,
     admitMs: r.chance(theme === "rights" ? 0.8 : 0.1) ? r.between(1, 600) : 0,
     limits: limitsOf(r, theme, resume !== false),

@@ -64,6 +64,8 @@ export interface Plan {
   /** When actions begin: after the handshake on an undisturbed line, or at once. */
   readonly begin: number;
   readonly actions: readonly Action[];
+  /** Handlers send a message of their own, and wait until it is taken. */
+  readonly answering: boolean;
   /** Milliseconds that a handler takes, and a decision of the server's `authorize` and `admit`. */
   readonly handlerMs: number;
   readonly authorizeMs: number;
@@ -78,11 +80,11 @@ export interface Plan {
 export function describePlan(plan: Plan): string[] {
   const { level, protocol, codec, suite, order, line, limits, faults, troubles, actions, tokens, end } = plan;
   const list = (values: object) => Object.entries(values).map(([name, value]) => `${name} ${value}`);
-  const { resume, sharedSessions, reconnect, handlerMs, authorizeMs, admitMs, sharedReplay } = plan;
+  const { resume, sharedSessions, reconnect, handlerMs, answering, authorizeMs, admitMs, sharedReplay } = plan;
   return [
     [`seed ${plan.seed}`, level, protocol, codec, suite, order].join(", "),
     list(line).join(", "),
-    list({ resume, sharedSessions, ...reconnect, handlerMs, authorizeMs, admitMs, sharedReplay }).join(", "),
+    list({ resume, sharedSessions, ...reconnect, handlerMs, answering, authorizeMs, admitMs, sharedReplay }).join(", "),
     `tokens: ${list(tokens).join(", ")}`,
     `client: ${list(limits.client).join(", ")}`,
     `server: ${list(limits.server).join(", ")}`,

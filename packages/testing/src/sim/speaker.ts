@@ -19,6 +19,9 @@ export interface SpeakerOptions {
   readonly token?: () => string;
 }
 
+/** Padding of what a handler sends: it is not answered in turn. */
+const ANSWER = "answer";
+
 const RIGHTS: readonly Right[] = ["free", "extra"];
 const KINDS: readonly SentMessage["kind"][] = ["send", "idempotent", "request"];
 
@@ -68,7 +71,7 @@ export class Speaker {
     stage.watch(`session.closed of the ${this.#name}`, closed);
   }
 
-  async #deliver(right: Right, kind: SentMessage["kind"], [n, from]: Data): Promise<number> {
+  async #deliver(right: Right, kind: SentMessage["kind"], [n, from, padding]: Data): Promise<number> {
     const { stage, side, record, index, token } = this.#o;
     const delivered: Delivered = {
       n,
@@ -81,30 +84,35 @@ export class Speaker {
     };
     record.delivered.push(delivered);
     this.#note(`handles ${n}`);
-    const { handlerMs } = stage.plan;
+    const { handlerMs, answering } = stage.plan;
     if (handlerMs > 0) await stage.pause(side, handlerMs);
+    if (answering && padding !== ANSWER) await this.#say("send", "free", ANSWER);
     return n;
   }
 
   act(action: Action): void {
-    const { session, record, stage, index, coming } = this.#o;
     if (action.kind === "rekey") {
       this.#note("asks for new keys");
-      session.rekey();
+      this.#o.session.rekey();
       return;
     }
-    const { kind, right, size } = action;
+    void this.#say(action.kind, action.right, "x".repeat(action.size));
+  }
+
+  /** Resolves when it is known what became of it. */
+  async #say(kind: SentMessage["kind"], right: Right, padding: string): Promise<void> {
+    const { session, record, stage, index, coming } = this.#o;
     const granted = right === "free" || session.scopes.includes("extra") || coming?.() === true;
     const message: SentMessage = { n: record.sent.length + 1, kind, right, at: stage.now, granted, outcome: "pending" };
     record.sent.push(message);
-    const data: Data = [message.n, index, "x".repeat(size)];
+    const data: Data = [message.n, index, padding];
     const topic = `${right}.${kind}`;
-    this.#note(`${topic} ${message.n}, ${size} characters`);
+    this.#note(`${topic} ${message.n}, ${padding.length} characters`);
     const work =
       kind === "request"
         ? session.request(topic, data).then((reply) => ({ reply }))
         : session.send(topic, data, kind === "idempotent" ? { idempotent: true } : {});
-    work.then(
+    await work.then(
       (outcome) => {
         message.outcome = outcome;
         this.#note(`${kind} ${message.n} resolved${"seq" in outcome ? ` as ${outcome.seq}` : ""}`);
