@@ -22,3 +22,15 @@ export function all<T extends readonly unknown[]>(values: { readonly [K in keyof
     ? (Promise.all(values) as unknown as Promise<T>)
     : (values as unknown as T);
 }
+
+/** `value`, or a rejection with the signal's reason if that comes first: what never answers holds nothing up. */
+export function unlessAborted<T>(signal: AbortSignal, value: Maybe<T>): Maybe<T> {
+  if (!(value instanceof Promise)) return value;
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    // A listener on a signal that has told its end would stay.
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+    value.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}

@@ -43,9 +43,11 @@ export function hooksOf(o: ServerHooksOptions): SessionHooks {
       if (o.options.admit !== undefined && (await o.options.admit(next.principal)) !== true)
         throw new SealwireError("E_FORBIDDEN", { stage: "claims", fatal: false });
       // It, or the session, may have been revoked while it was checked.
-      if (live.revoked) throw new SealwireError("E_REVOKED", { stage: "session", fatal: false });
-      live.replaceToken(directory.assertNotRevoked(next), o.now() / 1000);
-      return { scopes: next.scopes, expiresAt: next.expiresAt };
+      const accept = () => {
+        if (live.revoked) throw new SealwireError("E_REVOKED", { stage: "session", fatal: false });
+        live.replaceToken(directory.assertNotRevoked(next), o.now() / 1000);
+      };
+      return { scopes: next.scopes, expiresAt: next.expiresAt, accept };
     },
     once: o.once,
     ...(o.elsewhere === undefined ? {} : { elsewhere: o.elsewhere }),

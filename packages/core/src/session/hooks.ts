@@ -30,6 +30,11 @@ export interface Grant {
   readonly scopes: readonly string[];
 }
 
+/** A token that is good: `accept` makes it the one of this moment, and throws SealwireError where that is past. */
+export interface Renewal extends Grant {
+  readonly accept?: () => void;
+}
+
 /** A message that may come in several sessions. All times are NumericDates. */
 export interface OnceMessage {
   readonly jti: string;
@@ -50,8 +55,8 @@ export interface SessionHooks {
   readonly onError?: (error: SealwireError) => void;
   /** The peer's access token of this moment, for the evidence of its signed messages. */
   readonly peerToken?: () => string;
-  /** Server: checks a new token of the client, and takes over what it grants. Rejects for one that is not acceptable. */
-  readonly refresh?: (token: string) => Promise<Grant>;
+  /** Server: checks a new token of the client, and changes nothing by itself. Rejects for one that is not acceptable. */
+  readonly refresh?: (token: string) => Promise<Renewal>;
   /** Server: delivers a message with a `jti` once; false if it was delivered before. Throws SealwireError E_REPLAY_STORE. */
   readonly once?: (message: OnceMessage) => Awaitable<boolean>;
   /**

@@ -116,7 +116,6 @@ export class LiveSession implements Session {
         hooks,
         timers: this.#timers,
         elapsed: () => clock.elapsed(),
-        ended,
         onEnd: (error) => this.#expire(error),
       },
       established,

@@ -1,6 +1,6 @@
 import type { Control } from "../envelope/control.ts";
 import { asError, SealwireError } from "../errors.ts";
-import { attempt, type Maybe } from "../maybe.ts";
+import { type Maybe, unlessAborted } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { Attachment } from "./attachment.ts";
 import type { Grant, SessionHooks } from "./hooks.ts";
@@ -16,9 +16,10 @@ export interface RightsOptions {
   readonly hooks: SessionHooks;
   readonly timers: Timers;
   readonly elapsed: () => number;
-  readonly ended: AbortSignal;
   readonly onEnd: (error: SealwireError) => void;
 }
+
+const LATE = "the new token was not checked in time (limit handshakeSeconds)";
 
 /** What the client may do in a session and until when, and how a new token changes both (specs/lifecycle.md, section 4). */
 export class Rights {
@@ -27,8 +28,8 @@ export class Rights {
   readonly #term: Term;
   #granted: Grant;
   #changes = 0;
-  /** The tokens that are being checked, one after the other. */
-  #checks: Promise<void> = Promise.resolve();
+  /** Server: the token that is being checked. */
+  #checking: AbortController | undefined;
 
   constructor(options: RightsOptions, { scopes, expiresAt }: Grant) {
     const { source, hooks, limits, timers, elapsed, onEnd } = options;
@@ -95,17 +96,23 @@ export class Rights {
   /** Step commit: whether this message can come now. */
   check(message: Control): void {
     this.#refresh.check(message);
+    if (message.top === "auth" && this.#checking !== undefined)
+      throw new SealwireError("E_STATE", { detail: "auth while one is unanswered" });
   }
 
-  /** The answer to a token will not come. */
+  /** The answer to a token will not come: both ends forget it. */
   fail(error: SealwireError): void {
     this.#refresh.fail(error);
+    const checking = this.#checking;
+    this.#checking = undefined;
+    checking?.abort(error);
   }
 
   onControl(message: Control, seq: number, from: Attachment): Maybe<void> {
     switch (message.top) {
       case "auth":
-        return this.#onAuth(message.at, seq, from);
+        void this.#onAuth(message.at, seq, from);
+        return;
       case "auth-ok":
         return this.#refresh.answered(() => this.grant({ expiresAt: message.exp, scopes: message.scp }));
       case "auth-no":
@@ -117,27 +124,37 @@ export class Rights {
     }
   }
 
-  /** Server: a new token. What comes meanwhile is decided by the old one, which is still good. */
-  #onAuth(token: string, seq: number, from: Attachment): void {
-    const { source, limits, hooks, ended } = this.#o;
-    // Kept until it is its turn.
-    const kept = token.length > limits.tokenBytes ? undefined : token;
-    const check = async (): Promise<void> => {
-      if (ended.aborted) return;
-      const granted = await attempt<Grant | undefined, undefined>(
-        async () => (kept === undefined ? undefined : await hooks.refresh?.(kept)),
-        (error) => {
-          hooks.onError?.(asError(error));
-          return undefined;
-        },
-      );
-      if (ended.aborted) return;
-      const rights = granted && this.grant(granted);
-      // On another connection nobody waits for the answer: `resumed` has told it, or it is asked for again.
-      if (source.life.attachment !== from) return;
-      if (rights === undefined) void from.control({ top: "auth-no", ref: seq });
-      else void from.control({ top: "auth-ok", ref: seq, exp: rights.expiresAt, scp: rights.scopes });
-    };
-    this.#checks = this.#checks.then(check);
+  /**
+   * Server: a new token. What comes meanwhile is decided by the old one, which is still good, and waits for nothing: the
+   * check may never end.
+   */
+  async #onAuth(token: string, seq: number, from: Attachment): Promise<void> {
+    const { source, limits, hooks, timers } = this.#o;
+    // The connection was lost while this waited for its turn, and it with it.
+    if (source.life.attachment !== from) return;
+    const check = new AbortController();
+    this.#checking = check;
+    const late = () => check.abort(new SealwireError("E_TOKEN", { stage: "local", fatal: false, detail: LATE }));
+    const stop = timers.after(limits.handshakeSeconds * 1000, late);
+    try {
+      const asked = token.length > limits.tokenBytes ? undefined : hooks.refresh?.(token);
+      const granted = await unlessAborted(check.signal, asked);
+      if (this.#checking !== check) return;
+      granted?.accept?.();
+      this.#answer(seq, from, granted && this.grant(granted));
+    } catch (error) {
+      // The answer has nowhere to go: the connection is lost, or the session is over.
+      if (this.#checking !== check) return;
+      hooks.onError?.(asError(error));
+      this.#answer(seq, from, undefined);
+    } finally {
+      stop();
+    }
+  }
+
+  #answer(ref: number, to: Attachment, granted: Grant | undefined): void {
+    this.#checking = undefined;
+    if (granted === undefined) void to.control({ top: "auth-no", ref });
+    else void to.control({ top: "auth-ok", ref, exp: granted.expiresAt, scp: granted.scopes });
   }
 }

@@ -2,7 +2,7 @@ import { isTopic } from "../envelope/claims.ts";
 import { encodeClaims } from "../envelope/codec.ts";
 import type { Control } from "../envelope/control.ts";
 import { SealwireError } from "../errors.ts";
-import { chain, type Maybe } from "../maybe.ts";
+import { chain, type Maybe, unlessAborted } from "../maybe.ts";
 import type { Codec, Limits } from "../registry.generated.ts";
 import { assertData } from "../wire/data.ts";
 import type { Data } from "../wire/json.ts";
@@ -223,15 +223,3 @@ export class Sender {
 }
 
 const copyOf = (message: Outgoing): Outgoing => ({ ...message, data: structuredClone(message.data) });
-
-/** `value`, or a rejection with the signal's reason if that comes first: a policy that never answers holds nothing up. */
-function unlessAborted<T>(signal: AbortSignal, value: Maybe<T>): Maybe<T> {
-  if (!(value instanceof Promise)) return value;
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    // A listener on a signal that has told its end would stay.
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-    value.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
-}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SealwireError } from "../../src/errors.ts";
+import { SealwireError } from "../../src/errors.ts";
 import type { Grant } from "../../src/session/hooks.ts";
 import { settle } from "../support/clock.ts";
 import { controlsOf, gate, other, ROLES, released } from "../support/live.ts";
@@ -86,31 +86,53 @@ describe("a new token", () => {
     await released(pair);
   });
 
-  it("several of an impatient client are answered in their order [refresh:answer]", async () => {
-    const gates = [gate<void>(), gate<void>()];
-    let n = 0;
-    const refresh = async (): Promise<Grant> => {
-      const mine = n++;
-      await gates[mine]?.promise;
-      return { expiresAt: START + 5000, scopes: [String(mine)] };
-    };
-    const { pair, server } = await refreshing({ codec: "json", serverHooks: { refresh } });
+  it("a second one before the answer ends the session [refresh:pending]", async () => {
+    const { pair, server } = await refreshing({ codec: "json", serverHooks: { refresh: () => new Promise(() => {}) } });
     // A client of ours has one at a time.
     const puppet = Puppet.seize(pair, "client");
-    for (const at of ["a", "b"]) puppet.deliver(await puppet.control({ top: "auth", at }));
+    puppet.deliver(await puppet.control({ top: "auth", at: "a" }));
     await settle();
-    gates[1]?.open();
+    expect(server.state).toBe("open");
+    puppet.deliver(await puppet.control({ top: "auth", at: "b" }));
+    await expectRefusal(pair, { side: "server", code: "E_STATE", stage: "commit", close: 4400 });
+  });
+
+  it("whose check never ends is refused in time, and holds nothing up [refresh:deadline]", async () => {
+    const accepted: string[] = [];
+    const slow = gate<Grant>();
+    let asked = 0;
+    const refresh = async () => {
+      const grant = asked++ === 0 ? await slow.promise : { expiresAt: START + 5000, scopes: ["b"] };
+      return { ...grant, accept: () => void accepted.push(String(grant.scopes)) };
+    };
+    const { pair, client, server, got } = await refreshing({ serverHooks: { refresh } });
+    const refreshed = client.refresh("hangs").catch((error: unknown) => error);
+    await client.send("t", "meanwhile");
     await settle();
-    expect(puppet.received).toEqual([]);
-    gates[0]?.open();
+    expect(got.server).toEqual(["meanwhile"]);
+    await pair.clock.advance(9_999);
+    expect(pair.errors.server).toEqual([]);
+    await pair.clock.advance(1);
+    expect(await refreshed).toMatchObject({ code: "E_TOKEN", remote: true, fatal: false });
+    expect(pair.errors.server).toMatchObject([{ code: "E_TOKEN", stage: "local", fatal: false }]);
+    slow.open({ expiresAt: START + 9999, scopes: ["a"] });
     await settle();
-    expect((await puppet.controls()).map(({ top, ref, scp }) => [top, ref, scp])).toEqual([
-      ["auth-ok", 1, ["0"]],
-      ["auth-ok", 2, ["1"]],
-    ]);
-    expect(server.scopes).toEqual(["1"]);
-    for (const side of ROLES) pair.link[side].breakOff();
-    await pair.clock.advance(120_000);
+    expect(server.scopes).toEqual(["chat"]);
+    await client.refresh("good");
+    expect([server.scopes, client.scopes, accepted]).toEqual([["b"], ["b"], ["b"]]);
+    await client.close();
+    await released(pair);
+  });
+
+  it("that is revoked when it would be accepted is refused [refresh:same]", async () => {
+    const accept = () => {
+      throw new SealwireError("E_TOKEN", { stage: "claims", fatal: false });
+    };
+    const refresh = async () => ({ expiresAt: START + 5000, scopes: [], accept });
+    const { pair, client, server } = await refreshing({ serverHooks: { refresh } });
+    await expect(client.refresh("revoked")).rejects.toMatchObject({ code: "E_TOKEN", remote: true });
+    expect(server.scopes).toEqual(["chat"]);
+    await client.close();
     await released(pair);
   });
 
@@ -187,19 +209,20 @@ describe("rights that change decide what follows [refresh:replace]", () => {
   });
 
   it("what waits to be sent", async () => {
-    const { pair, client, server, state, got } = await narrowing();
-    client.refresh("any").catch(() => {});
+    const { pair, client, server, state, got } = await narrowing({ limits: { retainedMessages: 1 } });
+    const refreshed = client.refresh("any");
     await settle();
-    await cut(pair);
+    await server.send("t", "always");
     const waiting = server.send("t", "wide").catch((e) => e.code);
     const always = server.send("t", "always");
     state.checked.open();
-    await settle();
-    await resume(pair);
+    await refreshed;
+    // The receipt of the first one makes room.
+    await pair.clock.advance(2000);
+    expect(await waiting).toBe("E_DENIED");
     await always;
     await settle();
-    expect(await waiting).toBe("E_DENIED");
-    expect(got.client).toEqual(["always"]);
+    expect(got.client).toEqual(["always", "always"]);
     await client.close();
     await released(pair);
   });
@@ -224,6 +247,31 @@ describe("across a cut", () => {
     expect(client.scopes).toEqual(server.scopes);
     expect(client.scopes.includes("new")).toBe(took);
     expect(await client.refresh("good 5000 new")).toMatchObject({ scopes: ["new"] });
+    await client.close();
+    await released(pair);
+  });
+
+  it("what is checked when the connection is lost is forgotten [refresh:lost]", async () => {
+    const slow = gate<Grant>();
+    const accepted: string[] = [];
+    let asked = 0;
+    const refresh = async (token: string) => {
+      const grant = asked++ === 0 ? await slow.promise : { expiresAt: START + 5000, scopes: ["new"] };
+      return { ...grant, accept: () => void accepted.push(token) };
+    };
+    const { pair, client, server } = await refreshing({ serverHooks: { refresh } });
+    const first = client.refresh("first").catch((e) => e.code);
+    await settle();
+    await cut(pair);
+    expect(await first).toBe("E_TRUNCATED");
+    await resume(pair);
+    const second = client.refresh("second");
+    slow.open({ expiresAt: START + 9999, scopes: ["old"] });
+    expect(await second).toMatchObject({ scopes: ["new"] });
+    await settle();
+    expect(server.scopes).toEqual(["new"]);
+    expect(accepted).toEqual(["second"]);
+    expect(pair.errors.server).toEqual([]);
     await client.close();
     await released(pair);
   });
