@@ -238,6 +238,7 @@ export class Life {
     this.#assertAlive();
     this.#giveUp();
     const outliving = this.unacknowledged.outliving();
+    const same = e.facts.subject === this.facts.subject;
     this.#cancelWait();
     [this.facts, this.ledger] = [e.facts, e.ledger];
     this.#givenUp = false;
@@ -245,7 +246,8 @@ export class Life {
     this.attachment = attachment;
     attachment.watch();
     this.#watchLedger();
-    for (const message of outliving) {
+    // All of it was reported. Nobody's messages are sent as another subject's.
+    for (const message of same ? outliving : []) {
       attempt(
         () => void attachment.push(e.machine.prepare(message, connection.time)),
         // It was reported already. The new session has another codec, or takes less.

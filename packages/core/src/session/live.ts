@@ -71,6 +71,9 @@ export class LiveSession implements Session {
       get session() {
         return session.id;
       },
+      get subject() {
+        return session.subject;
+      },
       get grants() {
         return session.#rights.changes;
       },

@@ -16,6 +16,8 @@ import type { Timers } from "./timers.ts";
 /** What the sending half needs of its session. */
 export interface SenderHost {
   readonly session: string;
+  /** Of the access token: what was said as one is not sent as another. */
+  readonly subject: string;
   /** How often the peer's rights have changed: what was granted before is asked for again. */
   readonly grants: number;
   /** Undefined while the session has no connection. */
@@ -72,7 +74,7 @@ export class Sender {
   /** Authorizes, numbers, seals. Messages keep the order of the calls also where they have to wait. */
   transmit(message: Outgoing, kind: "message" | "request", options: TransmitOptions = {}): Maybe<number> {
     const { topic, data } = message;
-    const { hooks, ended, elapsed, grants } = this.#host;
+    const { hooks, ended, elapsed, grants, subject } = this.#host;
     const reply = message.ref !== undefined;
     const checked = hooks.topics?.outgoing(reply ? "reply" : kind, topic, data);
     // The caller goes on meanwhile: what was checked is what is sent.
@@ -85,7 +87,7 @@ export class Sender {
     if (granted instanceof Promise) granted.catch(() => {});
     const kept = due === message ? copyOf(message) : due;
     const bytes = this.#enqueue(kept);
-    const decided = { granted, grants };
+    const decided = { granted, grants, subject };
     const result = (this.#sends ?? Promise.resolve()).then(() => this.#inTurn(kept, kind, decided, elapsed, options));
     const tail = result.then(
       () => this.#dequeue(bytes),
@@ -137,7 +139,11 @@ export class Sender {
   async #inTurn(
     message: Outgoing,
     kind: "message" | "request",
-    { granted, grants }: { readonly granted: Maybe<boolean>; readonly grants: number },
+    {
+      granted,
+      grants,
+      subject,
+    }: { readonly granted: Maybe<boolean>; readonly grants: number; readonly subject: string },
     since: number,
     options: TransmitOptions,
   ): Promise<number> {
@@ -150,10 +156,18 @@ export class Sender {
     }
     if (ok && left() <= 0)
       throw new SealwireError("E_EXPIRED", { stage: "local", detail: `${message.topic} was not sent` });
+    if (subject !== this.#host.subject)
+      throw new SealwireError("E_CLOSED", { fatal: false, detail: `${message.topic} was not sent: another subject` });
     const now = this.#host.grants;
     // The peer's rights changed meanwhile.
     if (ok && now !== grants)
-      return this.#inTurn(message, kind, { granted: this.#isGranted(message, kind), grants: now }, since, options);
+      return this.#inTurn(
+        message,
+        kind,
+        { granted: this.#isGranted(message, kind), grants: now, subject },
+        since,
+        options,
+      );
     return this.#push({ ...message, ttl: Math.ceil(left() / 1000) }, kind, ok, options);
   }
 

@@ -80,7 +80,10 @@ export interface Undetermined {
   readonly session: string;
   readonly seq: number;
   readonly topic: string;
-  /** Of a message that was sent as idempotent: the next session sends it again by itself. */
+  /**
+   * Of a message that was sent as idempotent. Where its session could be resumed, the next one sends it again by itself, if
+   * that is of the same subject.
+   */
   readonly messageId?: string;
 }
 

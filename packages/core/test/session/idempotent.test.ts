@@ -84,6 +84,40 @@ describe("a message that outlives its session", () => {
     expect(pair.clock.pending).toBe(0);
   });
 
+  it.each(["alice", "bob"])(
+    "of alice is not sent in a session of bob, nor is what waits: %s comes back [idem:subject]",
+    async (subject) => {
+      const got: unknown[] = [];
+      const handler = () => (data: unknown) => void got.push(data);
+      const { pair, client, undetermined, seen } = await remembering({ serverHooks: { handler } });
+      pair.link.tap = () => [];
+      await client.send("t", "idempotent", { idempotent: true });
+      await cut(pair);
+      const queued = client.send("t", "queued").then(
+        () => "sent",
+        ({ code }) => code,
+      );
+      const asked = client.request("q", "asked").catch(({ code }) => code);
+      await settle();
+      const token = await pair.handshakes.server.verifyToken("any");
+      handshakeAgain(pair, { server: { verifyToken: async () => ({ ...token, subject }) } });
+      await settle();
+      expect(client.subject).toBe(subject);
+      const same = subject === "alice";
+      expect(got).toEqual(same ? ["idempotent", "queued", "asked"] : []);
+      expect(await queued).toBe(same ? "sent" : "E_CLOSED");
+      expect(await asked).toBe(same ? null : "E_CLOSED");
+      expect(undetermined).toMatchObject([{ seq: 1, messageId: expect.any(String) }]);
+      expect(seen.size).toBe(same ? 1 : 0);
+      await client.send("t", "new");
+      await settle();
+      expect(got.at(-1)).toBe("new");
+      await client.close();
+      await pair.clock.advance(120_000);
+      expect(pair.clock.pending).toBe(0);
+    },
+  );
+
   it("is delivered in the next session where it was not in the first, after a handler is there", async () => {
     const { pair, client } = await remembering();
     pair.link.tap = () => [];
