@@ -101,7 +101,7 @@ export class Refresher {
     this.#failures = 0;
     const { timeLeft } = this.#o.session;
     if (gained) this.schedule();
-    else if (timeLeft > 2 * RETRY_MIN) this.#after(timeLeft / 2);
+    else this.#after(Math.max(RETRY_MIN, timeLeft / 2));
   }
 
   #failed(): void {

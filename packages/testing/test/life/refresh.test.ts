@@ -125,6 +125,15 @@ describe("where there is none", () => {
     expect(world.left).toEqual(NOTHING);
   });
 
+  it("one that was kept almost to the end: asked until then", async () => {
+    const { world, session } = await open(600);
+    const kept = await world.issue();
+    world.token = (reason) => (reason === "refresh" && world.now < 599_000 ? kept : world.issue());
+    await world.advance(660_000);
+    expect([session.state, world.sessions.length]).toEqual(["open", 1]);
+    expect(asked(world, "refresh").length).toBeLessThan(15);
+  });
+
   it("the longest life of a session is reached: a new session, and not a token every moment", async () => {
     const { world, session } = await open(600, { limits: { sessionSeconds: 900 } });
     const { id } = session;
