@@ -1,5 +1,5 @@
 import { SealwireError } from "../errors.ts";
-import { attempt, type Maybe } from "../maybe.ts";
+import type { Maybe } from "../maybe.ts";
 import type { AeadKey } from "./backend.ts";
 
 const IV_BYTES = 12;
@@ -9,11 +9,12 @@ const TWO_32 = 2 ** 32;
 export function nonce(staticIv: Uint8Array, seq: number): Uint8Array {
   // Not slice(): that of a Buffer is a view.
   const iv = new Uint8Array(staticIv);
-  const view = new DataView(iv.buffer);
   // Bit operators work on 32 bits; seq has up to 53.
   const high = Math.floor(seq / TWO_32);
-  view.setUint32(4, view.getUint32(4) ^ high);
-  view.setUint32(8, view.getUint32(8) ^ (seq - high * TWO_32));
+  for (let i = 0; i < 4; i++) {
+    iv[7 - i] = (iv[7 - i] as number) ^ (high >>> (8 * i));
+    iv[11 - i] = (iv[11 - i] as number) ^ (seq >>> (8 * i));
+  }
   return iv;
 }
 
@@ -42,19 +43,23 @@ export class AeadSealer {
     this.#staticIv = checkedStaticIv(staticIv);
   }
 
-  /** @throws SealwireError `E_INTERNAL` for a seq that was used or passed over, and where the cipher fails */
-  seal(seq: number, aad: Uint8Array, plaintext: Uint8Array): Maybe<Uint8Array> {
+  /**
+   * Ciphertext and tag behind `room` bytes for the caller to write.
+   *
+   * @throws SealwireError `E_INTERNAL` for a seq that was used or passed over, and where the cipher fails
+   */
+  seal(seq: number, aad: Uint8Array, plaintext: Uint8Array, room?: number): Maybe<Uint8Array> {
     if (!Number.isSafeInteger(seq) || seq < this.#next) {
       throw new SealwireError("E_INTERNAL", { detail: `sealing with seq ${seq} where the next is ${this.#next}` });
     }
     // Before the cipher runs: a seq whose sealing failed is used up as well.
     this.#next = seq + 1;
-    return attempt(
-      () => this.#key.seal(nonce(this.#staticIv, seq), aad, plaintext),
-      (cause): never => {
-        throw new SealwireError("E_INTERNAL", { detail: "sealing failed", cause });
-      },
-    );
+    try {
+      const sealed = this.#key.seal(nonce(this.#staticIv, seq), aad, plaintext, room);
+      return sealed instanceof Promise ? sealed.catch(notSealed) : sealed;
+    } catch (cause) {
+      return notSealed(cause);
+    }
   }
 }
 
@@ -70,13 +75,21 @@ export class AeadOpener {
 
   /** @throws SealwireError `E_CRYPTO` for whatever reason it fails, without telling which */
   open(seq: number, aad: Uint8Array, data: Uint8Array): Maybe<Uint8Array> {
-    return attempt(
-      () => this.#key.open(nonce(this.#staticIv, seq), aad, data),
-      (cause): never => {
-        throw new SealwireError("E_CRYPTO", { cause });
-      },
-    );
+    try {
+      const text = this.#key.open(nonce(this.#staticIv, seq), aad, data);
+      return text instanceof Promise ? text.catch(notOpened) : text;
+    } catch (cause) {
+      return notOpened(cause);
+    }
   }
+}
+
+function notSealed(cause: unknown): never {
+  throw new SealwireError("E_INTERNAL", { detail: "sealing failed", cause });
+}
+
+function notOpened(cause: unknown): never {
+  throw new SealwireError("E_CRYPTO", { cause });
 }
 
 /** A copy: nobody else may change it. */

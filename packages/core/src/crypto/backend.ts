@@ -16,9 +16,10 @@ export interface PrivateJwk extends PublicJwk {
   readonly kid?: string;
 }
 
-/** A256GCM under one key. `data` is ciphertext followed by the 16-byte tag. */
+/** A256GCM under one key. `data` is ciphertext followed by the 16-byte tag. None of the arguments is kept. */
 export interface AeadKey {
-  seal(iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Maybe<Uint8Array>;
+  /** Ciphertext and tag behind `room` bytes (default 0) for the caller to write: a frame is made without another copy. */
+  seal(iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, room?: number): Maybe<Uint8Array>;
   /** Throws (or rejects with) an error of any kind where authentication fails, and where `data` is shorter than a tag. */
   open(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): Maybe<Uint8Array>;
 }

@@ -45,12 +45,15 @@ const GCM = { authTagLength: TAG_BYTES };
 export function aeadKey(raw: Uint8Array): AeadKey {
   const key = createSecretKey(raw);
   return {
-    seal(iv, aad, plaintext) {
+    seal(iv, aad, plaintext, room = 0) {
       const cipher = createCipheriv("aes-256-gcm", key, iv, GCM);
       cipher.setAAD(aad);
       const text = cipher.update(plaintext);
       cipher.final();
-      return concat(text, cipher.getAuthTag());
+      const sealed = new Uint8Array(room + text.length + TAG_BYTES);
+      sealed.set(text, room);
+      sealed.set(cipher.getAuthTag(), room + text.length);
+      return sealed;
     },
     open(iv, aad, data) {
       if (data.length < TAG_BYTES) throw new Error("shorter than a tag");

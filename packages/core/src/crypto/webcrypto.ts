@@ -47,7 +47,13 @@ export function aeadKey(key: CryptoKey): AeadKey {
     tagLength: 128,
   });
   return {
-    seal: async (iv, aad, text) => new Uint8Array(await subtle().encrypt(params(iv, aad), key, source(text))),
+    async seal(iv, aad, text, room = 0) {
+      const sealed = new Uint8Array(await subtle().encrypt(params(iv, aad), key, source(text)));
+      if (room === 0) return sealed;
+      const behind = new Uint8Array(room + sealed.length);
+      behind.set(sealed, room);
+      return behind;
+    },
     open: async (iv, aad, data) => new Uint8Array(await subtle().decrypt(params(iv, aad), key, source(data))),
   };
 }

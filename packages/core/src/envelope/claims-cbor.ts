@@ -1,114 +1,129 @@
 import { DEFAULT_LIMITS } from "../registry.generated.ts";
 import { CborReader, CborWriter, MAJOR } from "../wire/cbor.ts";
-import { decodeDat, encodeDat, prescanDat } from "../wire/dat.ts";
-import type { Data } from "../wire/json.ts";
-import { fail, type OutgoingClaims, type RawClaims } from "./claims.ts";
+import { encodeDat, type NodeBudget, readData, spend } from "../wire/dat.ts";
+import { type ClaimName, fail, noClaims, type OutgoingClaims, type RawClaims } from "./claims.ts";
 
-/** Members that this protocol defines as integers: major type 0 in shortest form, never a float. */
-const INTEGERS = new Set(["seq", "iat", "exp", "rcv"]);
-const TEXTS = new Set(["iss", "aud", "bnd", "jti", "top", "bin", "pad"]);
+/** The names as `three` writes and reads them. */
+const NAME = Object.fromEntries(
+  Object.keys(noClaims()).map((name) => [name, [...name].reduce((code, c) => (code << 8) | c.charCodeAt(0), 0)]),
+) as Readonly<Record<ClaimName, number>>;
+const CLAIMS = new Map(Object.entries(NAME).map(([name, code]) => [code, name as ClaimName]));
+
+/** Room for the claims beside data and texts: their names and heads. */
+const NAMES = 96;
 
 export function encodeCborClaims(claims: OutgoingClaims): Uint8Array {
   const { iss, aud, bnd, seq, jti, iat, exp, top, ref, req, data } = claims;
-  const members = [iss, aud, bnd, seq, jti, iat, exp, top, ref, req, data].filter((v) => v !== undefined);
-  const writer = new CborWriter().map(members.length);
-  const text = (name: string, value: string | undefined) => value !== undefined && writer.text(name).text(value);
-  text("iss", iss);
-  text("aud", aud);
-  text("bnd", bnd);
-  writer.text("seq").uint(seq);
-  text("jti", jti);
-  if (iat !== undefined) writer.text("iat").uint(iat);
-  writer.text("exp").uint(exp);
-  text("top", top);
+  // First, as it may run getters of the application; nobody writes to its buffer from here to the end.
+  const item = data instanceof Uint8Array ? data : encodeDat(data);
+  let members = 4; // seq, exp, top, dat
+  let room = NAMES + top.length + item.length;
+  for (const text of [iss, aud, bnd, jti]) {
+    if (text === undefined) continue;
+    members++;
+    room += text.length;
+  }
+  for (const other of [iat, ref, req]) if (other !== undefined) members++;
+  const writer = new CborWriter(room).map(members);
+  if (iss !== undefined) writer.three(NAME.iss).text(iss);
+  if (aud !== undefined) writer.three(NAME.aud).text(aud);
+  if (bnd !== undefined) writer.three(NAME.bnd).text(bnd);
+  writer.three(NAME.seq).uint(seq);
+  if (jti !== undefined) writer.three(NAME.jti).text(jti);
+  if (iat !== undefined) writer.three(NAME.iat).uint(iat);
+  writer.three(NAME.exp).uint(exp).three(NAME.top).text(top);
   if (ref !== undefined) {
-    writer.text("ref");
+    writer.three(NAME.ref);
     if (typeof ref === "number") writer.uint(ref);
     else writer.array(2).uint(ref[0]).uint(ref[1]);
   }
-  if (req) writer.text("req").simple(true);
-  writer.text("dat");
-  if (data instanceof Uint8Array) writer.bytes(data);
-  else writer.raw(encodeDat(data));
-  return writer.finish();
-}
-
-/** Values that a message may still hold; every value counts as one, containers included. */
-interface Budget {
-  nodes: number;
-}
-
-function spend(budget: Budget, values = 1): void {
-  budget.nodes -= values;
-  if (budget.nodes < 0) fail("too many values");
+  if (req !== undefined) writer.three(NAME.req).simple(req);
+  writer.three(NAME.dat);
+  return (item === data ? writer.bytes(item) : writer.raw(item)).finish();
 }
 
 export function decodeCborClaims(bytes: Uint8Array): RawClaims {
   const reader = new CborReader(bytes, fail);
-  const budget: Budget = { nodes: DEFAULT_LIMITS.claimsNodes };
-  spend(budget);
-  const raw = new Map<string, unknown>();
+  const budget: NodeBudget = { nodes: DEFAULT_LIMITS.claimsNodes - 1 };
+  const raw = noClaims();
+  let others: Set<string> | undefined;
   const count = reader.mapHead();
   if (count > DEFAULT_LIMITS.claimsMembers) fail("too many members");
   for (let i = 0; i < count; i++) {
-    const name = reader.text();
-    if (raw.has(name)) fail("duplicate claim");
-    if (name === "__proto__") fail("claim __proto__");
-    raw.set(name, member(reader, bytes, name, budget));
+    const start = reader.position;
+    const name = CLAIMS.get(reader.three());
+    if (name === undefined) {
+      reader.position = start;
+      others ??= new Set();
+      skip(reader, others, budget);
+    } else {
+      if (raw[name] !== undefined) fail("duplicate claim");
+      raw[name] = member(reader, name, budget);
+    }
   }
   reader.end();
   return raw;
 }
 
-function member(reader: CborReader, bytes: Uint8Array, name: string, budget: Budget): unknown {
-  if (name === "dat") return data(reader, bytes, budget, 1);
-  if (name === "bat") return batch(reader, bytes, budget);
-  if (name === "ref") return ref(reader, budget);
-  const known = INTEGERS.has(name) || TEXTS.has(name) || name === "req";
-  if (!known) return skip(reader, bytes, budget);
-  spend(budget);
-  if (INTEGERS.has(name)) return reader.uint();
-  if (name === "req") return reader.simpleOrFloat();
-  return name === "bin" ? fail("bin exists in codec json only") : reader.text();
+function member(reader: CborReader, name: ClaimName, budget: NodeBudget): unknown {
+  switch (name) {
+    case "dat":
+      return readData(reader, 1, budget);
+    case "bat":
+      return batch(reader, budget);
+    case "ref":
+      return ref(reader, budget);
+    case "bin":
+      return fail("bin exists in codec json only");
+  }
+  spend(reader, budget);
+  switch (name) {
+    // Integers of this protocol: major type 0 in shortest form, never a float.
+    case "seq":
+    case "iat":
+    case "exp":
+    case "rcv":
+      return reader.uint();
+    case "req":
+      return reader.simpleOrFloat();
+    default:
+      return reader.text();
+  }
 }
 
-function ref(reader: CborReader, budget: Budget): unknown {
-  spend(budget);
+function ref(reader: CborReader, budget: NodeBudget): unknown {
+  spend(reader, budget);
   if (reader.peek() !== MAJOR.array) return reader.uint();
-  spend(budget, 2);
+  spend(reader, budget, 2);
   return reader.arrayHead() === 2 ? [reader.uint(), reader.uint()] : fail("ref is not a pair");
 }
 
-/** `depth`: containers around the value. Bytes are a copy, so that a message does not keep its frame alive; slice() of a Buffer is none. */
-function data(reader: CborReader, bytes: Uint8Array, budget: Budget, depth: number): Data {
-  const start = reader.position;
-  reader.position = prescanDat(bytes, start, fail, { allowBytes: true, depth, budget });
-  const item = bytes.subarray(start, reader.position);
-  return (item[0] as number) >> 5 === MAJOR.bytes
-    ? new Uint8Array(new CborReader(item, fail).bytes())
-    : decodeDat(item);
-}
-
-function batch(reader: CborReader, bytes: Uint8Array, budget: Budget): unknown[] {
-  spend(budget);
+function batch(reader: CborReader, budget: NodeBudget): unknown[] {
+  spend(reader, budget);
   const count = reader.arrayHead();
   if (count > DEFAULT_LIMITS.batchItems) fail("bat has too many items");
-  return Array.from({ length: count }, () => {
+  const items: unknown[] = [];
+  for (let i = 0; i < count; i++) {
     const length = reader.arrayHead();
     if (length !== 3 && length !== 4) fail("item of bat");
     // The item, its topic, and its flag; `ref` counts its own unless it is null.
-    spend(budget, length - 1);
+    spend(reader, budget, length - 1);
     const topic = reader.text();
     const isNull = reader.peek() === MAJOR.simple;
-    if (isNull) spend(budget);
+    if (isNull) spend(reader, budget);
     const itemRef = isNull ? reader.simpleOrFloat() : ref(reader, budget);
-    const item: unknown[] = [topic, itemRef, data(reader, bytes, budget, 3)];
+    const item: unknown[] = [topic, itemRef, readData(reader, 3, budget)];
     if (length === 4) item.push(reader.simpleOrFloat());
-    return item;
-  });
+    items.push(item);
+  }
+  return items;
 }
 
 /** An unknown claim is ignored, but is held to the same rules and limits. */
-function skip(reader: CborReader, bytes: Uint8Array, budget: Budget): undefined {
-  reader.position = prescanDat(bytes, reader.position, fail, { allowBytes: true, budget });
+function skip(reader: CborReader, seen: Set<string>, budget: NodeBudget): void {
+  const name = reader.text();
+  if (seen.has(name)) fail("duplicate claim");
+  if (name === "__proto__" || name === "constructor" || name === "prototype") fail(`claim ${name}`);
+  seen.add(name);
+  readData(reader, 1, budget);
 }

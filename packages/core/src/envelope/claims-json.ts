@@ -1,8 +1,9 @@
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
 import { decodeUtf8, utf8 } from "../wire/bytes.ts";
 import { type Json, parseJson } from "../wire/json.ts";
-import { fail, type OutgoingClaims, type RawClaims } from "./claims.ts";
+import { type ClaimName, fail, noClaims, type OutgoingClaims, type RawClaims } from "./claims.ts";
 
+const NAMES = Object.keys(noClaims()) as ClaimName[];
 const INTEGERS = new Set(["seq", "exp", "iat", "ref", "rcv"]);
 
 /** Where this protocol defines an integer, its lexical form counts: JSON.parse would take 1.0, 1e3 and -0 for one. */
@@ -17,10 +18,10 @@ export function encodeJsonClaims(claims: OutgoingClaims): Uint8Array {
 }
 
 export function decodeJsonClaims(bytes: Uint8Array): RawClaims {
-  const value = parseJson(decodeUtf8(bytes, fail), fail, { isOwnInteger });
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return fail("claims are not an object");
-  const raw = new Map<string, unknown>(Object.entries(value as { readonly [k: string]: Json }));
-  if (raw.has("bin")) raw.set("bin", decodeBin(raw.get("bin")));
+  const members = decodeObject(bytes, fail, isOwnInteger);
+  const raw = noClaims();
+  for (const name of NAMES) raw[name] = members[name];
+  if (raw.bin !== undefined) raw.bin = decodeBin(raw.bin);
   return raw;
 }
 

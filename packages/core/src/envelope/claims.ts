@@ -14,8 +14,31 @@ export interface Item {
   readonly data: Data;
 }
 
-/** Members of a claims set before their check: JSON values, or bytes where codec cbor carries them. */
-export type RawClaims = ReadonlyMap<string, unknown>;
+/**
+ * Members of a claims set before their check: JSON values, or bytes where codec cbor carries them. Undefined is a claim
+ * that is absent. Claims with other names are ignored (RFC 7519 section 4), so they have no place here.
+ */
+export type RawClaims = ReturnType<typeof noClaims>;
+export type ClaimName = keyof RawClaims;
+
+/** One shape for all: a set of claims in the order that specs/envelope.md gives them. */
+export const noClaims = () => ({
+  iss: undefined as unknown,
+  aud: undefined as unknown,
+  bnd: undefined as unknown,
+  seq: undefined as unknown,
+  jti: undefined as unknown,
+  iat: undefined as unknown,
+  exp: undefined as unknown,
+  top: undefined as unknown,
+  ref: undefined as unknown,
+  req: undefined as unknown,
+  dat: undefined as unknown,
+  bin: undefined as unknown,
+  bat: undefined as unknown,
+  rcv: undefined as unknown,
+  pad: undefined as unknown,
+});
 
 /** Claims of an application message, checked for syntax. Names as in specs/envelope.md. */
 export interface ApplicationClaims {
@@ -59,27 +82,24 @@ export const isTopic = (v: unknown): v is string => typeof v === "string" && TOP
 export const isMessageId = (v: unknown): v is string => typeof v === "string" && isBase64url(v, 22);
 export const isInteger = (v: unknown, min: number): v is number => Number.isSafeInteger(v) && (v as number) >= min;
 
-/** Checks presence, type and range of every claim for the level; unknown claims are ignored (RFC 7519 section 4). */
+/** Checks presence, type and range of every claim for the level. */
 export function checkApplicationClaims(raw: RawClaims, level: Level): ApplicationClaims {
   const signed = level === "sig" || level === "nest";
-  for (const name of ["constructor", "prototype"]) if (raw.has(name)) fail(`claim ${name}`);
+  const { iss, aud, bnd, seq, jti, iat, exp, bat, pad } = raw;
   // At mac and aead the key names the connection, so a claim about it could only disagree.
-  for (const name of ["iss", "aud", "bnd"]) {
-    if (raw.has(name) !== signed) fail(`${name} is ${signed ? "required" : "absent"} at level ${level}`);
-  }
-  if (raw.has("rcv")) fail("rcv belongs to control messages");
-  if (raw.has("pad") && (level === "mac" || level === "sig" || typeof raw.get("pad") !== "string")) fail("pad");
-  const [iss, aud, bnd] = [raw.get("iss"), raw.get("aud"), raw.get("bnd")];
+  if ((iss !== undefined) !== signed || (aud !== undefined) !== signed || (bnd !== undefined) !== signed)
+    fail(`iss, aud and bnd are ${signed ? "required" : "absent"} at level ${level}`);
+  if (raw.rcv !== undefined) fail("rcv belongs to control messages");
+  if (pad !== undefined && (level === "mac" || level === "sig" || typeof pad !== "string")) fail("pad");
   if (signed && !(isIdentifier(iss) && isIdentifier(aud))) fail("iss or aud is not an identifier");
   if (signed && !(typeof bnd === "string" && isBase64url(bnd, 22))) fail("bnd is not a key id");
-  const [seq, exp, iat] = [raw.get("seq"), raw.get("exp"), raw.get("iat")];
   if (!isInteger(seq, 1)) return fail("seq is not an integer from 1");
   if (!isInteger(exp, 0)) return fail("exp is not a NumericDate");
   if (iat === undefined ? signed : !isInteger(iat, 0)) fail("iat is not a NumericDate");
   if (iat !== undefined && exp < (iat as number)) fail("exp is before iat");
-  const batch = raw.has("bat");
-  const jti = raw.get("jti");
-  if (jti !== undefined && (batch || raw.has("req") || raw.has("ref"))) fail("jti beside bat, req or ref");
+  const batch = bat !== undefined;
+  if (jti !== undefined && (batch || raw.req !== undefined || raw.ref !== undefined))
+    fail("jti beside bat, req or ref");
   if (jti !== undefined && !isMessageId(jti)) fail("jti is not a message id");
   // A store that began empty tells by it what may have been delivered before.
   if (jti !== undefined && iat === undefined) fail("jti without iat");
@@ -105,21 +125,21 @@ export function checkRef(value: unknown): Ref {
   return fail("ref is not the seq of a message");
 }
 
-function singleItem(raw: RawClaims): Item {
-  const topic = raw.get("top");
-  if (!isTopic(topic)) return fail("top is not a topic");
-  if (raw.has("dat") && raw.has("bin")) fail("dat and bin exclude each other");
-  const request = raw.has("req");
-  if (request && raw.get("req") !== true) fail("req is not true");
-  const ref = raw.has("ref") ? checkRef(raw.get("ref")) : null;
-  if (request && ref !== null) fail("req and ref exclude each other");
-  return { topic, ref, request, data: (raw.get("bin") ?? raw.get("dat") ?? null) as Data };
+function singleItem({ top, ref, req, dat, bin }: RawClaims): Item {
+  if (!isTopic(top)) return fail("top is not a topic");
+  if (dat !== undefined && bin !== undefined) fail("dat and bin exclude each other");
+  const request = req !== undefined;
+  if (request && req !== true) fail("req is not true");
+  if (request && ref !== undefined) fail("req and ref exclude each other");
+  return { topic: top, ref: ref === undefined ? null : checkRef(ref), request, data: dataOf(dat, bin) };
 }
 
-function batchItems(raw: RawClaims): readonly Item[] {
+/** Of a message without data null. */
+export const dataOf = (dat: unknown, bin: unknown): Data => (bin ?? dat ?? null) as Data;
+
+function batchItems({ top, ref, req, dat, bin, bat }: RawClaims): readonly Item[] {
   // A careless opener would authorize the one and dispatch the others (protocol-review item 13).
-  for (const name of ["top", "ref", "req", "dat", "bin"]) if (raw.has(name)) fail(`${name} beside bat`);
-  const bat = raw.get("bat");
+  for (const other of [top, ref, req, dat, bin]) if (other !== undefined) fail("top, ref, req, dat or bin beside bat");
   if (!Array.isArray(bat) || bat.length < 1 || bat.length > DEFAULT_LIMITS.batchItems)
     return fail("bat is empty, or longer than the limit batchItems");
   return bat.map((entry: unknown): Item => {

@@ -3,7 +3,7 @@ import type { Verifier } from "../crypto/backend.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import { concat, equal } from "../wire/bytes.ts";
-import { compactJws, decodeText, signingInput, type WireFrame } from "../wire/frame.ts";
+import { compactJws, decodeText, signingInputOf, type WireFrame } from "../wire/frame.ts";
 import { type Header, type SessionHeaders, type SignerId, sessionHeaders } from "./headers.ts";
 import type { Protection } from "./sealer.ts";
 
@@ -87,15 +87,15 @@ export class MessageOpener {
   }
 
   #verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {
-    const header = this.#headers.application.json;
+    const header = this.#headers.application;
     const signed = this.#p.level === "sig";
-    const input = signingInput(header, claims);
+    const input = signingInputOf(header.aad, claims);
     const verdict = signed
       ? (this.#verifier as Verifier).verify(input, signature)
       : this.#p.keys.mac.verify(input, signature);
     return chain(verdict, (ok) => {
       if (!ok) throw new SealwireError("E_CRYPTO");
-      const jws = signed ? compactJws({ form: 1, protected: header, payload: claims, signature }) : undefined;
+      const jws = signed ? compactJws({ form: 1, protected: header.json, payload: claims, signature }) : undefined;
       return { control: false, seq: undefined, claims, jws };
     });
   }
@@ -106,7 +106,7 @@ export class MessageOpener {
     const frame = innerFrame(jws);
     if (frame.form !== 1) throw new SealwireError("E_MALFORMED", { stage: "inner", detail: "not a JWS" });
     if (!equal(frame.protected, header.json)) throw new SealwireError("E_CRYPTO", { stage: "inner" });
-    const verdict = (this.#verifier as Verifier).verify(signingInput(header.json, frame.payload), frame.signature);
+    const verdict = (this.#verifier as Verifier).verify(signingInputOf(header.aad, frame.payload), frame.signature);
     return chain(verdict, (ok) => {
       if (!ok) throw new SealwireError("E_CRYPTO", { stage: "inner" });
       return { control: false, seq, claims: frame.payload, jws };

@@ -3,7 +3,15 @@ import type { AeadKey, MacKey, Signer } from "../crypto/backend.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { Codec, Level } from "../registry.generated.ts";
 import { ascii } from "../wire/bytes.ts";
-import { compactJws, encodeFrame, encodeText, signingInput, type Wire } from "../wire/frame.ts";
+import {
+  compactJws,
+  encodeFrame,
+  encodeText,
+  shortJweRoom,
+  signingInputOf,
+  type Wire,
+  writeShortJwe,
+} from "../wire/frame.ts";
 import { type Header, type SessionHeaders, type SignerId, sessionHeaders } from "./headers.ts";
 
 /** What one WebSocket message carries: a string on the text wire, bytes on the binary one. */
@@ -63,29 +71,27 @@ export class MessageSealer {
       case "aead":
         return this.#encrypt(this.#headers.application, 0, seq, claims);
       case "nest": {
-        const inner = (this.#headers.inner as Header).json;
+        const inner = this.#headers.inner as Header;
         return chain(this.#sign(inner, claims), (signature) =>
           this.#encrypt(
             this.#headers.application,
             0,
             seq,
-            ascii(compactJws({ form: 1, protected: inner, payload: claims, signature })),
+            ascii(compactJws({ form: 1, protected: inner.json, payload: claims, signature })),
           ),
         );
       }
       case "mac":
-        return chain(keys.mac.sign(signingInput(this.#headers.application.json, claims)), (tag) =>
+        return chain(keys.mac.sign(signingInputOf(this.#headers.application.aad, claims)), (tag) =>
           this.#signed(claims, tag),
         );
       case "sig":
-        return chain(this.#sign(this.#headers.application.json, claims), (signature) =>
-          this.#signed(claims, signature),
-        );
+        return chain(this.#sign(this.#headers.application, claims), (signature) => this.#signed(claims, signature));
     }
   }
 
-  #sign(header: Uint8Array, claims: Uint8Array): Maybe<Uint8Array> {
-    return (this.#signer as Signer).sign(signingInput(header, claims));
+  #sign(header: Header, claims: Uint8Array): Maybe<Uint8Array> {
+    return (this.#signer as Signer).sign(signingInputOf(header.aad, claims));
   }
 
   #signed(payload: Uint8Array, signature: Uint8Array): Payload {
@@ -95,16 +101,21 @@ export class MessageSealer {
   }
 
   #encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {
+    if (this.#p.wire === "binary") {
+      const h = 2 * this.#p.epoch + parity;
+      const frame = this.#aead.seal(seq, header.aad, plaintext, shortJweRoom(h, seq, plaintext.length + TAG));
+      if (frame instanceof Promise)
+        return frame.then((sealed) => writeShortJwe(sealed, h, seq, plaintext.length + TAG));
+      return writeShortJwe(frame, h, seq, plaintext.length + TAG);
+    }
     return chain(this.#aead.seal(seq, header.aad, plaintext), (sealed) =>
-      this.#p.wire === "binary"
-        ? encodeFrame({ form: 3, h: 2 * this.#p.epoch + parity, seq, sealed })
-        : encodeText({
-            form: 2,
-            protected: header.json,
-            iv: nonce(this.#p.keys.iv, seq),
-            ciphertext: sealed.subarray(0, -TAG),
-            tag: sealed.subarray(-TAG),
-          }),
+      encodeText({
+        form: 2,
+        protected: header.json,
+        iv: nonce(this.#p.keys.iv, seq),
+        ciphertext: sealed.subarray(0, -TAG),
+        tag: sealed.subarray(-TAG),
+      }),
     );
   }
 }

@@ -1,4 +1,4 @@
-import { dataOf } from "../envelope/codec.ts";
+import { contentOf } from "../envelope/codec.ts";
 import type { Maybe } from "../maybe.ts";
 import type { Codec, ErrorCode } from "../registry.generated.ts";
 import { type Attachment, isSilence } from "./attachment.ts";
@@ -59,5 +59,10 @@ function isStillGranted(message: Kept, { codec, hooks }: ResendOptions): Maybe<b
   // A reply is authorized by its request.
   if (hooks.authorize === undefined || message.reply || message.claims === undefined) return true;
   const kind = message.request ? "request" : "message";
-  return isGranted(hooks, { topic: message.topic, direction: "out", kind, data: dataOf(codec, message.claims).data });
+  return isGranted(hooks, {
+    topic: message.topic,
+    direction: "out",
+    kind,
+    data: contentOf(codec, message.claims).data,
+  });
 }

@@ -1,4 +1,4 @@
-import { dataOf } from "../envelope/codec.ts";
+import { contentOf } from "../envelope/codec.ts";
 import type { SealwireError } from "../errors.ts";
 import type { Codec } from "../registry.generated.ts";
 import type { Ledger } from "./ledger.ts";
@@ -71,7 +71,7 @@ export class Unacknowledged {
     ledger.retention.clear();
     for (const { topic, claims, jti, exp } of lost) {
       if (jti === undefined || claims === undefined) continue;
-      const { data, iat } = dataOf(facts.keys.codec, claims);
+      const { data, iat } = contentOf(facts.keys.codec, claims);
       this.#outliving.push({ topic, data, ttl: 0, jti, iat: iat as number, exp });
     }
     if (lost.length > 0) this.#tell(lost);

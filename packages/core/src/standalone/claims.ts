@@ -1,4 +1,4 @@
-import { fail, isIdentifier, isInteger, isMessageId, isTopic } from "../envelope/claims.ts";
+import { dataOf, fail, isIdentifier, isInteger, isMessageId, isTopic } from "../envelope/claims.ts";
 import { decodeJsonClaims } from "../envelope/claims-json.ts";
 import { notFatal } from "../errors.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
@@ -18,7 +18,7 @@ export interface StandaloneClaims {
 }
 
 /** They belong to a connection; an envelope with one of them was meant for another place. */
-const OF_SESSIONS = ["bnd", "seq", "req", "bat", "rcv"];
+const OF_SESSIONS = ["bnd", "seq", "req", "bat", "rcv"] as const;
 
 /** The member order of the literal is the order of the specification. */
 export function encodeStandaloneClaims({ iss, aud, jti, iat, exp, top, ref, data }: StandaloneClaims): Uint8Array {
@@ -41,19 +41,15 @@ export function decodeStandaloneClaims(bytes: Uint8Array, encrypted: boolean): S
 
 function decoded(bytes: Uint8Array, encrypted: boolean): StandaloneClaims {
   const raw = decodeJsonClaims(bytes);
-  for (const name of ["constructor", "prototype"]) if (raw.has(name)) fail(`claim ${name}`);
-  for (const name of OF_SESSIONS) if (raw.has(name)) fail(`${name} belongs to sessions`);
-  if (raw.has("pad") && !(encrypted && typeof raw.get("pad") === "string")) fail("pad");
-  const [iss, aud, jti, top] = ["iss", "aud", "jti", "top"].map((name) => raw.get(name));
+  for (const name of OF_SESSIONS) if (raw[name] !== undefined) fail(`${name} belongs to sessions`);
+  const { iss, aud, jti, iat, exp, top, ref, dat, bin, pad } = raw;
+  if (pad !== undefined && !(encrypted && typeof pad === "string")) fail("pad");
   if (!isIdentifier(iss) || !isIdentifier(aud)) return fail("iss or aud is not an identifier");
   if (!isMessageId(jti)) return fail("jti is not base64url of 16 bytes");
-  const [iat, exp] = [raw.get("iat"), raw.get("exp")];
   if (!isInteger(iat, 0) || !isInteger(exp, 0)) return fail("iat or exp is not a NumericDate");
   if (exp < iat) return fail("exp is before iat");
   if (!isTopic(top)) return fail("top is not a topic");
-  const ref = raw.get("ref");
-  if (raw.has("ref") && !isMessageId(ref)) return fail("ref is not the jti of an envelope");
-  if (raw.has("dat") && raw.has("bin")) return fail("dat and bin exclude each other");
-  const data = (raw.get("bin") ?? raw.get("dat") ?? null) as Data;
-  return { iss, aud, jti, iat, exp, top, ...(ref === undefined ? {} : { ref: ref as string }), data };
+  if (ref !== undefined && !isMessageId(ref)) return fail("ref is not the jti of an envelope");
+  if (dat !== undefined && bin !== undefined) fail("dat and bin exclude each other");
+  return { iss, aud, jti, iat, exp, top, ...(ref === undefined ? {} : { ref }), data: dataOf(dat, bin) };
 }

@@ -23,6 +23,11 @@ export function ascii(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/** Writes a text that is known to be ASCII. */
+export function writeAscii(bytes: Uint8Array, at: number, text: string): void {
+  encoder.encodeInto(text, bytes.subarray(at));
+}
+
 const LONE_SURROGATE = /\p{Surrogate}/u;
 // Six times as fast as the expression on long texts; browsers before 2023 do without.
 const native = (String.prototype as { isWellFormed?: () => boolean }).isWellFormed;

@@ -7,17 +7,29 @@ export const MAJOR = { uint: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5
 const FLOAT64 = 0xfb;
 const SIMPLE = { false: 0xf4, true: 0xf5, null: 0xf6 } as const;
 const TWO_32 = 2 ** 32;
+const FLOAT_BYTES = new Uint8Array(8);
+const FLOAT = new DataView(FLOAT_BYTES.buffer);
+/** Head of a text of three bytes. */
+const THREE = 0x63;
+/** Up to here a loop over the characters costs less than the call of a TextEncoder or TextDecoder. */
+const SHORT_TEXT = 16;
+
+/** Bounded, whatever peers send. Of no use to anyone but the engine: equal strings are the same string already. */
+const KEYS: string[] = new Array(256).fill("");
+
+/** Bytes of the shortest head for this argument. */
+export function headSize(argument: number): number {
+  return argument < 24 ? 1 : argument < 0x100 ? 2 : argument < 0x10000 ? 3 : argument < TWO_32 ? 5 : 9;
+}
 
 /** Writes items one after the other; what is out of range is a mistake of the caller and a TypeError. */
 export class CborWriter {
   #buffer: Uint8Array;
-  #view: DataView;
   #length = 0;
 
-  /** `room`: bytes set aside at first. */
-  constructor(room = 256) {
-    this.#buffer = new Uint8Array(room);
-    this.#view = new DataView(this.#buffer.buffer);
+  /** `room`: where to write, or how many bytes to set aside. What does not fit goes into memory of its own. */
+  constructor(room: Uint8Array | number = 256) {
+    this.#buffer = typeof room === "number" ? new Uint8Array(room) : room;
   }
 
   uint(value: number): this {
@@ -29,10 +41,21 @@ export class CborWriter {
   }
 
   bytes(value: Uint8Array): this {
-    return this.#head(MAJOR.bytes, value.length).raw(value);
+    return this.bytesHead(value.length).raw(value);
+  }
+
+  /** The bytes themselves follow elsewhere. */
+  bytesHead(length: number): this {
+    return this.#head(MAJOR.bytes, length);
   }
 
   text(value: string): this {
+    const start = this.#length;
+    if (value.length <= SHORT_TEXT) {
+      this.#head(MAJOR.text, value.length);
+      if (this.#ascii(value)) return this;
+      this.#length = start;
+    }
     const encoded = utf8.encode(value);
     return this.#head(MAJOR.text, encoded.length).raw(encoded);
   }
@@ -45,6 +68,17 @@ export class CborWriter {
     return this.#head(MAJOR.map, length);
   }
 
+  /** A text of three ASCII characters, as the number that `three` of the reader makes of it. */
+  three(code: number): this {
+    const at = this.#grow(4);
+    const buffer = this.#buffer;
+    buffer[at] = THREE;
+    buffer[at + 1] = code >> 16;
+    buffer[at + 2] = code >> 8;
+    buffer[at + 3] = code;
+    return this;
+  }
+
   simple(value: boolean | null): this {
     const at = this.#grow(1);
     this.#buffer[at] = value === null ? SIMPLE.null : value ? SIMPLE.true : SIMPLE.false;
@@ -55,7 +89,7 @@ export class CborWriter {
     if (!Number.isFinite(value)) throw new TypeError("CBOR: not a finite number");
     const at = this.#grow(9);
     this.#buffer[at] = FLOAT64;
-    this.#view.setFloat64(at + 1, value);
+    new DataView(this.#buffer.buffer).setFloat64(at + 1, value);
     return this;
   }
 
@@ -66,24 +100,47 @@ export class CborWriter {
     return this;
   }
 
-  /** A copy of what has been written. */
+  /** What has been written: a view, of memory that nobody else writes to. */
   finish(): Uint8Array {
-    return this.#buffer.slice(0, this.#length);
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** False where the text has another character. */
+  #ascii(value: string): boolean {
+    const at = this.#grow(value.length);
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) return false;
+      this.#buffer[at + i] = code;
+    }
+    return true;
   }
 
   #head(major: number, value: number): this {
     if (!Number.isSafeInteger(value) || value < 0) throw new TypeError("CBOR: not an integer up to 2^53-1");
-    const size = value < 24 ? 0 : value < 0x100 ? 1 : value < 0x10000 ? 2 : value < TWO_32 ? 4 : 8;
-    const at = this.#grow(1 + size);
-    this.#buffer[at] = (major << 5) | (size === 0 ? value : 24 + Math.log2(size));
-    if (size === 1) this.#buffer[at + 1] = value;
-    else if (size === 2) this.#view.setUint16(at + 1, value);
-    else if (size === 4) this.#view.setUint32(at + 1, value);
-    else if (size === 8) {
-      this.#view.setUint32(at + 1, Math.floor(value / TWO_32));
-      this.#view.setUint32(at + 5, value % TWO_32);
+    const initial = major << 5;
+    if (value < 24) {
+      const at = this.#grow(1);
+      this.#buffer[at] = initial | value;
+    } else if (value < 0x100) this.#argument(initial | 24, 1, value);
+    else if (value < 0x10000) this.#argument(initial | 25, 2, value);
+    else if (value < TWO_32) this.#argument(initial | 26, 4, value);
+    else {
+      this.#argument(initial | 27, 4, Math.floor(value / TWO_32));
+      const at = this.#grow(4);
+      this.#bigEndian(at, 4, value % TWO_32);
     }
     return this;
+  }
+
+  #argument(initial: number, size: number, value: number): void {
+    const at = this.#grow(1 + size);
+    this.#buffer[at] = initial;
+    this.#bigEndian(at + 1, size, value);
+  }
+
+  #bigEndian(at: number, size: number, value: number): void {
+    for (let i = size - 1, rest = value; i >= 0; i--, rest >>>= 8) this.#buffer[at + i] = rest;
   }
 
   /** Answers with the offset at which `count` more bytes fit. */
@@ -94,7 +151,6 @@ export class CborWriter {
       const grown = new Uint8Array(Math.max(this.#length, this.#buffer.length * 2));
       grown.set(this.#buffer);
       this.#buffer = grown;
-      this.#view = new DataView(grown.buffer);
     }
     return at;
   }
@@ -105,12 +161,10 @@ export class CborReader {
   /** Offset of the next item. */
   position: number;
   readonly #input: Uint8Array;
-  readonly #view: DataView;
   readonly #fail: Fail;
 
   constructor(input: Uint8Array, fail: Fail, position = 0) {
     this.#input = input;
-    this.#view = new DataView(input.buffer, input.byteOffset, input.byteLength);
     this.#fail = fail;
     this.position = position;
   }
@@ -128,7 +182,7 @@ export class CborReader {
   int(): number {
     if (this.peek() !== MAJOR.negative) return this.uint();
     const value = -1 - this.#head(MAJOR.negative);
-    return Number.isSafeInteger(value) ? value : this.#refuse("integer beyond 2^53-1");
+    return Number.isSafeInteger(value) ? value : this.refuse("integer beyond 2^53-1");
   }
 
   /** A view into the input. */
@@ -137,12 +191,45 @@ export class CborReader {
   }
 
   text(): string {
-    return decodeUtf8(this.textBytes(), this.#fail);
+    const length = this.#head(MAJOR.text);
+    this.#need(length);
+    const short = length <= SHORT_TEXT ? this.#ascii(this.position + length) : undefined;
+    return short ?? decodeUtf8(this.#take(length), this.#fail);
   }
 
-  /** A text as a view into the input. Not checked: whether it is UTF-8. */
-  textBytes(): Uint8Array {
-    return this.#take(this.#head(MAJOR.text));
+  /** A text as it stands in KEYS, where it is short: member names come again and again, and one string serves them all. */
+  key(): string {
+    const bytes = this.#input;
+    const start = this.position + 1;
+    const length = this.#initial() - 0x60;
+    if (length < 1 || length > SHORT_TEXT || start + length > bytes.length) return this.text();
+    let hash = length;
+    for (let i = 0; i < length; i++) hash = (hash * 31 + (bytes[start + i] as number)) | 0;
+    const slot = hash & (KEYS.length - 1);
+    const known = KEYS[slot] as string;
+    if (known.length === length) {
+      let i = 0;
+      while (i < length && known.charCodeAt(i) === bytes[start + i]) i++;
+      if (i === length) {
+        this.position = start + length;
+        return known;
+      }
+    }
+    const text = this.text();
+    // Another length: it is not ASCII.
+    if (text.length === length) KEYS[slot] = text;
+    return text;
+  }
+
+  /** A text of three ASCII characters as one number, the first one highest; 0 for any other item, which stays unread. */
+  three(): number {
+    const at = this.position;
+    const bytes = this.#input;
+    if (bytes[at] !== THREE || at + 4 > bytes.length) return 0;
+    const code = ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
+    if (code & 0x808080) return 0;
+    this.position = at + 4;
+    return code;
   }
 
   arrayHead(): number {
@@ -161,43 +248,65 @@ export class CborReader {
     if (initial === SIMPLE.false) return false;
     if (initial === SIMPLE.true) return true;
     if (initial === SIMPLE.null) return null;
-    if (initial !== FLOAT64) return this.#refuse("value of a type that is not admitted");
+    if (initial !== FLOAT64) return this.refuse("value of a type that is not admitted");
     this.#need(8);
-    const value = this.#view.getFloat64(this.position);
-    this.position += 8;
-    return Number.isFinite(value) ? value : this.#refuse("number that is not finite");
+    for (let i = 0; i < 8; i++) FLOAT_BYTES[i] = this.#input[this.position++] as number;
+    const value = FLOAT.getFloat64(0);
+    return Number.isFinite(value) ? value : this.refuse("number that is not finite");
   }
 
   end(): void {
-    if (this.position !== this.#input.length) this.#refuse("trailing bytes");
+    if (this.position !== this.#input.length) this.refuse("trailing bytes");
+  }
+
+  refuse(what: string): never {
+    return this.#fail(`${what}, at byte ${this.position}`);
+  }
+
+  /** The text from here to `end`, if all of it is ASCII; otherwise it stays unread. */
+  #ascii(end: number): string | undefined {
+    const bytes = this.#input;
+    let text = "";
+    let seen = 0;
+    let at = this.position;
+    for (; at + 4 <= end; at += 4) {
+      const a = bytes[at] as number;
+      const b = bytes[at + 1] as number;
+      const c = bytes[at + 2] as number;
+      const d = bytes[at + 3] as number;
+      seen |= a | b | c | d;
+      text += String.fromCharCode(a, b, c, d);
+    }
+    for (; at < end; at++) {
+      const a = bytes[at] as number;
+      seen |= a;
+      text += String.fromCharCode(a);
+    }
+    if (seen > 0x7f) return undefined;
+    this.position = end;
+    return text;
   }
 
   #initial(): number {
-    return this.#input[this.position] ?? this.#refuse("input ends early");
+    return this.#input[this.position] ?? this.refuse("input ends early");
   }
 
   #head(major: number, longForm = false): number {
     const initial = this.#initial();
-    if (initial >> 5 !== major) return this.#refuse(`major type ${initial >> 5} instead of ${major}`);
+    if (initial >> 5 !== major) return this.refuse(`major type ${initial >> 5} instead of ${major}`);
     this.position++;
     const info = initial & 31;
     if (info < 24) return info;
-    if (info > 27) return this.#refuse("indefinite length or reserved head");
+    if (info > 27) return this.refuse("indefinite length or reserved head");
     const size = 1 << (info - 24);
     this.#need(size);
-    const at = this.position;
-    this.position += size;
-    const value =
-      size === 1
-        ? this.#view.getUint8(at)
-        : size === 2
-          ? this.#view.getUint16(at)
-          : size === 4
-            ? this.#view.getUint32(at)
-            : this.#view.getUint32(at) * TWO_32 + this.#view.getUint32(at + 4);
+    let value = 0;
+    // Not by bit operators, which end at 32 bits. What is beyond 2^53 loses bits and is refused all the same.
+    for (const end = this.position + size; this.position < end; this.position++)
+      value = value * 0x100 + (this.#input[this.position] as number);
     const least = size === 1 ? 24 : 2 ** (size * 4);
-    if (value < least && !longForm) return this.#refuse("head that is not the shortest");
-    return value <= Number.MAX_SAFE_INTEGER ? value : this.#refuse("integer beyond 2^53-1");
+    if (value < least && !longForm) return this.refuse("head that is not the shortest");
+    return value <= Number.MAX_SAFE_INTEGER ? value : this.refuse("integer beyond 2^53-1");
   }
 
   /** Refuses a count that the rest of the input cannot hold, before anyone allocates for it. */
@@ -214,10 +323,6 @@ export class CborReader {
   }
 
   #need(length: number): void {
-    if (length > this.#input.length - this.position) this.#refuse("input ends early");
-  }
-
-  #refuse(what: string): never {
-    return this.#fail(`${what}, at byte ${this.position}`);
+    if (length > this.#input.length - this.position) this.refuse("input ends early");
   }
 }

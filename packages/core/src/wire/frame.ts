@@ -1,8 +1,8 @@
 import { SealwireError } from "../errors.ts";
 import type { Stage } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "./base64url.ts";
-import { ascii, decodeUtf8, type Fail, isWellFormed, utf8 } from "./bytes.ts";
-import { CborReader, CborWriter } from "./cbor.ts";
+import { ascii, decodeUtf8, type Fail, isWellFormed, utf8, writeAscii } from "./bytes.ts";
+import { CborReader, CborWriter, headSize } from "./cbor.ts";
 
 /** Form 0: bare JSON of a hello or an error, its syntax unchecked. */
 export interface JsonFrame {
@@ -74,8 +74,18 @@ export function encodeFrame(frame: WireFrame): Uint8Array {
   }
 }
 
+/** Bytes that a frame of form 3 has before the bytes `sealed`. */
+export const shortJweRoom = (h: number, seq: number, sealedLength: number): number =>
+  2 + headSize(h) + headSize(seq) + headSize(sealedLength);
+
+/** Makes a frame of form 3 of `sealed`, which stands behind `shortJweRoom` bytes in `frame`. */
+export function writeShortJwe(frame: Uint8Array, h: number, seq: number, sealedLength: number): Uint8Array {
+  new CborWriter(frame).array(4).uint(3).uint(h).uint(seq).bytesHead(sealedLength);
+  return frame;
+}
+
 /** Room for the heads of any form. */
-const HEADS = 64;
+const HEADS = 32;
 
 function start(elements: number, form: number, room: number): CborWriter {
   return new CborWriter(room + HEADS).array(elements).uint(form);
@@ -89,19 +99,20 @@ const ELEMENTS: readonly number[] = [2, 4, 6, 4, 4];
  * @throws SealwireError `E_CBOR`
  */
 export function decodeFrame(bytes: Uint8Array): WireFrame {
-  const fail: Fail = (detail) => {
-    throw new SealwireError("E_CBOR", { stage: "encoding", detail });
-  };
   const reader = new CborReader(bytes, fail);
   const elements = reader.arrayHead();
   const form = reader.uint();
   if (ELEMENTS[form] !== elements) fail("unknown form or wrong number of elements");
-  const frame = readForm(reader, form, fail);
+  const frame = readForm(reader, form);
   reader.end();
   return frame;
 }
 
-function readForm(reader: CborReader, form: number, fail: Fail): WireFrame {
+const fail: Fail = (detail) => {
+  throw new SealwireError("E_CBOR", { stage: "encoding", detail });
+};
+
+function readForm(reader: CborReader, form: number): WireFrame {
   switch (form) {
     case 0:
       return { form, json: reader.bytes() };
@@ -162,7 +173,17 @@ export function decodeText(text: string, stage: Stage = "encoding"): TextFrame {
 
 /** The bytes that a JWS signature covers (RFC 7515 section 5.1). */
 export function signingInput(protectedHeader: Uint8Array, payload: Uint8Array): Uint8Array {
-  return ascii(`${encodeBase64url(protectedHeader)}.${encodeBase64url(payload)}`);
+  return signingInputOf(ascii(encodeBase64url(protectedHeader)), payload);
+}
+
+/** As `signingInput`, of a header in base64url: a session has it ready, for it is the AAD of an encrypted message. */
+export function signingInputOf(header: Uint8Array, payload: Uint8Array): Uint8Array {
+  const text = encodeBase64url(payload);
+  const input = new Uint8Array(header.length + 1 + text.length);
+  input.set(header);
+  input[header.length] = 0x2e;
+  writeAscii(input, header.length + 1, text);
+  return input;
 }
 
 export function compactJws(frame: JwsFrame): string {

@@ -57,6 +57,8 @@ describe.each(BACKENDS)("$name: AES-256-GCM", ({ aead }) => {
     for (const plain of [PLAIN, new Uint8Array(0), new Uint8Array(100_000).fill(7)]) {
       const sealed = await key.seal(IV, AAD, plain);
       expect(sealed.length).toBe(plain.length + 16);
+      const behind = await key.seal(IV, AAD, plain, 5);
+      expect(behind).toEqual(Uint8Array.of(0, 0, 0, 0, 0, ...sealed));
       const opened = await key.open(IV, AAD, sealed);
       expect(opened).toEqual(plain);
       // Not a Buffer: its slice() is a view.

@@ -203,9 +203,9 @@ describe("sealing that fails", () => {
     it(`a cipher that ${name} ends the session, and its number is never used again [aead:failure] [aead:once]`, async () => {
       const ivs: string[] = [];
       let broken = false;
-      const backend = aroundSeal(node, (seal) => (iv, aad, plaintext) => {
+      const backend = aroundSeal(node, (seal) => (iv, aad, plaintext, room) => {
         ivs.push(Buffer.from(aad).toString() + Buffer.from(iv).toString("hex"));
-        return broken ? how() : seal(iv, aad, plaintext);
+        return broken ? how() : seal(iv, aad, plaintext, room);
       });
       const pair = await live({ backend, serverBackend: node });
       await pair.client.session!.send("t", 1);
@@ -242,9 +242,9 @@ describe("sealing that fails", () => {
     "no key and nonce goes to the cipher twice, whatever is refused between, %s [aead:once]",
     async (level) => {
       const calls: string[] = [];
-      const backend = aroundSeal(node, (seal) => (iv, aad, plaintext) => {
+      const backend = aroundSeal(node, (seal) => (iv, aad, plaintext, room) => {
         calls.push(`${Buffer.from(aad).toString()} ${Buffer.from(iv).toString("hex")}`);
-        return seal(iv, aad, plaintext);
+        return seal(iv, aad, plaintext, room);
       });
       const pair = await live({ backend, level, limits: { messageBytes: MIN } });
       pair.server.session!.handle("q", (d) => d);

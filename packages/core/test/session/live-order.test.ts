@@ -33,9 +33,9 @@ describe("order under load", () => {
 
   it("a cipher that is slow at first does not let later messages pass [seq:send]", async () => {
     let calls = 0;
-    const backend = aroundSeal(node, (seal) => (iv, aad, plaintext) => {
+    const backend = aroundSeal(node, (seal) => (iv, aad, plaintext, room) => {
       const ms = 20 - Math.min(20, 4 * calls++);
-      return new Promise((resolve) => setTimeout(() => resolve(seal(iv, aad, plaintext)), ms));
+      return new Promise((resolve) => setTimeout(() => resolve(seal(iv, aad, plaintext, room)), ms));
     });
     const pair = await live({ backend, serverBackend: node });
     const seen: unknown[] = [];

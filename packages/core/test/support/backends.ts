@@ -6,7 +6,7 @@ type Seal = AeadKey["seal"];
 /** A backend in which `around` stands between everybody and the cipher. */
 export function aroundSeal(inner: CryptoBackend, around: (seal: Seal) => Seal): CryptoBackend {
   const key = (aead: AeadKey): AeadKey => ({
-    seal: around((iv, aad, plaintext) => aead.seal(iv, aad, plaintext)),
+    seal: around((...sealed) => aead.seal(...sealed)),
     open: (iv, aad, data) => aead.open(iv, aad, data),
   });
   const secret = (z: SharedSecret): SharedSecret => ({

@@ -2,21 +2,32 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { Encoder, type Options } from "cbor-x/index-no-eval";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CborWriter } from "../../src/wire/cbor.ts";
-import { decodeDat, encodeDat, prescanDat } from "../../src/wire/dat.ts";
+import { CborReader, CborWriter } from "../../src/wire/cbor.ts";
+import { encodeDat, readData } from "../../src/wire/dat.ts";
 import { assertData } from "../../src/wire/data.ts";
-import type { Json } from "../../src/wire/json.ts";
+import type { Data, Json } from "../../src/wire/json.ts";
 import { appendixA } from "./appendix-a.ts";
 import { hex, Refused, refuse, toHex } from "./helpers.ts";
 
-const scan = (bytes: Uint8Array, allowBytes = false) => prescanDat(bytes, 0, refuse, { allowBytes });
-const scanHex = (text: string, allowBytes = false) => scan(hex(text), allowBytes);
+const NODES = 100_000;
 
-function read(bytes: Uint8Array): Json {
-  expect(scan(bytes)).toBe(bytes.length);
-  return decodeDat(bytes);
+/** Reads the item at `offset`, whose end comes with it. */
+function readAt(bytes: Uint8Array, offset = 0, depth = 1, budget = { nodes: NODES }): { data: Data; end: number } {
+  const reader = new CborReader(bytes, refuse, offset);
+  const data = readData(reader, depth, budget);
+  return { data, end: reader.position };
+}
+
+const scan = (bytes: Uint8Array) => readAt(bytes).end;
+const scanHex = (text: string) => scan(hex(text));
+
+function read(bytes: Uint8Array): Data {
+  const { data, end } = readAt(bytes);
+  expect(end).toBe(bytes.length);
+  return data;
 }
 
 const text = fc.string({ unit: "binary", maxLength: 90 });
@@ -46,10 +57,12 @@ const { data } = fc.letrec<{ data: Json }>((tie) => ({
   ) as fc.Arbitrary<Json>,
 }));
 
+const cborX = new Encoder({ useRecords: false, mapsAsObjects: true, int64AsNumber: true } as Options);
+
 /** Values as JSON sees them: no -0, no null prototypes. */
 const normal = (value: Json): unknown => JSON.parse(JSON.stringify(value));
 
-describe("encodeDat, prescanDat, decodeDat", () => {
+describe("encodeDat, readData", () => {
   it("round-trip every value of the data model", () => {
     fc.assert(
       fc.property(data, (value) => {
@@ -89,27 +102,23 @@ describe("encodeDat, prescanDat, decodeDat", () => {
     }
   });
 
-  it("share no memory", () => {
-    const first = encodeDat(["aaaa"]);
-    const kept = toHex(first);
-    encodeDat(["bbbb"]);
-    expect(toHex(first)).toBe(kept);
-    expect(first.buffer.byteLength).toBe(first.length);
-    expect(Object.getPrototypeOf(first)).toBe(Uint8Array.prototype);
-    decodeDat(first);
-    expect(Object.keys(first)).toEqual(Object.keys(new Uint8Array(first.length)));
+  it("share no memory with what was read", () => {
+    const bytes = hex("4401020304");
+    const { data } = readAt(Buffer.from(bytes));
+    expect(data).toEqual(hex("01020304"));
+    expect(Object.getPrototypeOf(data)).toBe(Uint8Array.prototype);
+    expect((data as Uint8Array).buffer.byteLength).toBe(4);
   });
 });
 
-describe("prescanDat", () => {
-  it("answers with the end of the item at the offset", () => {
-    expect(prescanDat(hex("ff820102ff"), 1, refuse, { allowBytes: false })).toBe(4);
+describe("readData", () => {
+  it("reads the item at the offset and nothing after it", () => {
+    expect(readAt(hex("ff820102ff"), 1)).toEqual({ data: [1, 2], end: 4 });
   });
 
-  it("takes bytes only as the whole item, and only where allowed", () => {
-    expect(scanHex("4101", true)).toBe(2);
-    for (const item of ["814101", "a161614101", "a1410101"]) expect(() => scanHex(item, true)).toThrowError(Refused);
-    expect(() => scanHex("4101")).toThrowError(Refused);
+  it("takes bytes only as the whole item", () => {
+    expect(scanHex("4101")).toBe(2);
+    for (const item of ["814101", "a161614101", "a1410101"]) expect(() => scanHex(item)).toThrowError(Refused);
   });
 
   it.each<[string, string]>([
@@ -164,16 +173,14 @@ describe("prescanDat", () => {
     const size = kb * 1024;
     const bignum = new CborWriter(size + 8).raw(hex("c2")).bytes(new Uint8Array(size).fill(0xff)).finish();
     expect(() => scan(bignum)).toThrowError(Refused);
-    expect(() => scan(bignum, true)).toThrowError(Refused);
   });
 
   const nested = (depth: number) => hex(`${"81".repeat(depth - 1)}80`);
 
   it("counts the containers around: 31 levels in the claims map, 29 in a batch, 32 alone", () => {
-    const at = (levels: number, depth?: number) => () =>
-      prescanDat(nested(levels), 0, refuse, { allowBytes: false, ...(depth === undefined ? {} : { depth }) });
+    const at = (levels: number, depth: number) => () => readAt(nested(levels), 0, depth);
     for (const [levels, depth] of [
-      [31, undefined],
+      [31, 1],
       [29, 3],
       [32, 0],
     ] as const) {
@@ -202,30 +209,33 @@ describe("prescanDat", () => {
     expect(scan(array(100_000))).toBeGreaterThan(0);
     expect(() => scan(array(100_001))).toThrowError(Refused);
     const budget = { nodes: 7 };
-    prescanDat(array(4), 0, refuse, { allowBytes: false, budget });
+    readAt(array(4), 0, 1, budget);
     expect(budget.nodes).toBe(3);
-    expect(() => prescanDat(array(4), 0, refuse, { allowBytes: false, budget })).toThrowError(Refused);
-    expect(() => prescanDat(hex("40"), 0, refuse, { allowBytes: true, budget: { nodes: 0 } })).toThrowError(Refused);
+    expect(() => readAt(array(4), 0, 1, budget)).toThrowError(Refused);
+    expect(() => readAt(hex("40"), 0, 1, { nodes: 0 })).toThrowError(Refused);
   });
 
   it("throws nothing of its own on random or mutated bytes; what it passes decodes to the data model", () => {
     const mutated = fc.tuple(data, fc.nat(), fc.nat({ max: 255 })).map(([value, at, byte]) => {
-      const bytes = encodeDat(value);
+      const bytes = new Uint8Array(encodeDat(value));
       bytes[at % bytes.length] = byte;
       return bytes;
     });
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 60 }), mutated), (bytes) => {
-        let end: number;
+        let item: ReturnType<typeof readAt>;
         try {
-          end = scan(bytes);
+          item = readAt(bytes);
         } catch (error) {
           expect(error).toBeInstanceOf(Refused);
           return;
         }
-        expect(end).toBeLessThanOrEqual(bytes.length);
+        expect(item.end).toBeLessThanOrEqual(bytes.length);
         // Codec json admits floats above 2^53, as the receiver does here.
-        assertData(decodeDat(bytes.subarray(0, end)), "json");
+        assertData(item.data, "json");
+        // What is admitted means what it means to a decoder for everything, but for the byte order marks that cbor-x swallows.
+        if (item.data instanceof Uint8Array || JSON.stringify(item.data).includes("\ufeff")) return;
+        expect(item.data).toEqual(cborX.decode(bytes.subarray(0, item.end)));
       }),
       { numRuns: 3000 },
     );
@@ -244,6 +254,8 @@ describe.skipIf(appendixA.length === 0)("RFC 7049 appendix A", () => {
 
   it.each(appendixA.map((v) => [v.hex, v] as const))("%s", (item, vector) => {
     if (inModel(item)) expect(read(hex(item))).toEqual(vector.decoded);
+    // Bytes as the whole: the two of the appendix have a head of one byte.
+    else if (/^4/.test(item)) expect(read(hex(item))).toEqual(hex(item).slice(1));
     else expect(() => scanHex(item)).toThrowError(Refused);
   });
 

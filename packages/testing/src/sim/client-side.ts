@@ -117,9 +117,9 @@ export class ClientSide {
       client.opened.add(`${session.id} ${seq}`);
       return;
     }
-    const raw = decodeClaims(this.#stage.plan.codec, claims);
+    const { req, dat } = decodeClaims(this.#stage.plan.codec, claims);
     // Requests have no other name that the application sees.
-    if (raw.get("req") === true) client.requests.set((raw.get("dat") as [number])[0], { session: session.id, seq });
+    if (req === true) client.requests.set((dat as [number])[0], { session: session.id, seq });
   }
 
   #established(session: ClientSession): void {
