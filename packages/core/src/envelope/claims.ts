@@ -56,16 +56,16 @@ export interface ApplicationClaims {
 
 /** What a sender puts in. `items` of a batch are never sent by this SDK, so there is one topic. */
 export interface OutgoingClaims {
-  readonly iss?: string;
-  readonly aud?: string;
-  readonly bnd?: string;
+  readonly iss?: string | undefined;
+  readonly aud?: string | undefined;
+  readonly bnd?: string | undefined;
   readonly seq: number;
-  readonly jti?: string;
-  readonly iat?: number;
+  readonly jti?: string | undefined;
+  readonly iat?: number | undefined;
   readonly exp: number;
   readonly top: string;
-  readonly ref?: Ref;
-  readonly req?: true;
+  readonly ref?: Ref | undefined;
+  readonly req?: true | undefined;
   readonly data: Data;
 }
 

@@ -7,7 +7,7 @@ import { Acknowledger } from "./acknowledger.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import type { Established } from "./established.ts";
-import { type SessionHooks, traceTo } from "./hooks.ts";
+import { type SessionHooks, tracer } from "./hooks.ts";
 import type { SessionMachine } from "./machine.ts";
 import type { Prepared, Received } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
@@ -52,8 +52,13 @@ export class Attachment implements Receiver {
     this.#limits = limits;
     this.#hooks = hooks;
     this.#session = session;
-    this.outbox = new Outbox(connection, limits.sendBufferBytes, ({ control, seq, claims }) =>
-      traceTo(hooks, { direction: "out", kind: control ? "control" : "application", seq, claims }),
+    const trace = tracer(hooks);
+    this.outbox = new Outbox(
+      connection,
+      limits.sendBufferBytes,
+      trace &&
+        (({ control, seq, claims }) =>
+          trace({ direction: "out", kind: control ? "control" : "application", seq, claims })),
     );
     if (e.ledger.resumable) {
       const timer = (ms: number, fn: () => void) => connection.timer(fn, ms);

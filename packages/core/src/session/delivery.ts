@@ -39,10 +39,15 @@ interface Arrival {
   readonly message: Message;
   readonly size: number;
   readonly once: Once | undefined;
-  readonly grants: number;
+  grants: number;
   readonly session: string;
   readonly undelivered: Undelivered;
 }
+
+const nothing = (): void => {};
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 
 /** The receiving half of a session: steps authorize and deliver, for one item after the other. */
 export class Delivery {
@@ -127,8 +132,9 @@ export class Delivery {
     const { topic, data, request } = arrival.item;
     const kind = request ? "request" : "message";
     return chain(isGranted(this.#o.hooks, { topic, direction: "in", kind, data }), (ok): Maybe<T | undefined> => {
-      if (ok) return next({ ...arrival, grants });
-      return chain(this.#refuse(arrival, "E_DENIED"), () => undefined);
+      if (!ok) return chain(this.#refuse(arrival, "E_DENIED"), () => undefined);
+      arrival.grants = grants;
+      return next(arrival);
     });
   }
 
@@ -225,16 +231,23 @@ export class Delivery {
     });
   }
 
-  async #handle(handler: AnyHandler, arrival: Arrival): Promise<void> {
+  #handle(handler: AnyHandler, arrival: Arrival): Maybe<void> {
     const { ended } = this.#o;
     const { item, message } = arrival;
-    try {
-      const reply = await handler(item.data, { message, signal: ended });
-      // Not awaited: it may have to wait for receipts of the peer, and keeps no other message from its handler meanwhile.
-      if (item.request && !ended.aborted) void this.#reply(arrival, (reply ?? null) as Data);
-    } catch (cause) {
-      this.#handlingFailed(arrival, cause);
-    }
+    return attempt(
+      () => {
+        const handled = handler(item.data, { message, signal: ended });
+        // What a library calls a promise may be one of its own.
+        const reply = isThenable(handled) ? Promise.resolve(handled) : handled;
+        return item.request ? chain(reply, (data) => this.#answered(arrival, data)) : chain(reply, nothing);
+      },
+      (cause) => this.#handlingFailed(arrival, cause),
+    );
+  }
+
+  /** Not awaited: it may have to wait for receipts of the peer, and keeps no other message from its handler meanwhile. */
+  #answered(arrival: Arrival, reply: unknown): void {
+    if (!this.#o.ended.aborted) void this.#reply(arrival, (reply ?? null) as Data);
   }
 
   async #reply(arrival: Arrival, data: Data): Promise<void> {

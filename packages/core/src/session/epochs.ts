@@ -8,11 +8,22 @@ import type { Epoch } from "./epoch.ts";
 /** A message that opened, and the epoch under whose keys it did. */
 export interface OpenedIn extends OpenedFrame {
   readonly epoch: Epoch;
-  /** All epochs whose header it has: several only at sig on the text wire, where `bnd` tells which it is. */
-  readonly alike: readonly Epoch[];
+  /** Other epochs whose header it has as well: only at sig on the text wire, where `bnd` tells which it is. */
+  readonly others: readonly Epoch[];
 }
 
 const REMEMBERED = 3;
+const NONE: readonly Epoch[] = [];
+
+/** Member by member: a spread costs more than the rest of the step. */
+const openedIn = ({ control, seq, claims, jws }: OpenedFrame, epoch: Epoch, others: readonly Epoch[]): OpenedIn => ({
+  control,
+  seq,
+  claims,
+  jws,
+  epoch,
+  others,
+});
 
 const headerError = (detail: string): never => {
   throw new SealwireError("E_HEADER", { stage: "header", detail });
@@ -91,10 +102,18 @@ export class Epochs {
 
   /** Steps header to inner. */
   open(frame: WireFrame, check: (seq: number) => void): Maybe<OpenedIn> {
-    const alike = [this.#current, this.#next, this.#previous].filter(
-      (e): e is Epoch => e !== undefined && e.opener.admits(frame) !== undefined,
-    );
-    const epoch = alike[0] ?? headerError("not in the receive table");
+    const current = this.#current;
+    if (current?.opener.headerTellsEpoch && current.opener.admits(frame) !== undefined)
+      return chain(current.opener.open(frame, check), (opened) => openedIn(opened, current, NONE));
+    return this.#search(frame, check);
+  }
+
+  #search(frame: WireFrame, check: (seq: number) => void): Maybe<OpenedIn> {
+    const [epoch = headerError("not in the receive table"), ...others] = [
+      this.#current,
+      this.#next,
+      this.#previous,
+    ].filter((e): e is Epoch => e !== undefined && e.opener.admits(frame) !== undefined);
     const { opener } = epoch;
     if (this.ordered && epoch === this.#next && opener.headerTellsEpoch && opener.admits(frame) === "application")
       headerError("application message before ack");
@@ -102,13 +121,13 @@ export class Epochs {
       this.assertOpen(epoch, seq);
       check(seq);
     };
-    return chain(opener.open(frame, checked), (opened) => ({ ...opened, epoch, alike }));
+    return chain(opener.open(frame, checked), (opened) => openedIn(opened, epoch, others));
   }
 
   /** Where the header does not tell the epoch, in window order the signed key id does. */
-  boundTo({ epoch, alike }: OpenedIn, kid: string | undefined): Epoch {
-    if (this.#window === undefined) return epoch;
-    return alike.find((e) => e.binding?.receiveKid === kid) ?? epoch;
+  boundTo({ epoch, others }: OpenedIn, kid: string | undefined): Epoch {
+    if (this.#window === undefined || epoch.binding?.receiveKid === kid) return epoch;
+    return others.find((e) => e.binding?.receiveKid === kid) ?? epoch;
   }
 
   /** Window order: the peer has left this epoch before number `seq`. */

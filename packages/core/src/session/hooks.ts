@@ -1,5 +1,5 @@
 import { SealwireError } from "../errors.ts";
-import { attempt, chain, type Maybe } from "../maybe.ts";
+import type { Maybe } from "../maybe.ts";
 import type { Data } from "../wire/json.ts";
 import type { Chain } from "./chain.ts";
 import type { ConnectionEnd } from "./close-info.ts";
@@ -82,20 +82,28 @@ export interface SessionHooks {
 export function isGranted(hooks: SessionHooks, request: AuthorizeRequest): Maybe<boolean> {
   const { authorize, onError } = hooks;
   if (authorize === undefined) return true;
-  const failed = (cause: unknown): boolean => {
+  const failed = (cause: unknown): false => {
     onError?.(new SealwireError("E_DENIED", { detail: `authorize() failed for ${request.topic}`, cause }));
     return false;
   };
-  return chain(
-    attempt(() => authorize(request), failed),
-    (granted) => granted === true,
-  );
+  try {
+    const granted = authorize(request);
+    return granted instanceof Promise ? granted.then(isTrue, failed) : granted === true;
+  } catch (cause) {
+    return failed(cause);
+  }
 }
 
-export function traceTo(hooks: SessionHooks, record: TraceRecord): void {
-  try {
-    hooks.trace?.(record);
-  } catch {
-    // See `trace`.
-  }
+const isTrue = (granted: unknown): boolean => granted === true;
+
+/** Returns a function that looks on; undefined where nobody does, so that no record is made. */
+export function tracer({ trace }: SessionHooks): ((record: TraceRecord) => void) | undefined {
+  if (trace === undefined) return undefined;
+  return (record) => {
+    try {
+      trace(record);
+    } catch {
+      // See `trace`.
+    }
+  };
 }

@@ -25,8 +25,8 @@ interface Waiting {
   readonly size: number;
   /** Asked when its turn has come, one after the other, so that all begin in order. Never rejects. */
   readonly admit: () => Maybe<boolean>;
-  /** Begins at once where it was admitted. Never rejects. */
-  readonly run: () => Promise<void>;
+  /** Begins at once where it was admitted. Never throws or rejects. */
+  readonly run: () => Maybe<void>;
 }
 
 /** Runs what was received: in order of arrival, up to `concurrentHandlers` at once, the rest waits. */
@@ -88,9 +88,10 @@ export class Inbox {
     if (this.#active === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  #begin(admitted: boolean, run: () => Promise<void>): void {
-    if (admitted)
-      void run().finally(() => {
+  #begin(admitted: boolean, run: () => Maybe<void>): void {
+    const done = admitted ? run() : undefined;
+    if (done instanceof Promise)
+      void done.then(() => {
         this.#active--;
         this.#next();
       });

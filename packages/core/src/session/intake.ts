@@ -1,4 +1,4 @@
-import type { Ref } from "../envelope/claims.ts";
+import type { Item, Ref } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
@@ -7,12 +7,13 @@ import { TokenBucket } from "./bucket.ts";
 import type { Delivery } from "./delivery.ts";
 import { describe } from "./describe.ts";
 import type { Farewell } from "./farewell.ts";
-import { type SessionHooks, traceTo } from "./hooks.ts";
+import { type SessionHooks, type TraceRecord, tracer } from "./hooks.ts";
 import type { Life } from "./life.ts";
 import type { Received, ReceivedControl } from "./messages.ts";
 import type { Refusals } from "./refusals.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Rights } from "./rights.ts";
+import type { Message } from "./types.ts";
 
 export interface IntakeOptions {
   readonly limits: Limits;
@@ -29,11 +30,13 @@ export interface IntakeOptions {
 export class Intake {
   readonly #o: IntakeOptions;
   readonly #items: TokenBucket;
+  readonly #trace: ((record: TraceRecord) => void) | undefined;
   /** What was committed last and is still being decided. */
   #dispatching: Promise<void> | undefined;
 
   constructor(options: IntakeOptions) {
     this.#o = options;
+    this.#trace = tracer(options.hooks);
     this.#items = new TokenBucket(options.limits.itemsPerSecond, options.limits.itemsBurst);
   }
 
@@ -64,25 +67,31 @@ export class Intake {
     if (received.kind === "control") return this.#onControl(received, from);
     const { seq, claims, late, raw } = received;
     const { connection, machine } = from;
-    traceTo(this.#o.hooks, { direction: "in", kind: "application", seq, claims: raw });
+    this.#trace?.({ direction: "in", kind: "application", seq, claims: raw });
     // Messages that are refused for their time cost as much as others, so they are charged too.
     if (this.#o.hooks.rateLimited) {
       connection.throttle(this.#items.spend(claims.items.length, connection.time.elapsed));
     }
     if (late !== undefined) return this.#refuse(seq, late);
-    const { facts, ledger, offset } = this.#o.life;
-    const base = describe(received, facts.keys, offset, this.#o.hooks.peerToken?.());
+    const { ledger } = this.#o.life;
     const { jti, iat = 0, exp } = claims;
     const { once } = this.#o.hooks;
     const first =
       jti === undefined || once === undefined
         ? undefined
         : () => once({ jti, iat, exp, now: machine.now(connection.time) });
-    return claims.items.reduce<Maybe<void>>((done, item, index) => {
-      const ref: Ref = claims.batch ? [seq, index] : seq;
-      const message = { ...base, ...(claims.batch ? { index } : {}), topic: item.topic, data: item.data };
-      return chain(done, () => this.#o.delivery.item(item, ref, message, raw.length, ledger.undelivered, first));
-    }, undefined);
+    const deliver = (item: Item, index: number | undefined): Maybe<void> => {
+      const ref: Ref = index === undefined ? seq : [seq, index];
+      const message = this.#describe(received, item, index);
+      return this.#o.delivery.item(item, ref, message, raw.length, ledger.undelivered, first);
+    };
+    if (!claims.batch) return deliver(claims.items[0] as Item, undefined);
+    return claims.items.reduce<Maybe<void>>((done, item, i) => chain(done, () => deliver(item, i)), undefined);
+  }
+
+  #describe(received: Received & { readonly kind: "message" }, item: Item, index: number | undefined): Message {
+    const { facts, offset } = this.#o.life;
+    return describe(received, item, index, facts.keys, offset, this.#o.hooks.peerToken);
   }
 
   #refuse(ref: Ref, code: ErrorCode): Maybe<void> {

@@ -1,4 +1,5 @@
 import { SealwireError } from "../errors.ts";
+import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { Level, Limits } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { Data, Json } from "../wire/json.ts";
@@ -195,17 +196,22 @@ export class LiveSession implements Session {
     } catch (error) {
       return Promise.reject(error);
     }
-    const sent = this.#transmit(message, options.signal);
-    sent.catch(() => {});
-    return sent;
+    const sent = attempt<Sent, Promise<never>>(
+      () => this.#transmit(message, options.signal),
+      (error) => Promise.reject(error),
+    );
+    if (!(sent instanceof Promise)) return Promise.resolve(sent);
+    const told = sent as Promise<Sent>;
+    told.catch(() => {});
+    return told;
   }
 
-  async #transmit(message: Outgoing, signal: AbortSignal | undefined): Promise<Sent> {
+  #transmit(message: Outgoing, signal: AbortSignal | undefined): Maybe<Sent> {
     signal?.throwIfAborted();
-    const seq = await this.#sender.transmit(message, "message", { signal });
-    const sent = { session: this.id, seq };
-    await this.#sender.drained();
-    return sent;
+    return chain(this.#sender.transmit(message, "message", { signal }), (seq) => {
+      const sent = { session: this.id, seq };
+      return chain(this.#sender.drained(), () => sent);
+    });
   }
 
   #messageId(): string {

@@ -57,6 +57,7 @@ export interface MachineEvents {
 export class SessionMachine {
   readonly #o: MachineOptions;
   readonly #received: StrictCounter | ReplayWindow;
+  readonly #check = (seq: number): void => this.#received.check(seq);
   readonly #ledger: Ledger;
   readonly #budget: Budget;
   readonly #epochs: Epochs;
@@ -193,20 +194,24 @@ export class SessionMachine {
     then: (received: Received) => Maybe<T> = (received) => received as T,
   ): Maybe<T> {
     this.#elapsed = time.elapsed;
-    const open = () => this.#epochs.open(frame, (seq) => this.#received.check(seq));
-    const accept = (opened: OpenedIn): Received => {
-      if (this.#retired) return { kind: "dropped" };
-      return opened.control ? this.#onControl(opened, time) : this.#onMessage(opened, time);
-    };
     if (this.#received instanceof ReplayWindow)
       return chain(
         attempt(
-          () => chain(open(), accept),
+          () => chain(this.#open(frame), (opened) => this.#accept(opened, time)),
           (error) => this.#drop(error),
         ),
         then,
       );
-    return chain(open(), (opened) => then(accept(opened)));
+    return chain(this.#open(frame), (opened) => then(this.#accept(opened, time)));
+  }
+
+  #open(frame: WireFrame): Maybe<OpenedIn> {
+    return this.#epochs.open(frame, this.#check);
+  }
+
+  #accept(opened: OpenedIn, time: Time): Received {
+    if (this.#retired) return { kind: "dropped" };
+    return opened.control ? this.#onControl(opened, time) : this.#onMessage(opened, time);
   }
 
   /** A path without order repeats, delays and damages; what the peer itself did wrong stays fatal. */

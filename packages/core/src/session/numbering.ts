@@ -47,18 +47,20 @@ export class Numbering {
     const { keys, peerMessageBytes, ledger, epochs } = this.#o;
     const { binding, sealer } = epochs.send;
     const seq = ledger.sent + 1;
-    const issued = this.#issued(message, now);
+    const iat = this.#issued(message, now);
     // Where the server's clock went back, `iat` of an idempotent message lies ahead of it: refused for that, and no offence.
-    const exp = message.exp ?? Math.max(now + message.ttl, issued.iat ?? 0);
+    const exp = message.exp ?? Math.max(now + message.ttl, iat ?? 0);
     const claims = encodeClaims(keys.codec, {
-      ...(binding === undefined ? {} : { iss: binding.self, aud: binding.peer, bnd: binding.sendKid }),
+      iss: binding?.self,
+      aud: binding?.peer,
+      bnd: binding?.sendKid,
       seq,
-      ...(message.jti === undefined ? {} : { jti: message.jti }),
-      ...issued,
+      jti: message.jti,
+      iat,
       exp,
       top: message.topic,
-      ...(message.ref === undefined ? {} : { ref: message.ref }),
-      ...(message.request === undefined ? {} : { req: true as const }),
+      ref: message.ref,
+      req: message.request,
       data: message.data,
     });
     const size = this.#sealedSize(claims);
@@ -75,10 +77,10 @@ export class Numbering {
     return { seq, claims, control: false, seal: () => sealer.application(seq, claims) };
   }
 
-  #issued({ jti, iat }: Outgoing, now: number): { readonly iat?: number } {
+  #issued({ jti, iat }: Outgoing, now: number): number | undefined {
     const { startedAt, epochs } = this.#o;
-    if (jti !== undefined) return { iat: iat ?? Math.max(now, startedAt + 1) };
-    return epochs.send.binding === undefined ? {} : { iat: now };
+    if (jti !== undefined) return iat ?? Math.max(now, startedAt + 1);
+    return epochs.send.binding === undefined ? undefined : now;
   }
 
   prepareControl(message: Control, elapsed: number): Prepared {

@@ -47,7 +47,12 @@ export class Outbox {
   }
 
   /** Waits until at most `mark` bytes are unsent. */
-  async drained(mark: number): Promise<void> {
+  drained(mark: number): Maybe<void> {
+    if (this.#tail === undefined && this.unsent <= mark) return;
+    return this.#drain(mark);
+  }
+
+  async #drain(mark: number): Promise<void> {
     await this.#tail;
     if (this.unsent <= mark) return;
     const { clock } = this.#connection;

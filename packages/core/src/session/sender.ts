@@ -225,9 +225,9 @@ export class Sender {
     return this.#host.ended.aborted ? undefined : this.#host.attachment?.control(message, onSeq);
   }
 
-  async drained(): Promise<void> {
+  drained(): Maybe<void> {
     const { hooks, limits, attachment } = this.#host;
-    await attachment?.outbox.drained(hooks.highWaterMark ?? limits.highWaterMark);
+    return attachment?.outbox.drained(hooks.highWaterMark ?? limits.highWaterMark);
   }
 
   end(): void {
