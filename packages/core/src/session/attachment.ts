@@ -26,9 +26,6 @@ export interface Attached {
   connectionEnded(info: ConnectionEnd, from: Attachment): void;
 }
 
-/** setTimeout fires at once beyond it. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
 /** A session's hold on one connection: keys, receipts, liveness. Released with the connection; the session can go on. */
 export class Attachment implements Receiver {
   readonly connection: Connection;
@@ -218,7 +215,7 @@ export class Attachment implements Receiver {
       connection.fail(new SealwireError("E_KEY_LIMIT"));
       return;
     }
-    this.#ageTimer = connection.timer(() => this.#watchAge(), Math.min(left, due > 0 ? due : left, LONGEST_TIMER));
+    this.#ageTimer = connection.timer(() => this.#watchAge(), Math.min(left, due > 0 ? due : left));
     if (due <= 0) this.#renewIfDue();
   }
 

@@ -107,7 +107,7 @@ export class Delivery {
       () => this.#o.pump(),
       (done) => streams.delete(done),
     );
-    if (ended.aborted) stream.end();
+    if (ended.aborted) stream.end(false);
     else this.#streams.set(topic, streams.add(stream));
     return stream;
   }
@@ -181,9 +181,13 @@ export class Delivery {
     const streams = [item.topic, undefined].flatMap((key) => [...(this.#streams.get(key) ?? [])]);
     // Where nobody reads any more it stays undelivered.
     if (streams.length === 0) return ended.aborted ? undefined : undelivered.done(message.seq);
-    return chain(this.#admit(arrival), (admitted) => {
-      if (admitted) for (const stream of streams) stream.push(message, size);
-    });
+    // Whoever reads it first asks for all of them.
+    let admitted: Maybe<boolean> | undefined;
+    const admit = () => {
+      admitted ??= this.#admit(arrival);
+      return admitted;
+    };
+    for (const stream of streams) stream.push({ message, size, admit });
   }
 
   /** The last question before the application has it. What may come in several sessions counts as seen from here on. */
@@ -274,7 +278,7 @@ export class Delivery {
   end(discard: boolean): void {
     this.#discards = discard;
     if (discard) this.#inbox.clear();
-    for (const set of this.#streams.values()) for (const stream of set) stream.end();
+    for (const set of this.#streams.values()) for (const stream of set) stream.end(discard);
     this.#streams.clear();
     if (discard) this.#handlers.clear();
   }

@@ -99,14 +99,22 @@ export class Inbox {
   }
 }
 
-/** Messages for one `for await`; what is not read yet counts against the receive queue. */
+interface Unread {
+  readonly message: Message;
+  readonly size: number;
+  /** The last question before the application has it. Never rejects. */
+  readonly admit: () => Maybe<boolean>;
+}
+
+/** Messages for one `for await`; what is not read yet counts against the receive queue, and is asked about when it is read. */
 export class MessageStream implements AsyncIterableIterator<Message> {
-  readonly #queue: { readonly message: Message; readonly size: number }[] = [];
+  readonly #queue: Unread[] = [];
   readonly #limits: Limits;
   readonly #onRead: () => void;
   readonly #onEnd: (stream: MessageStream) => void;
   readonly #wakes: ((result: IteratorResult<Message>) => void)[] = [];
   #bytes = 0;
+  #admitting = false;
   #ended = false;
 
   constructor(limits: Limits, onRead: () => void, onEnd: (stream: MessageStream) => void) {
@@ -119,40 +127,56 @@ export class MessageStream implements AsyncIterableIterator<Message> {
     return isAt(level, this.#limits, this.#queue.length, this.#bytes);
   }
 
-  push(message: Message, size: number): void {
+  push(unread: Unread): void {
     if (this.#ended) return;
-    const wake = this.#wakes.shift();
-    if (wake !== undefined) {
-      wake({ value: message, done: false });
-      return;
-    }
-    this.#queue.push({ message, size });
-    this.#bytes += size;
+    this.#queue.push(unread);
+    this.#bytes += unread.size;
+    this.#serve();
   }
 
-  /** No more will come; what is queued can still be read. */
-  end(): void {
+  /** No more will come; what is queued can still be read, unless it is discarded. */
+  end(discard: boolean): void {
     this.#ended = true;
-    for (const wake of this.#wakes.splice(0)) wake({ value: undefined, done: true });
+    if (discard) {
+      this.#queue.length = 0;
+      this.#bytes = 0;
+    }
+    this.#serve();
   }
 
-  async next(): Promise<IteratorResult<Message>> {
-    const next = this.#queue.shift();
-    if (next !== undefined) {
-      this.#bytes -= next.size;
-      this.#onRead();
-      return { value: next.message, done: false };
-    }
-    if (this.#ended) return { value: undefined, done: true };
-    return await new Promise((resolve) => {
+  next(): Promise<IteratorResult<Message>> {
+    return new Promise((resolve) => {
       this.#wakes.push(resolve);
+      this.#serve();
     });
   }
 
+  /** Gives those that wait what there is, one after the other. */
+  #serve(): void {
+    while (!this.#admitting && this.#wakes.length > 0 && this.#queue.length > 0) {
+      const { message, size, admit } = this.#queue.shift() as Unread;
+      this.#bytes -= size;
+      const admitted = admit();
+      if (admitted instanceof Promise) {
+        this.#admitting = true;
+        void admitted.then((later) => {
+          this.#admitting = false;
+          this.#give(message, later);
+          this.#serve();
+        });
+      } else this.#give(message, admitted);
+      this.#onRead();
+    }
+    if (this.#ended && !this.#admitting && this.#queue.length === 0)
+      for (const wake of this.#wakes.splice(0)) wake({ value: undefined, done: true });
+  }
+
+  #give(message: Message, admitted: boolean): void {
+    if (admitted) this.#wakes.shift()?.({ value: message, done: false });
+  }
+
   async return(): Promise<IteratorResult<Message>> {
-    this.#queue.length = 0;
-    this.#bytes = 0;
-    this.end();
+    this.end(true);
     this.#onEnd(this);
     this.#onRead();
     return { value: undefined, done: true };

@@ -33,6 +33,8 @@ export interface LifeEvents {
   wake(): void;
   /** As they are now, for the server's `resumed`. */
   rights(): Rights;
+  /** How often they have changed. */
+  grants(): number;
   /** The connection is gone, and what waits for a control message waits in vain. */
   lost(): void;
   /** The session is over, or given up for a new one: nobody will answer what was asked. */
@@ -176,7 +178,9 @@ export class Life {
       if (facts.keys.role === "server")
         void attachment.outbox.push(prepareResumed(e.epoch, ledger.announce(), this.#events.rights()));
       const withdraw = (kept: Kept, reason: ErrorCode) => this.#withdraw(kept, reason);
-      await sendAgain({ attachment, ledger, codec: facts.keys.codec, hooks: this.#hooks, after, withdraw });
+      const { codec } = facts.keys;
+      const grants = () => this.#events.grants();
+      await sendAgain({ attachment, ledger, codec, hooks: this.#hooks, grants, after, withdraw });
       attachment.pump();
     };
     void attempt(
@@ -238,7 +242,8 @@ export class Life {
     this.#assertAlive();
     this.#giveUp();
     const outliving = this.unacknowledged.outliving();
-    const same = e.facts.subject === this.facts.subject;
+    const { subject, startedAt } = e.facts;
+    const same = subject === this.facts.subject;
     this.#cancelWait();
     [this.facts, this.ledger] = [e.facts, e.ledger];
     this.#givenUp = false;
@@ -246,8 +251,9 @@ export class Life {
     this.attachment = attachment;
     attachment.watch();
     this.#watchLedger();
-    // All of it was reported. Nobody's messages are sent as another subject's.
-    for (const message of same ? outliving : []) {
+    // All of it was reported. Nobody's messages are sent as another subject's; and a server whose clock went back would take
+    // one from ahead of its SH for new, though it may have been delivered.
+    for (const message of outliving.filter(({ iat = 0 }) => same && iat <= startedAt)) {
       attempt(
         () => void attachment.push(e.machine.prepare(message, connection.time)),
         // It was reported already. The new session has another codec, or takes less.

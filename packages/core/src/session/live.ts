@@ -131,6 +131,7 @@ export class LiveSession implements Session {
       dispatch: (received, from) => this.#intake.dispatch(received, from),
       wake: () => this.#sender.wake(),
       rights: () => ({ exp: this.#rights.expiresAt, scp: this.#rights.scopes }),
+      grants: () => this.#rights.changes,
       lost: () => this.#rights.fail(new SealwireError("E_TRUNCATED", { detail: "the answer was lost" })),
       abandoned: (error) => this.#abandoned(error),
       ended: (info) => this.#ended(info),

@@ -13,6 +13,8 @@ export interface ResendOptions {
   readonly ledger: Ledger;
   readonly codec: Codec;
   readonly hooks: SessionHooks;
+  /** How often the peer's rights have changed: what was granted before is asked for again. */
+  readonly grants: () => number;
   /** What the peer announced that it has committed. */
   readonly after: number;
   /** The peer did not commit this message, and will not get it. */
@@ -21,6 +23,8 @@ export interface ResendOptions {
 
 /** Numbers that are sealed in one turn of the event loop. */
 const SLICE = 256;
+/** Messages whose authorization is asked for before their turn. Not all at once: a resume costs the peer little. */
+const AHEAD = 16;
 
 /**
  * Every number after the one that the peer announced, in order: messages that are still to be had as they were, and
@@ -31,16 +35,16 @@ export async function sendAgain(o: ResendOptions): Promise<void> {
   const { attachment, ledger, after, withdraw } = o;
   const { machine, connection, outbox } = attachment;
   const last = ledger.sent;
-  const kept = new Map(ledger.retention.all().map((message) => [message.seq, message]));
-  const granted = new Map([...kept].map(([seq, message]) => [seq, isStillGranted(message, o)]));
-  for (let seq = after + 1; seq <= last; seq++) {
-    const message = kept.get(seq);
-    const asked = granted.get(seq);
-    const ok = asked instanceof Promise ? await asked : asked;
+  const kept = ledger.retention.all().filter(({ seq }) => seq > after);
+  const asked: Asked[] = [];
+  for (let seq = after + 1, next = 0; seq <= last; seq++) {
+    while (asked.length < AHEAD && next < kept.length) asked.push(ask(kept[next++] as Kept, o));
+    const [first] = asked;
+    const message = first?.message.seq === seq ? first.message : undefined;
+    const ok = message === undefined || (await verdict(asked.shift() as Asked, o));
     if ((seq - after) % SLICE === 0) await turn(connection.clock);
     if (connection.closing && !saysBye(connection)) return outbox.stop();
-    const reason =
-      ok === false ? "E_DENIED" : message !== undefined && !machine.takes(message) ? "E_TOO_BIG" : undefined;
+    const reason = !ok ? "E_DENIED" : message !== undefined && !machine.takes(message) ? "E_TOO_BIG" : undefined;
     if (message !== undefined && reason !== undefined) withdraw(message, reason);
     // A session that was revoked, or failed, meanwhile: its bye comes behind numbers, and no more content.
     const again = reason === undefined && !connection.failed ? message : undefined;
@@ -54,6 +58,24 @@ const saysBye = ({ failed, error }: Connection): boolean =>
 
 /** Not a timer of the connection, which ends with it: whoever waits goes on. */
 const turn = (clock: Clock): Promise<void> => new Promise((resolve) => void clock.schedule(resolve, 0));
+
+interface Asked {
+  readonly message: Kept;
+  readonly grants: number;
+  readonly ok: Maybe<boolean>;
+}
+
+const ask = (message: Kept, o: ResendOptions): Asked => ({
+  message,
+  grants: o.grants(),
+  ok: isStillGranted(message, o),
+});
+
+/** By the rights of this moment. */
+async function verdict(asked: Asked, o: ResendOptions): Promise<boolean> {
+  const ok = await asked.ok;
+  return asked.grants === o.grants() ? ok : await verdict(ask(asked.message, o), o);
+}
 
 function isStillGranted(message: Kept, { codec, hooks }: ResendOptions): Maybe<boolean> {
   // A reply is authorized by its request.

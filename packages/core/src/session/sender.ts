@@ -82,9 +82,9 @@ export class Sender {
     const granted = chain(checked, () => this.#isGranted(due, kind));
     if (this.#sends === undefined && !(granted instanceof Promise) && (!granted || this.#ready))
       return this.#push(message, kind, granted, options);
-    if (ended.aborted) throw new SealwireError("E_CLOSED");
-    // A rejection is looked at when its turn comes.
+    // A rejection is looked at when its turn comes, if it comes.
     if (granted instanceof Promise) granted.catch(() => {});
+    if (ended.aborted) throw new SealwireError("E_CLOSED");
     const kept = due === message ? copyOf(message) : due;
     const bytes = this.#enqueue(kept);
     const decided = { granted, grants, subject };

@@ -1,8 +1,5 @@
 import type { Timers } from "./timers.ts";
 
-/** setTimeout fires at once beyond it. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
 export interface TermOptions {
   readonly timers: Timers;
   readonly elapsed: () => number;
@@ -48,10 +45,10 @@ export class Term {
     const look = () => {
       const wait = this.left - before;
       if (wait <= 0) fn();
-      else cancel = this.#o.timers.after(Math.min(wait, LONGEST_TIMER), look);
+      else cancel = this.#o.timers.after(wait, look);
     };
     // Never at once: whoever sets it is not done yet.
-    cancel = this.#o.timers.after(Math.max(0, Math.min(this.left - before, LONGEST_TIMER)), look);
+    cancel = this.#o.timers.after(Math.max(0, this.left - before), look);
     return () => cancel();
   }
 }

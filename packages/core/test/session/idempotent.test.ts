@@ -98,7 +98,8 @@ describe("a message that outlives its session", () => {
         ({ code }) => code,
       );
       const asked = client.request("q", "asked").catch(({ code }) => code);
-      await settle();
+      // SH of the next session is not of a second before the message.
+      await pair.clock.advance(1000);
       const token = await pair.handshakes.server.verifyToken("any");
       handshakeAgain(pair, { server: { verifyToken: async () => ({ ...token, subject }) } });
       await settle();
@@ -117,6 +118,28 @@ describe("a message that outlives its session", () => {
       expect(pair.clock.pending).toBe(0);
     },
   );
+
+  it.each([
+    [2000, 1],
+    [1000, 1],
+    [0, 2],
+    [-5000, 2],
+  ])("where the next server's clock is %d ms behind it goes %d times [idem:ahead]", async (behind, times) => {
+    const { pair, client, got, undetermined } = await remembering();
+    await pair.clock.advance(10_000);
+    await client.send("t", 1, { idempotent: true });
+    await settle();
+    expect(got.server).toEqual([1]);
+    await cut(pair);
+    const right = pair.clock.unix.bind(pair.clock);
+    pair.clocks.client.unix = right;
+    pair.clock.unix = () => right() - behind;
+    handshakeAgain(pair);
+    await settle();
+    expect(sentBy(pair, "client")).toHaveLength(times);
+    expect(undetermined).toMatchObject([{ seq: 1 }]);
+    await client.close();
+  });
 
   it("is delivered in the next session where it was not in the first, after a handler is there", async () => {
     const { pair, client } = await remembering();

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SealwireError } from "../../src/errors.ts";
 import type { Grant } from "../../src/session/hooks.ts";
 import { settle } from "../support/clock.ts";
-import { controlsOf, gate, other, ROLES, released } from "../support/live.ts";
+import { controlsOf, end, gate, other, ROLES, released, upTo } from "../support/live.ts";
 import { attacked, expectFatal } from "../support/messages.ts";
 import type { PairOptions } from "../support/pair.ts";
 import { Puppet } from "../support/puppet.ts";
@@ -122,6 +122,41 @@ describe("a new token", () => {
     expect([server.scopes, client.scopes, accepted]).toEqual([["b"], ["b"], ["b"]]);
     await client.close();
     await released(pair);
+  });
+
+  it("what waits in a stream is asked about again when it is read [refresh:replace]", async () => {
+    let granted = true;
+    const { pair, client, server } = await refreshing({ serverHooks: { authorize: () => granted } });
+    const stream = server.messages("s");
+    const denied: unknown[] = [];
+    client.onDenied(({ seq, code }) => denied.push([seq, code]));
+    for (const n of upTo(3)) await client.send("s", n);
+    await settle();
+    expect((await stream.next()).value.data).toBe(1);
+    granted = false;
+    await client.refresh("good 5000");
+    const next = stream.next();
+    await settle();
+    expect(denied).toEqual([
+      [2, "E_DENIED"],
+      [3, "E_DENIED"],
+    ]);
+    granted = true;
+    await client.send("s", 4);
+    expect((await next).value.data).toBe(4);
+    await client.close();
+    await released(pair);
+  });
+
+  it("what waits in a stream is not read any more where the session was ended for a reason of this side", async () => {
+    const { pair, client, server } = await refreshing();
+    const stream = server.messages("s");
+    for (const n of upTo(3)) await client.send("s", n);
+    await settle();
+    server.fail(new SealwireError("E_REVOKED"));
+    await settle();
+    expect(await stream.next()).toEqual({ done: true, value: undefined });
+    await end(pair, "client");
   });
 
   it("that is revoked when it would be accepted is refused [refresh:same]", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SealwireError } from "../../src/errors.ts";
 import type { LiveSession } from "../../src/session/live.ts";
 import { settle } from "../support/clock.ts";
-import { controlsOf, LEVELS, ROLES, released, upTo, WIRES } from "../support/live.ts";
+import { controlsOf, gate, LEVELS, ROLES, released, upTo, WIRES } from "../support/live.ts";
 import { cut, resumable, resume, SlowLink, sessionOf } from "../support/reconnect.ts";
 import { noUnhandledRejections } from "../support/unhandled.ts";
 
@@ -233,6 +233,35 @@ describe("what is not sent again", () => {
     await settle();
     expect(got.client).toEqual([1, 3]);
     expect(undetermined).toEqual([{ session: server.id, seq: 2, topic: "t" }]);
+    await client.close();
+    await released(pair);
+  });
+
+  it("asks a few ahead, and again where the rights change meanwhile [resume:again] [refresh:replace]", async () => {
+    let [resuming, granted] = [false, true];
+    const asked: number[] = [];
+    const slow = gate<boolean>();
+    const authorize = ({ direction, data }: { direction: string; data: unknown }): boolean | Promise<boolean> => {
+      if (direction === "in" || !resuming) return true;
+      asked.push(data as number);
+      return granted && data === 3 && asked.length <= 16 ? slow.promise : granted;
+    };
+    const refresh = async () => ({ expiresAt: Math.floor(Date.now() / 1000) + 1e6, scopes: [] });
+    const { pair, got, client, server } = await resumable({ serverHooks: { authorize, refresh } });
+    pair.link.tap = () => [];
+    for (const n of upTo(40)) await server.send("t", n);
+    resuming = true;
+    await cut(pair);
+    await resume(pair);
+    expect(got.client).toEqual([1, 2]);
+    expect(asked).toEqual(upTo(18));
+    granted = false;
+    // Its answer waits as well.
+    const refreshed = client.refresh("narrower");
+    await settle();
+    slow.open(true);
+    await refreshed;
+    expect(got.client).toEqual([1, 2]);
     await client.close();
     await released(pair);
   });

@@ -5,6 +5,9 @@ import { defineTopics, topicChecks } from "../../src/session/topics.ts";
 import { settle, until } from "../support/clock.ts";
 import { gate, live, seqsOf } from "../support/live.ts";
 import { BOTH, onClient, printed, SECRET, seen } from "../support/topics.ts";
+import { noUnhandledRejections } from "../support/unhandled.ts";
+
+noUnhandledRejections();
 
 describe("definitions", () => {
   const text = z.string();
@@ -138,6 +141,14 @@ describe("asynchronous schemas of what is sent", () => {
     await sent;
     await until(() => got.length === 1);
     expect([asked, got]).toEqual([[{ n: 1 }], [{ n: 1 }]]);
+  });
+
+  it("one that refuses after the session has ended leaves no rejection that nobody looks at", async () => {
+    const pair = await onClient(topicChecks(defineTopics({ t: z.number().refine(async () => false) })));
+    const session = pair.client.session!;
+    await session.close();
+    await expect(session.send("t", 0)).rejects.toMatchObject({ code: "E_CLOSED" });
+    await settle();
   });
 
   it("one that never answers holds nothing up when the session ends", async () => {

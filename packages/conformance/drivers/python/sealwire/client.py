@@ -102,5 +102,7 @@ class Client(Endpoint):
             former.session.finish("E_CLOSED")
         session = super().open_session(connection, terms, traffic, offset, opened, longest_end)
         session.refreshing = ClientRefreshing(session, token)
+        # A server whose clock is behind the one before would take a message from ahead of its SH for new [idem:ahead].
+        carried = [draft for draft in carried if draft.iat is None or draft.iat <= terms.began]
         session.retention.waiting.extend(carried if terms.strict else [])
         return session

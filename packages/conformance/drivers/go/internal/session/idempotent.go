@@ -20,6 +20,10 @@ func (s *session) adopt() {
 		if s.serverTime() >= m.claims.Exp {
 			continue
 		}
+		// A server whose clock is behind the one before would take it for one that was never sent [idem:ahead].
+		if m.sealed && *m.claims.Iat > s.helloAt {
+			continue
+		}
 		again := &sent{claims: claims.Application{Jti: m.claims.Jti, Exp: m.claims.Exp, Items: m.claims.Items}, sealed: m.sealed}
 		if m.sealed {
 			again.claims.Iat = m.claims.Iat
