@@ -28,6 +28,7 @@ const folders: Record<string, string> = {
   testing: "packages/testing/test",
   demo: "packages/demo/test",
   conformance: "packages/conformance/test",
+  bench: "packages/bench/test",
   // Needs the Python driver to be built: npm test runs it after everything else.
   interop: "packages/conformance/interop",
   tools: "tools/test",
@@ -50,7 +51,7 @@ export default defineConfig({
             name,
             include: [`${folder}/**/*.test.{ts,mjs}`],
             // Real browsers, ports and processes: one file at a time, after everything else.
-            ...(["demo", "conformance", "interop"].includes(name)
+            ...(["demo", "conformance", "bench", "interop"].includes(name)
               ? { fileParallelism: false, hookTimeout: 60_000, sequence: { groupOrder: 1 } }
               : {}),
           },

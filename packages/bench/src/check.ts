@@ -1,0 +1,95 @@
+import { ratioOf } from "./echo/run.ts";
+import type { MicroTable } from "./micro/run.ts";
+import type { EchoTable, Results } from "./results.ts";
+import { type Figure, quantile, ratio } from "./rounds.ts";
+
+/** One line of what the project holds itself to. */
+export interface Verdict {
+  readonly what: string;
+  readonly bound: string;
+  readonly value: number;
+  readonly met: boolean;
+  readonly unit: string;
+}
+
+type Bound = { readonly most: number } | { readonly least: number };
+
+const verdict = (what: string, value: number, bound: Bound, unit = "×"): Verdict =>
+  "most" in bound
+    ? { what, value, bound: `at most ${bound.most}`, met: value <= bound.most, unit }
+    : { what, value, bound: `at least ${bound.least}`, met: value >= bound.least, unit };
+
+/** Ratios within the run: they hold on any machine, or nowhere. */
+export function check(r: Results): readonly Verdict[] {
+  const object = pick(r.micro, "object", 256);
+  const bytes = pick(r.micro, "bytes", 256);
+  const large = pick(r.micro, "bytes", 1_048_576);
+  const jose = "jose CompactEncrypt, compactDecrypt";
+  const many = echoOf(r.echo, "50 connections, 4 in flight");
+  const chunks = echoOf(r.echo, "one connection, 64 KiB chunks");
+  const [ws, own] = [many.ws, many.sealwire];
+  const p99 = (name: string) =>
+    quantile(
+      (r.latency.figures[name] ?? []).map((l) => l.p99),
+      0.5,
+    );
+  const { sealwire, ws: raw, bare } = r.handshakes;
+  const protocol = sealwire.map((value, i) => value - (raw[i] as number));
+  const idle = r.memory.at(-1);
+  return [
+    verdict(
+      "seal and open an object of 256 B, against the floor",
+      ratio(object("sealwire aead"), object("bare AES-256-GCM, cbor-x")),
+      { most: 1.25 },
+    ),
+    verdict("jose, against bytes of 256 B", ratio(bytes(jose), bytes("sealwire aead")), { least: 7 }),
+    verdict("jose, against an object of 256 B", ratio(object(jose), object("sealwire aead")), { least: 5 }),
+    verdict("jose, against bytes of 1 MiB", ratio(large(jose), large("sealwire aead")), { least: 20 }),
+    verdict("mac, bytes of 256 B, against two HMACs", ratio(bytes("sealwire mac"), bytes("2 × bare HMAC-SHA-256")), {
+      most: 1.5,
+    }),
+    verdict("echo, server's CPU a message: ws + jose against it", ratioOf(many.jose.cpu, own.cpu), { least: 7 }),
+    verdict("echo, messages a second, of raw ws", ratioOf(own.perSecond, ws.perSecond), { least: 0.4 }),
+    verdict("latency at half load, p99, against raw ws", p99("sealwire") / p99("ws"), { most: 1.5 }),
+    verdict("handshake, server's CPU, against its bare operations", ratioOf(protocol, bare), { most: 1.5 }),
+    verdict(
+      "memory of an idle session above a bare connection",
+      ((idle?.sealwire ?? Number.NaN) - (idle?.ws ?? 0)) / 1024,
+      { most: 4 },
+      " KiB",
+    ),
+    verdict("64 KiB chunks, of raw ws", ratioOf(chunks.sealwire.perSecond, chunks.ws.perSecond), { least: 0.6 }),
+    verdict(
+      "bytes on the wire beyond 256 B, seq 65,535",
+      r.overhead.find(({ seq }) => seq === 65_535)?.bytes ?? Number.NaN,
+      { most: 64 },
+      " B",
+    ),
+    verdict("client for browsers, minified and gzipped", r.bundle.gzip / 1000, { most: 25 }, " kB"),
+  ];
+}
+
+function pick(tables: readonly MicroTable[], what: "bytes" | "object", size: number): (name: string) => Figure {
+  const table = tables.find((t) => t.what === what && t.size === size);
+  return (name) => table?.figures[name] ?? missing(`${name}, ${what} of ${size} B`);
+}
+
+function echoOf(
+  tables: readonly EchoTable[],
+  what: string,
+): Record<"ws" | "jose" | "sealwire", EchoTable["figures"][string]> {
+  const figures = tables.find((t) => t.what === what)?.figures ?? missing(what);
+  return { ws: figures.ws, jose: figures.jose, sealwire: figures.sealwire } as never;
+}
+
+const missing = (what: string): never => {
+  throw new Error(`not measured: ${what}`);
+};
+
+/** For a terminal. */
+export function verdictLines(verdicts: readonly Verdict[]): string {
+  const width = Math.max(...verdicts.map(({ what }) => what.length));
+  const line = ({ what, value, unit, bound, met }: Verdict) =>
+    `${met ? "✓" : "✗"} ${what.padEnd(width)}  ${`${value.toFixed(2)}${unit}`.padStart(11)}  ${bound}`;
+  return verdicts.map(line).join("\n");
+}

@@ -1,0 +1,28 @@
+import { randomBytes } from "node:crypto";
+import type { Data } from "@sealwire/core";
+
+export const SIZES: readonly number[] = [64, 256, 1024, 16_384, 262_144, 1_048_576];
+
+/** Not a Buffer: that is what an application gives whose data comes from anywhere. */
+export const bytesOf = (size: number): Uint8Array => new Uint8Array(randomBytes(size));
+
+/** An order as it goes over the wire of an exchange; `size` is that of its JSON. */
+export function objectOf(size: number): { readonly [k: string]: Data } & object {
+  const order = {
+    id: 123_456,
+    side: "buy",
+    symbol: "BTC-EUR",
+    price: 61_234.5,
+    quantity: 0.25,
+    flags: ["post-only", "gtc"],
+    at: 1_764_240_000,
+    account: { desk: 7, margin: true, parent: null },
+    note: "",
+  };
+  // Long data is many values, not one long text.
+  const rest = size - JSON.stringify(order).length;
+  if (rest < 600) return { ...order, note: "x".repeat(Math.max(0, rest)) } as never;
+  const fills = [];
+  for (let left = rest; left > 60; left -= 47) fills.push({ price: 61_234.5, quantity: 0.25, at: 1_764_240_000 });
+  return { ...order, fills } as never;
+}

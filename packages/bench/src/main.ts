@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+// npm run bench: everything side by side. `--quick` takes less of it, `--check` fails where a bound is missed, `--json`
+// prints the results, `--only=echo,micro` leaves the rest out and writes nothing. Otherwise REPORT.md is written.
+import { writeFileSync } from "node:fs";
+import { cpus, loadavg, release, totalmem } from "node:os";
+import { check, verdictLines } from "./check.ts";
+import { echo, latency } from "./echo/run.ts";
+import { handshakes } from "./handshake.ts";
+import { memory } from "./memory.ts";
+import { micro } from "./micro/run.ts";
+import { report } from "./report.ts";
+import type { EchoTable, Results } from "./results.ts";
+import { quantile } from "./rounds.ts";
+import { bundle, overhead, startUp } from "./size.ts";
+
+const flag = (name: string) => process.argv.includes(`--${name}`);
+const quick = flag("quick") || flag("check");
+const only = process.argv
+  .find((arg) => arg.startsWith("--only="))
+  ?.slice(7)
+  .split(",");
+const wanted = (part: string) => only === undefined || only.includes(part);
+
+const say = (what: string) =>
+  process.stderr.write(`${process.stderr.isTTY ? "\r\u001b[K" : ""}${what}${process.stderr.isTTY ? "" : "\n"}`);
+
+async function echoTables(): Promise<EchoTable[]> {
+  const [rounds, ms] = quick ? [5, 1000] : [11, 3000];
+  const tables: EchoTable[] = [];
+  const add = async (
+    what: string,
+    size: number,
+    connections: number,
+    inFlight: number,
+    kinds = ["ws", "jose", "sealwire"],
+  ) => {
+    const options = { kinds: kinds as never, connections, inFlight, size, rounds, ms };
+    tables.push({ what, size, figures: await echo(options, say) });
+  };
+  await add("50 connections, 4 in flight", 256, 50, 4, quick ? undefined : ["ws", "jose", "socket.io", "sealwire"]);
+  await add("one connection, 64 KiB chunks", 65_536, 1, 8, ["ws", "sealwire"]);
+  if (quick) return tables;
+  await add("one connection, one in flight", 256, 1, 1);
+  await add("500 connections, 1 in flight", 256, 500, 1);
+  return tables;
+}
+
+async function run(): Promise<Results> {
+  const load = loadavg()[0] as number;
+  const effort = quick ? { rounds: 9, slice: 60 } : { rounds: 15, slice: 150 };
+  const tables = wanted("micro") ? await micro(effort, quick, say) : [];
+  const echoes = wanted("echo") ? await echoTables() : [];
+  const own = echoes[0]?.figures.sealwire?.perSecond ?? [];
+  const rate = quantile(own, 0.5) / 2;
+  const paced = { rounds: quick ? 3 : 7, ms: quick ? 2000 : 5000, size: 256, connections: 50 };
+  return {
+    machine: `${cpus()[0]?.model}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}, OpenSSL ${process.versions.openssl}, load ${load.toFixed(1)} at the start`,
+    when: new Date().toISOString().slice(0, 10),
+    quick,
+    micro: tables,
+    echo: echoes,
+    latency: { rate, figures: wanted("echo") ? await latency(["ws", "sealwire"], rate, paced, say) : {} },
+    handshakes: wanted("handshakes")
+      ? await handshakes(quick ? { rounds: 5, count: 100 } : { rounds: 11, count: 300 }, say)
+      : { sealwire: [], ws: [], bare: [], perSecond: [] },
+    memory: wanted("memory") ? await memory(quick ? [1000] : [1000, 10_000], say) : [],
+    overhead: [1, 255, 65_535, 65_536].map((seq) => ({ seq, bytes: overhead(seq) })),
+    bundle: await bundle(),
+    startUp: wanted("startup")
+      ? startUp(["@sealwire/server", "@sealwire/client", "jose", "cbor-x", "ws", "socket.io"], quick ? 3 : 9)
+      : {},
+  };
+}
+
+const results = await run();
+say("");
+if (flag("json")) console.log(JSON.stringify(results));
+if (only === undefined) {
+  const verdicts = check(results);
+  if (!flag("json")) console.log(`${verdictLines(verdicts)}\n\n${results.machine}`);
+  if (flag("check")) process.exitCode = verdicts.every(({ met }) => met) ? 0 : 1;
+  else if (!quick) writeFileSync(new URL("../REPORT.md", import.meta.url), report(results, verdicts));
+} else if (!flag("json")) console.log(JSON.stringify(results, undefined, 1));
+process.exit();

@@ -1,0 +1,125 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import type { Verdict } from "./check.ts";
+import type { Results } from "./results.ts";
+import { quantile } from "./rounds.ts";
+import { bars, spell } from "./svg.ts";
+
+const PLOTS = new URL("../plots/", import.meta.url);
+
+/** The whole report; its plots are written beside it. */
+export function report(r: Results, verdicts: readonly Verdict[]): string {
+  mkdirSync(PLOTS, { recursive: true });
+  return [
+    "# Benchmarks",
+    `Written by \`npm run bench\` on ${r.when}: ${r.machine}. Every contender in the same run, in interleaved rounds; medians over the rounds, quartiles in brackets. Times of one machine say little about another one, ratios more.`,
+    "## What the project holds itself to",
+    table(
+      ["", "measured", "bound", ""],
+      verdicts.map(({ what, value, unit, bound, met }) => [
+        what,
+        `${value.toFixed(2)}${unit}`,
+        bound,
+        met ? "met" : "**missed**",
+      ]),
+    ),
+    "`jose` rows: how many times as long jose takes. The handshake row is what a connection costs the server above a bare `ws` connection; the floor of an object is cbor-x and the bare cipher.",
+    ...microParts(r),
+    ...echoParts(r),
+    ...otherParts(r),
+  ]
+    .join("\n\n")
+    .concat("\n");
+}
+
+function microParts({ micro }: Results): string[] {
+  return micro.flatMap(({ what, size, figures }) => {
+    const title = `Seal and open, ${what} of ${size.toLocaleString("en-US")} B`;
+    const rows = Object.entries(figures).sort(([, a], [, b]) => a.median - b.median);
+    const all = rows.map(([name, { median: value }]) => ({ name, value, own: name.startsWith("sealwire") }));
+    return [
+      `## ${title}`,
+      plot(`${what}-${size}`, bars(title, "µs", all)),
+      table(
+        ["", "µs", "quartiles", "CPU µs"],
+        rows.map(([name, f]) => [name, spell(f.median), `[${spell(f.low)}, ${spell(f.high)}]`, spell(f.cpu)]),
+      ),
+    ];
+  });
+}
+
+function echoParts({ echo, latency }: Results): string[] {
+  const parts = echo.flatMap(({ what, size, figures }) => {
+    const title = `Echo: ${what}, ${size.toLocaleString("en-US")} B`;
+    const rows = Object.entries(figures).map(
+      ([name, f]) => [name, quantile(f.perSecond, 0.5), quantile(f.cpu, 0.5)] as const,
+    );
+    return [
+      `## ${title}`,
+      plot(
+        `echo-${what.replace(/\W+/g, "-")}`,
+        bars(
+          title,
+          "messages/s",
+          rows.map(([name, value]) => ({ name, value, own: name === "sealwire" })),
+        ),
+      ),
+      table(
+        ["", "messages/s", "server's CPU µs a message"],
+        rows.map(([name, value, cpu]) => [name, spell(value), spell(cpu)]),
+      ),
+    ];
+  });
+  const median = (of: readonly number[]) => spell(quantile(of, 0.5));
+  const rows = Object.entries(latency.figures).map(([name, all]) => [
+    name,
+    median(all.map((l) => l.p50)),
+    median(all.map((l) => l.p99)),
+    median(all.map((l) => l.p999)),
+  ]);
+  if (rows.length > 0)
+    parts.push(
+      `## Latency at ${spell(latency.rate)} messages/s, half of what Sealwire echoes, 50 connections, 256 B`,
+      table(["", "p50 ms", "p99 ms", "p99.9 ms"], rows),
+    );
+  return parts;
+}
+
+function otherParts({ handshakes, memory, overhead, bundle, startUp }: Results): string[] {
+  const median = (of: readonly number[]) => spell(quantile(of, 0.5));
+  return [
+    "## Handshakes",
+    table(
+      ["", "server's CPU µs"],
+      [
+        ["a Sealwire connection", median(handshakes.sealwire)],
+        ["a bare ws connection", median(handshakes.ws)],
+        ["the cryptographic operations of a handshake alone", median(handshakes.bare)],
+      ],
+    ),
+    `${median(handshakes.perSecond)} handshakes/s, one client process that opens one after the other.`,
+    "## Memory of the server for an idle connection",
+    table(
+      ["connections", "Sealwire", "bare ws"],
+      memory.map((m) => [String(m.connections), `${spell(m.sealwire / 1024)} KiB`, `${spell(m.ws / 1024)} KiB`]),
+    ),
+    "## Bytes beyond 256 B of data, topic of 8 characters",
+    table(
+      ["seq", "bytes"],
+      overhead.map(({ seq, bytes }) => [String(seq), String(bytes)]),
+    ),
+    "## Size and start",
+    `The client for browsers: ${spell(bundle.minified / 1000)} kB minified, ${spell(bundle.gzip / 1000)} kB gzipped.`,
+    table(
+      ["import", "ms"],
+      Object.entries(startUp).map(([name, ms]) => [name, spell(ms)]),
+    ),
+  ];
+}
+
+function plot(name: string, svg: string): string {
+  writeFileSync(new URL(`${name}.svg`, PLOTS), svg);
+  return `![](plots/${name}.svg)`;
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map((_, i) => (i === 0 ? "---" : "--:")), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");

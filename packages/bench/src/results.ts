@@ -1,0 +1,26 @@
+import type { EchoFigure, Latency } from "./echo/run.ts";
+import type { HandshakeFigures } from "./handshake.ts";
+import type { MemoryFigure } from "./memory.ts";
+import type { MicroTable } from "./micro/run.ts";
+import type { BundleFigure } from "./size.ts";
+
+/** Everything that one run has measured; the report and the check are made of it, and of nothing else. */
+export interface Results {
+  readonly machine: string;
+  readonly when: string;
+  readonly quick: boolean;
+  readonly micro: readonly MicroTable[];
+  readonly echo: readonly EchoTable[];
+  readonly latency: { readonly rate: number; readonly figures: Readonly<Record<string, readonly Latency[]>> };
+  readonly handshakes: HandshakeFigures;
+  readonly memory: readonly MemoryFigure[];
+  readonly overhead: readonly { readonly seq: number; readonly bytes: number }[];
+  readonly bundle: BundleFigure;
+  readonly startUp: Readonly<Record<string, number>>;
+}
+
+export interface EchoTable {
+  readonly what: string;
+  readonly size: number;
+  readonly figures: Readonly<Record<string, EchoFigure>>;
+}

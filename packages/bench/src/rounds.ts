@@ -1,0 +1,91 @@
+/** Something that is measured. `run` does `count` operations, one after the other. */
+export interface Contender {
+  readonly name: string;
+  run(count: number): void | Promise<void>;
+}
+
+/** Of all rounds: microseconds an operation. */
+export interface Figure {
+  readonly median: number;
+  /** Quartiles. */
+  readonly low: number;
+  readonly high: number;
+  /** CPU time of the whole process, its other threads included. */
+  readonly cpu: number;
+  /** One value a round, in the order of the rounds: what is compared stood side by side. */
+  readonly rounds: readonly number[];
+}
+
+export interface Effort {
+  readonly rounds: number;
+  /** Milliseconds that one contender gets in one round. */
+  readonly slice: number;
+}
+
+/**
+ * Measures all of them in interleaved rounds: what disturbs the machine for a while disturbs every one of them, and ratios
+ * are taken within a round.
+ */
+export async function measure(
+  contenders: readonly Contender[],
+  { rounds, slice }: Effort,
+  onRound: (round: number) => void = () => {},
+): Promise<ReadonlyMap<string, Figure>> {
+  const counts = new Map<string, number>();
+  for (const contender of contenders) counts.set(contender.name, await calibrate(contender, slice));
+  const walls = new Map(contenders.map(({ name }) => [name, [] as number[]]));
+  const cpus = new Map(contenders.map(({ name }) => [name, [] as number[]]));
+  for (let round = 0; round < rounds; round++) {
+    onRound(round);
+    // Whoever comes after another one inherits its garbage: each in turn is the first.
+    const turn = round % contenders.length;
+    for (const contender of [...contenders.slice(turn), ...contenders.slice(0, turn)]) {
+      const count = counts.get(contender.name) as number;
+      const before = process.cpuUsage();
+      const start = performance.now();
+      await contender.run(count);
+      const wall = performance.now() - start;
+      const { user, system } = process.cpuUsage(before);
+      walls.get(contender.name)?.push((wall * 1000) / count);
+      cpus.get(contender.name)?.push((user + system) / count);
+    }
+  }
+  return new Map([...walls].map(([name, values]) => [name, figure(values, cpus.get(name) as number[])]));
+}
+
+/** How many operations fill the slice, once the engine has compiled them. */
+async function calibrate(contender: Contender, slice: number): Promise<number> {
+  for (let count = 1; ; count *= 2) {
+    const start = performance.now();
+    await contender.run(count);
+    const wall = performance.now() - start;
+    if (wall >= slice / 2) return Math.max(1, Math.round((count * slice) / wall));
+  }
+}
+
+export function figure(values: readonly number[], cpus: readonly number[]): Figure {
+  return {
+    median: quantile(values, 0.5),
+    low: quantile(values, 0.25),
+    high: quantile(values, 0.75),
+    cpu: quantile(cpus, 0.5),
+    rounds: values,
+  };
+}
+
+/** `part` 0.5 is the median. Between two values it interpolates. */
+export function quantile(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * part;
+  const below = sorted[Math.floor(at)] ?? Number.NaN;
+  const above = sorted[Math.ceil(at)] ?? Number.NaN;
+  return below + (above - below) * (at - Math.floor(at));
+}
+
+/** The median over the rounds of `a` divided by `b`, each pair of one round. */
+export function ratio(a: Figure, b: Figure): number {
+  return quantile(
+    a.rounds.map((value, i) => value / (b.rounds[i] as number)),
+    0.5,
+  );
+}

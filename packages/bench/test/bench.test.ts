@@ -1,0 +1,59 @@
+import { expect, it } from "vitest";
+import { type Bar, bars } from "../dist/svg.js";
+
+// The built package, as npm run bench runs it: its servers and loads are processes. Nothing here looks at a time.
+const at = (module: string) => import(new URL(`../dist/${module}.js`, import.meta.url).href);
+const quiet = () => {};
+
+it("every contender seals and opens, at every size that a quick run has", async () => {
+  const { micro } = await at("micro/run");
+  const tables = await micro({ rounds: 1, slice: 1 }, true, quiet);
+  expect(tables).toHaveLength(4);
+  for (const { figures } of tables) {
+    expect(Object.keys(figures).length).toBeGreaterThan(6);
+    for (const { median, cpu } of Object.values(figures) as { median: number; cpu: number }[]) {
+      expect(median).toBeGreaterThan(0);
+      expect(cpu).toBeGreaterThanOrEqual(0);
+    }
+  }
+});
+
+it("every kind of server echoes what its load sends", async () => {
+  const { echo, latency } = await at("echo/run");
+  const { KINDS } = await at("echo/world");
+  const figures = await echo({ kinds: KINDS, connections: 3, inFlight: 2, size: 256, rounds: 1, ms: 100 }, quiet);
+  for (const kind of KINDS) expect(figures[kind].perSecond[0], kind).toBeGreaterThan(0);
+  const paced = await latency(["ws", "sealwire"], 200, { rounds: 1, ms: 200, size: 256, connections: 3 }, quiet);
+  for (const [{ count, p50, p99 }] of Object.values(paced) as [{ count: number; p50: number; p99: number }][]) {
+    expect(count).toBeGreaterThan(10);
+    expect(p99).toBeGreaterThanOrEqual(p50);
+  }
+});
+
+it("handshakes, memory and size are measured", async () => {
+  const [{ handshakes }, { memory }, { bundle, overhead }] = [
+    await at("handshake"),
+    await at("memory"),
+    await at("size"),
+  ];
+  const figures = await handshakes({ rounds: 1, count: 3 }, quiet);
+  for (const values of Object.values(figures) as number[][]) expect(values).toEqual([expect.any(Number)]);
+  expect(await memory([20], quiet)).toMatchObject([{ connections: 20 }]);
+  expect([1, 255, 65_535, 65_536].map(overhead)).toEqual([58, 60, 62, 66]);
+  const { minified, gzip } = await bundle();
+  expect(gzip).toBeLessThan(minified);
+});
+
+it("a plot names what it shows, and its longest bar is the largest value", () => {
+  const all: Bar[] = [
+    { name: "one & only", value: 10, own: true },
+    { name: "two", value: 2000 },
+  ];
+  const svg = bars("Seal <and> open", "µs", all);
+  expect(svg).toContain('aria-label="Seal &#60;and&#62; open"');
+  expect(svg).toContain("one &#38; only");
+  expect(svg).toContain("2,000 µs");
+  const widths = [...svg.matchAll(/<rect x="\d+" y="\d+" width="([\d.]+)"/g)].map((match) => Number(match[1]));
+  expect(widths).toHaveLength(2);
+  expect(widths[0] as number).toBeLessThan(widths[1] as number);
+});
