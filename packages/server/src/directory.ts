@@ -17,6 +17,8 @@ export interface DirectoryOptions {
   readonly capacity: number;
   /** The longest life of a session. */
   readonly seconds: number;
+  /** Seconds by which the `iat` of a token can be ahead of `now`. */
+  readonly tolerance: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** The tokens of a session that no server has, from the store that they share. */
@@ -106,11 +108,13 @@ export class SessionDirectory {
     const { session, subject, until = now + this.#o.seconds }: AnyRevocation = given;
     if (session !== undefined) return { ...given, until: Math.ceil(until) };
     if (subject === undefined) return given;
-    const { issuedBefore = Math.max(Math.floor(now) + 1, this.#newest(given) + 1) }: AnyRevocation = given;
+    // Whatever was issued by now, also by a clock that is ahead: no other server is told less than is meant here.
+    const latest = Math.max(Math.floor(now) + this.#o.tolerance, this.#newest(given));
+    const { issuedBefore = latest + 1 }: AnyRevocation = given;
     return { ...given, issuedBefore };
   }
 
-  /** When the newest token of its sessions was issued: by a clock that went back, that is still to come. */
+  /** When the newest token of its sessions was issued: by a clock that went back, that is still far ahead. */
   #newest(revocation: AnyRevocation): number {
     const all = { ...revocation, issuedBefore: Number.POSITIVE_INFINITY };
     let newest = 0;

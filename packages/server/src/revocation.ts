@@ -9,8 +9,12 @@ export interface RevokedToken extends Pick<Principal, "issuer" | "subject"> {
 
 /**
  * What is taken away (specs/lifecycle.md, section 5): a session, with the tokens that it is known to have had; a token by its
- * `jti`; every token of a subject that was issued before a time (NumericDate; default: now, the current second included, and every
- * token that a session here rests on); everything that rests on a proof key. Without `issuer` it holds for every issuer that the server trusts.
+ * `jti`; every token of a subject that was issued before a time (NumericDate, by the issuer's clock); everything that rests on
+ * a proof key. Without `issuer` it holds for every issuer that the server trusts.
+ *
+ * `issuedBefore`, default: whatever has been issued by now. The issuer's clock can be ahead by the largest
+ * `tokens.clockTolerance`, so that for so long also a new token of the subject is refused (by default 30 s). An issuer can name
+ * the second after its own present one instead: then a user can sign in again at once.
  *
  * `until` (NumericDate): when no token that it concerns is good any more, the latest `exp` of them; from then on it is
  * forgotten. Default: for a session the longest life of one from now on; for everything else it is remembered for as long as

@@ -21,7 +21,7 @@ import type { Revocation } from "./revocation.ts";
 import { followRevocations } from "./revocation-feed.ts";
 import { attach } from "./routes.ts";
 import type { LiveServerSession } from "./session.ts";
-import { tokenVerifier, type VerifyToken } from "./tokens.ts";
+import { tokenVerifier, toleranceOf, type VerifyToken } from "./tokens.ts";
 
 export interface SealwireServer<T extends TopicMap<T> = AnyTopics> {
   /** Takes the upgrade requests of an HTTP server, at one path or at all; the result detaches. */
@@ -95,15 +95,17 @@ class Server {
     // Every connection reports it; here it must not end the process.
     signers.catch(() => {});
     const now = () => platform.clock.unix();
+    const policies = [options.tokens].flat();
     const directory = new SessionDirectory({
       capacity: limits.revocations,
       seconds: limits.sessionSeconds,
+      tolerance: Math.max(...policies.map((policy) => toleranceOf(policy, limits))),
       now,
       parkedTokens: (session) => this.#host.parkedTokens(session),
       publish: options.publishRevocation,
       report: (detail, cause) => this.#failed(detail, cause),
     });
-    const verify = tokenVerifier([options.tokens].flat(), { audience: options.identity.id, limits, now });
+    const verify = tokenVerifier(policies, { audience: options.identity.id, limits, now });
     const verifyToken: VerifyToken = async (token, jkt) => directory.assertNotRevoked(await verify(token, jkt));
     const report: typeof this.report = (error, where) => this.report(error, where);
     this.#directory = directory;

@@ -56,7 +56,7 @@ export function tokenVerifier(
         audience: policy.audience ?? defaults.audience,
         typ: policy.typ ?? "at+jwt",
         algorithms: policy.algorithms ?? ["ES256", "Ed25519"],
-        clockTolerance: policy.clockTolerance ?? defaults.limits.skewSeconds,
+        clockTolerance: toleranceOf(policy, defaults.limits),
       },
       keys: keysOf(policy, defaults.limits, now),
     });
@@ -77,6 +77,10 @@ export function tokenVerifier(
     return checked(token, payload, policy, now(), jkt);
   };
 }
+
+/** Seconds by which `iat` of a token that is accepted can be ahead of the clock here. */
+export const toleranceOf = ({ clockTolerance }: TokenPolicy, { skewSeconds }: Pick<Limits, "skewSeconds">): number =>
+  clockTolerance ?? skewSeconds;
 
 function keysOf({ issuer, keys }: TokenPolicy, limits: Limits, now: Now): JWTVerifyGetKey {
   if (keys === undefined) return discoveredKeys(issuer, limits, now);

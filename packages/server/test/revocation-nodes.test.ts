@@ -1,7 +1,7 @@
 import { createMemoryResumeStore, type Revocation, type ServerOptions } from "@sealwire/server";
 import { describe, expect, it } from "vitest";
-import { now, token } from "./support/keys.ts";
-import { rawResume, rawSession } from "./support/raw.ts";
+import { ISSUER, issuer, jwksOf, now, token } from "./support/keys.ts";
+import { clock, rawResume, rawSession } from "./support/raw.ts";
 import { failure, startWorld, until, type World } from "./support/world.ts";
 
 /** What an application puts between its servers: everything that one says, every one hears, itself included. */
@@ -79,6 +79,58 @@ describe("two servers with one feed and one store", () => {
     const [first, second] = [await w.a.connect({ token: text, reconnect: false }), await w.b.connect({ token: text })];
     await w.a.server.revoke({ session: first.id });
     expect(await second.closed).toMatchObject({ code: 4403, error: { code: "E_REVOKED" } });
+  });
+
+  it("[revoke:end] a subject revoked at a: its session at b ends, also by a token of a clock that is ahead", async () => {
+    const w = await startNodes();
+    const session = await w.b.connect({ token: await token({ iat: now() + 20 }), reconnect: false });
+    await w.a.server.revoke({ subject: "alice" });
+    expect(await session.closed).toMatchObject({ code: 4403, error: { code: "E_REVOKED" } });
+  });
+
+  it("[revoke:resume] a subject revoked at b: nor is a session resumed that only the store has, by such a token", async () => {
+    const w = await startNodes({ publishRevocation: () => {} });
+    const raw = await rawSession(w.a, { token: await token({ iat: now() + 20 }), keep: true });
+    await w.a.server.close();
+    expect(await w.store.find(raw.session.life.ledger.chains[0]?.kid as string)).toBeDefined();
+    await w.b.server.revoke({ subject: "alice" });
+    const refused = await rawResume(w.b, raw.session);
+    expect(await refused.info).toMatchObject({ error: { code: "E_RESUME", remote: true } });
+  });
+
+  it("a subject without a time: up to the latest iat that any issuer's token is accepted with, and no further", async () => {
+    const said: Revocation[] = [];
+    const keys = jwksOf(issuer);
+    const world = await startWorld(
+      {
+        publishRevocation: (revocation) => void said.push(revocation),
+        tokens: [
+          { issuer: ISSUER, keys },
+          { issuer: "https://late.example", keys, clockTolerance: 120 },
+        ],
+      },
+      { clock: { ...clock, unix: () => 1_900_000_000_500 } },
+    );
+    await world.server.revoke({ subject: "alice" });
+    await world.server.revoke({ subject: "bob", issuedBefore: 5 });
+    expect(said).toEqual([
+      { subject: "alice", issuedBefore: 1_900_000_121 },
+      { subject: "bob", issuedBefore: 5 },
+    ]);
+  });
+
+  it("[revoke:end] a subject whose token is later than the clock that was set back since: at every server", async () => {
+    const bus = startBus();
+    const { publishRevocation, revocations } = bus;
+    const b = await startWorld({ revocations });
+    let away = 0;
+    const a = await startWorld({ publishRevocation }, { clock: { ...clock, unix: () => Date.now() + away } });
+    const text = await token();
+    const here = await b.connect({ token: text, reconnect: false });
+    const there = await a.connect({ token: text, reconnect: false });
+    away = -3_600_000;
+    expect(await a.server.revoke({ subject: "alice" })).toBe(1);
+    for (const session of [here, there]) expect(await session.closed).toMatchObject({ code: 4403 });
   });
 
   it("[revoke:token] [revoke:resume] a session that only the store has: neither its tokens nor a resume", async () => {

@@ -73,6 +73,13 @@ describe("server.revoke", () => {
     await session.close();
   });
 
+  it("[revoke:token] a subject: nor does a token issued before, by a clock that is ahead", async () => {
+    const world = await startWorld();
+    const text = await token({ iat: now() + 20 });
+    await world.server.revoke({ subject: "alice" });
+    expect(await failure(world.connect({ token: text }))).toMatchObject({ code: "E_AUTH_REQUIRED", closeCode: 3000 });
+  });
+
   it("[revoke:token] the token of a revoked session is each one that it had", async () => {
     const world = await startWorld();
     const tokens = await Promise.all([1, 2, 3].map((n) => token({ jti: `jti-${n}`, exp: now() + 600 + n })));

@@ -64,7 +64,8 @@ export class Authority {
 
   /** True if that ends the session `id`, which has this token. */
   revoke(by: Revocation, token: Token | undefined, id: string | undefined): boolean {
-    const dated = "subject" in by ? { issuedBefore: Math.floor(this.#unix() / 1000) + 1, ...by } : by;
+    const issuedBefore = Math.floor(this.#unix() / 1000) + this.#limits.skewSeconds + 1;
+    const dated = "subject" in by ? { issuedBefore, ...by } : by;
     this.#revoked.push(dated);
     const hit = token !== undefined && isRevokedBy(dated, token, id);
     if (hit) for (const held of this.#held) this.#revokedTokens.add(held);

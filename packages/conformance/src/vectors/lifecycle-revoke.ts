@@ -12,6 +12,8 @@ const SECTION = "5-revocation";
 const REVOKED: Verdict = ["E_REVOKED", "session"];
 const TOKEN: Verdict = ["E_TOKEN", "claims"];
 const PROOF = "client Ed25519";
+/** Default of limit skewSeconds. */
+const SKEW = 30;
 
 /** The session is taken away. */
 function revokes(t: Life, by: Values): Life {
@@ -49,6 +51,8 @@ interface Kind {
   /** Tokens that are revoked with it, and one that is not. */
   readonly bad: readonly (readonly [name: string, mutation: string, token: Claims])[];
   readonly good: Claims;
+  /** Seconds until the good one can be. */
+  readonly wait?: number;
 }
 
 const KINDS: readonly Kind[] = [
@@ -93,11 +97,15 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: "subject-now",
-    what: "by its subject alone: up to this second",
+    what: "by its subject alone: whatever was issued by now, also by a clock that is ahead",
     by: () => ({ subject: "alice", issuer: ISSUER }),
     other: { subject: "mallory", issuer: ISSUER },
-    bad: [["token", "another token of the subject that was issued in this second", { jti: "token-2", iat: CLOCK }]],
-    good: { jti: "token-2", iat: CLOCK + 1 },
+    bad: [
+      ["token", "another token of the subject that was issued in this second", { jti: "token-2", iat: CLOCK }],
+      ["token-ahead", "another token of the subject, by a clock that is ahead", { jti: "token-2", iat: CLOCK + SKEW }],
+    ],
+    wait: 1,
+    good: { jti: "token-2", iat: CLOCK + SKEW + 1 },
   },
 ];
 
@@ -122,7 +130,7 @@ function earlier(g: LifeGroup, { by }: Kind): void {
 }
 
 export function revocations(): Group[] {
-  return KINDS.map(({ name, what, by, other, bad, good }, i) => {
+  return KINDS.map(({ name, what, by, other, bad, good, wait }, i) => {
     const g = new LifeGroup("refresh", `revoke-${name}`, SECTION, {
       role: "server",
       wire: i % 2 === 0 ? "text" : "binary",
@@ -155,7 +163,9 @@ export function revocations(): Group[] {
       g.ok("again", "the key of the session is not revoked", ["revoke:token"], back.hears());
     } else {
       const back = g.life();
-      opens(revokes(back, by(back)), good);
+      revokes(back, by(back));
+      if (wait !== undefined) back.tick(wait);
+      opens(back, good);
       g.ok("again", "a token that is not revoked opens another session", ["revoke:token"], back);
     }
     for (const [id, mutation, token] of bad) {

@@ -2,8 +2,11 @@ import { createServer as createHttp, type Server as HttpServer } from "node:http
 import type { AddressInfo } from "node:net";
 import { type ConnectOptions, connect } from "@sealwire/client";
 import type { Limits, SealwireError } from "@sealwire/core";
+import type { Clock } from "@sealwire/core/internal";
 import { createServer, type SealwireServer, type ServerOptions } from "@sealwire/server";
+import { createServerOn } from "@sealwire/server/internal";
 import { onTestFinished } from "vitest";
+import { WebSocketServer } from "ws";
 import { ISSUER, identityKey, issuer, jwksOf, SERVER_ID, serverJwks, token } from "./keys.ts";
 
 /** What a peer of TypeScript may not write, and JavaScript does. */
@@ -38,7 +41,10 @@ export async function listen(http: HttpServer): Promise<number> {
   return (http.address() as AddressInfo).port;
 }
 
-export async function startWorld(over: Partial<ServerOptions> = {}, { path }: { path?: string } = {}): Promise<World> {
+export async function startWorld(
+  over: Partial<ServerOptions> = {},
+  { path, clock }: { path?: string; clock?: Clock } = {},
+): Promise<World> {
   const errors: Reported[] = [];
   const waiting: ((error: SealwireError) => void)[] = [];
   let taken = 0;
@@ -53,7 +59,7 @@ export async function startWorld(over: Partial<ServerOptions> = {}, { path }: { 
     },
     ...over,
   });
-  const server = createServer(options);
+  const server = clock === undefined ? createServer(options) : createServerOn({ clock, WebSocketServer }, options);
   const http = createHttp();
   server.attach(http, path === undefined ? {} : { path });
   const port = await listen(http);

@@ -15,7 +15,7 @@ class Revocation:
     subject: str | None = None
     thumbprint: str | None = None
     issuer: str | None = None
-    issued_before: float | None = None  # of a subject; None stands for the second after it is made known
+    issued_before: float | None = None  # of a subject; None: whatever was issued by the time it is made known
 
     def names(self, access: Access) -> bool:
         """Whether it names this token, its subject or its key."""
@@ -40,10 +40,10 @@ class Revocations:
     _made: list[Revocation] = field(default_factory=list)
     _tokens: set[bytes] = field(default_factory=set)
 
-    def add(self, revocation: Revocation, now: int) -> Revocation:
-        """As it counts from now on."""
+    def add(self, revocation: Revocation, now: int, tolerance: int) -> Revocation:
+        """As it counts from now on. `tolerance`: seconds by which the clock of an issuer can be ahead."""
         if revocation.subject is not None and revocation.issued_before is None:
-            revocation = replace(revocation, issued_before=now + 1)  # `iat` counts whole seconds
+            revocation = replace(revocation, issued_before=now + tolerance + 1)  # `iat` counts whole seconds
         self._made.append(revocation)
         return revocation
 

@@ -51,7 +51,8 @@ class Server(Endpoint):
         return self._step(lambda: self._revoke(revocation))
 
     def _revoke(self, revocation: Revocation) -> None:
-        revocation = self.settings.revocations.add(revocation, self.time.now(0))
+        tolerance = max(issuer.tolerance for issuer in self.settings.issuers)
+        revocation = self.settings.revocations.add(revocation, self.time.now(0), tolerance)
         session = self.session
         if session is None:
             return

@@ -103,7 +103,8 @@ func (e *Endpoint) revoke(by value.Object) {
 		r.issuer, _ = by.Text("issuer")
 		r.subject, _ = by.Text("subject")
 		r.thumbprint, _ = by.Text("thumbprint")
-		r.before = float64(e.now + 1)
+		// What was issued by now, by a clock that may be ahead; iat counts whole seconds.
+		r.before = float64(e.now + e.limit("skewSeconds") + 1)
 		if before, has := by.Get("issuedBefore"); has {
 			r.before, _ = value.Float(before)
 		}
