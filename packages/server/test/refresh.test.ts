@@ -108,6 +108,26 @@ describe("a refresh", () => {
     await raw.session.close();
   });
 
+  it("[refresh:same] a token that is revoked while admit is asked is refused, and the session goes on by its old one", async () => {
+    let release = (_: boolean) => {};
+    let asked = 0;
+    const admit = () => (++asked === 1 ? true : new Promise<boolean>((resolve) => (release = resolve)));
+    const world = await startWorld({ admit });
+    world.server.handle("ping", () => "pong");
+    const raw = await rawSession(world);
+    const [peer] = world.server.sessions;
+    let told = 0;
+    peer?.onPrincipalChange(() => told++);
+    const refused = failure(raw.session.refresh(await token({ jti: "jti-2" })));
+    await until(() => asked === 2);
+    expect(await world.server.revoke({ tokenId: "jti-2" })).toBe(0);
+    release(true);
+    expect(await refused).toMatchObject({ code: "E_TOKEN", remote: true, fatal: false });
+    expect([told, peer?.principal.tokenId]).toEqual([0, "jti-1"]);
+    expect(await raw.session.request("ping", null)).toBe("pong");
+    await raw.session.close();
+  });
+
   it("[sr:end] moves the end of the session, and the session ends there", async () => {
     const world = await startWorld();
     const raw = await rawSession(world, { token: await token({ exp: now() + 600 }) });
