@@ -110,7 +110,7 @@ export class KeptSession {
 
   #lost(info: ConnectionEnd, resumable: boolean): boolean {
     const session = this.#session;
-    if (this.#o.reconnect === false || session === undefined || session.leaving) return false;
+    if (this.#o.reconnect === false || session === undefined) return false;
     if (!this.#policy.afterSession(info.error)) return false;
     // It is not in CloseInfo: another session takes the place of this one.
     if (!resumable && info.error !== undefined) this.#o.hooks.onError?.(info.error);

@@ -54,7 +54,8 @@ export class LiveServerSession extends LiveSession {
 
   /** False once it is over, or about to be. */
   get alive(): boolean {
-    return this.state !== "closed" && !this.#revoked && !this.byeSent && !this.byeReceived;
+    if (this.state === "closed" || this.#revoked || this.leaving) return false;
+    return !this.byeSent && !this.byeReceived;
   }
 
   get revoked(): boolean {

@@ -18,7 +18,9 @@ export class Farewell {
     if (attachment.byeSent) return;
     this.#onPeerBye = close;
     const { connection } = attachment;
-    await attachment.control(code === undefined ? { top: "bye" } : { top: "bye", code });
+    // What the bye waits for may never be done, as an authorization that hangs: then it ends without one.
+    const cancel = connection.timer(() => close(connection), this.#ms);
+    await attachment.control(code === undefined ? { top: "bye" } : { top: "bye", code }, cancel);
     connection.timer(() => close(connection), this.#ms);
   }
 

@@ -52,6 +52,8 @@ export class Life {
   expand: Established["expand"];
   protocol: string;
   state: SessionState = "open";
+  /** This side is ending it: without its connection it is over, whether the bye was said or not. */
+  leaving = false;
   readonly refusals: Refusals;
   readonly states: Listeners<SessionState>;
   readonly unacknowledged: Unacknowledged;
@@ -208,8 +210,13 @@ export class Life {
     this.#events.lost();
     attachment.machine.retire();
     attachment.connection.supersede();
+    const info = { code: 4409, error: new SealwireError("E_TRUNCATED"), clean: false, truncated: true };
+    if (this.leaving) {
+      this.end(info);
+      return;
+    }
     this.#setState("reconnecting");
-    this.#awaitResume({ code: 4409, error: new SealwireError("E_TRUNCATED"), clean: false, truncated: true });
+    this.#awaitResume(info);
   }
 
   #awaitResume(info: ConnectionEnd): void {
@@ -277,9 +284,9 @@ export class Life {
     this.attachment = undefined;
     const { code } = info.error ?? {};
     const lost = !from.byeSent && !from.byeReceived && (code === "E_TRUNCATED" || isSilence(info.error));
-    const resumable = lost && this.ledger.resumable;
+    const resumable = lost && this.ledger.resumable && !this.leaving;
     if (!resumable) this.ledger.chains = [];
-    const kept = this.#hooks.lost?.(info, resumable) ?? resumable;
+    const kept = !this.leaving && (this.#hooks.lost?.(info, resumable) ?? resumable);
     if (!kept) {
       this.end(info);
       return;

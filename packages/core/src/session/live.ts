@@ -350,8 +350,9 @@ export class LiveSession implements Session {
 
   async #depart(code: string | undefined, close: (connection: Connection) => void): Promise<CloseInfo> {
     const { attachment } = this.#life;
+    this.#life.leaving = true;
     if (attachment === undefined) this.#life.end({ code: 1000, clean: false, truncated: true });
-    else await this.#farewell.say(attachment, code, close);
+    else void this.#farewell.say(attachment, code, close);
     return await this.#closed;
   }
 
@@ -369,6 +370,11 @@ export class LiveSession implements Session {
   /** NumericDate in the server's time. */
   get ends(): number {
     return this.#rights.expiresAt;
+  }
+
+  /** This side is ending it, and may not have said so yet: no connection is made or taken for it any more. */
+  get leaving(): boolean {
+    return this.#life.leaving;
   }
 
   get byeSent(): boolean {

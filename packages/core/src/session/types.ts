@@ -201,7 +201,10 @@ export interface Session<T extends TopicMap<T> = AnyTopics> extends AsyncIterabl
   onUndetermined(fn: (messages: readonly Undetermined[]) => void): () => void;
   /** Asks the peer for new keys now, in both directions; they are renewed by themselves too (limit rekeySeconds). */
   rekey(): void;
-  /** Says bye, waits for the peer's, and ends the connection. */
+  /**
+   * Says bye, waits for the peer's, and ends the session. Each takes at most limit byeSeconds: a session that cannot say bye
+   * by then, since what is to be sent before it is still decided, ends without one.
+   */
   close(): Promise<CloseInfo>;
   /** The compact JOSE object of a binary frame that this session received ("in") or sent ("out"). */
   expand(frame: Uint8Array, direction?: "in" | "out"): string;
