@@ -94,9 +94,9 @@ export interface ConnectOptions {
   /** Certificates to trust in place of the system's. Node only; browsers have their own store. */
   readonly tls?: { readonly ca: string | Uint8Array };
   /**
-   * Told of what has nowhere else to go: a handler that failed, a message that does not fit its schema, what window order
-   * drops, a token that could not be had or was refused, why a session was given up for a new one. Never gets a token, key or
-   * body of this package; `cause` is what the application's own function threw.
+   * Told of what has nowhere else to go: a handler that failed or keeps messages waiting (see `Handler`), a message that does
+   * not fit its schema, what window order drops, a token that could not be had or was refused, why a session was given up for
+   * a new one. Never gets a token, key or body of this package; `cause` is what the application's own function threw.
    */
   readonly onError?: (error: SealwireError) => void;
   /** Sees every message in clear, for inspectors. Do not log what it gets. */

@@ -142,7 +142,10 @@ export interface ServerOptions {
   readonly limits?: Partial<Limits>;
   /** Proxies in front of this server that append to X-Forwarded-For; the address is taken that many hops back. Default: 0. */
   readonly trustProxy?: number;
-  /** Told of failed handshakes and handlers, and of what window order drops. Must not throw. Never gets a token, key or body. */
+  /**
+   * Told of failed handshakes and handlers, of handlers that keep messages waiting (see `Handler`), and of what window order
+   * drops. Must not throw. Never gets a token, key or body.
+   */
   readonly onError?: (
     error: SealwireError,
     context: { readonly sessionId?: string; readonly remoteAddress?: string },

@@ -7,6 +7,8 @@ import { type AnyHandler, isGranted, type SessionHooks } from "./hooks.ts";
 import { Inbox, type Level, MessageStream } from "./inbox.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Sender } from "./sender.ts";
+import { Stall } from "./stall.ts";
+import type { Timers } from "./timers.ts";
 import type { Message } from "./types.ts";
 import type { Undelivered } from "./undelivered.ts";
 
@@ -23,6 +25,8 @@ export interface DeliveryHost {
   readonly grants: number;
   /** Id of the session: what was asked in one is not answered in another. */
   readonly session: string;
+  readonly timers: Timers;
+  readonly elapsed: number;
   /** The application has room again. */
   pump(): void;
   /** Tells the peer that one message was not taken. */
@@ -53,13 +57,33 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
 export class Delivery {
   readonly #o: DeliveryHost;
   readonly #inbox: Inbox;
+  readonly #stall: Stall;
   readonly #handlers = new Map<string, AnyHandler>();
   readonly #streams = new Map<string | undefined, Set<MessageStream>>();
   #discards = false;
 
   constructor(host: DeliveryHost) {
     this.#o = host;
-    this.#inbox = new Inbox(host.limits, () => host.pump());
+    const { limits, timers } = host;
+    this.#inbox = new Inbox({ limits, onRoom: () => host.pump(), onTaken: () => this.#stall.taken() });
+    this.#stall = new Stall({
+      timers,
+      elapsed: () => host.elapsed,
+      ms: limits.requestSeconds * 1000,
+      waiting: () => this.#inbox.waiting > 0 || this.#someStreamIsAt("full"),
+      tell: () => this.#tellStall(),
+    });
+  }
+
+  /** Otherwise a handler that never returns, or a stream that nobody reads, would bring all to a stop without a word. */
+  #tellStall(): void {
+    const { hooks, limits } = this.#o;
+    const { waiting, oldest } = this.#inbox;
+    const why =
+      waiting > 0
+        ? `${oldest}: ${waiting} messages wait for handlers, and none has begun for ${limits.requestSeconds} s`
+        : `a queue of messages is full, and no stream was read for ${limits.requestSeconds} s`;
+    hooks.onError?.(new SealwireError("E_HANDLER", { stage: "local", fatal: false, detail: why }));
   }
 
   /**
@@ -77,7 +101,10 @@ export class Delivery {
   }
 
   #isAt(level: Level): boolean {
-    if (this.#inbox.isAt(level)) return true;
+    return this.#inbox.isAt(level) || this.#someStreamIsAt(level);
+  }
+
+  #someStreamIsAt(level: Level): boolean {
     for (const set of this.#streams.values()) for (const stream of set) if (stream.isAt(level)) return true;
     return false;
   }
@@ -104,7 +131,10 @@ export class Delivery {
     const streams = this.#streams.get(topic) ?? new Set();
     const stream = new MessageStream(
       limits,
-      () => this.#o.pump(),
+      () => {
+        this.#stall.taken();
+        this.#o.pump();
+      },
       (done) => streams.delete(done),
     );
     if (ended.aborted) stream.end(false);
@@ -174,7 +204,9 @@ export class Delivery {
     if (grants !== arrival.grants) return this.#decide(arrival, (again) => this.#deliver(again));
     const handler = this.#handlers.get(item.topic) ?? hooks.handler?.(item.topic);
     if (handler !== undefined) {
-      this.#inbox.push({ size, admit: () => this.#admit(arrival), run: () => this.#handle(handler, arrival) });
+      const { topic } = item;
+      this.#inbox.push({ topic, size, admit: () => this.#admit(arrival), run: () => this.#handle(handler, arrival) });
+      this.#stall.watch();
       return;
     }
     if (item.request) return this.#refuse(arrival, "E_NO_HANDLER");
@@ -188,6 +220,7 @@ export class Delivery {
       return admitted;
     };
     for (const stream of streams) stream.push({ message, size, admit });
+    this.#stall.watch();
   }
 
   /** The last question before the application has it. What may come in several sessions counts as seen from here on. */

@@ -20,7 +20,16 @@ function isAt(level: Level, limits: Limits, messages: number, bytes: number): bo
   return messages >= most || bytes >= mostBytes;
 }
 
+export interface InboxOptions {
+  readonly limits: Limits;
+  /** It was full and is not any more. */
+  readonly onRoom: () => void;
+  /** What waited has its turn. */
+  readonly onTaken: () => void;
+}
+
 interface Waiting {
+  readonly topic: string;
   /** What it holds in memory while it waits. */
   readonly size: number;
   /** Asked when its turn has come, one after the other, so that all begin in order. Never rejects. */
@@ -31,21 +40,31 @@ interface Waiting {
 
 /** Runs what was received: in order of arrival, up to `concurrentHandlers` at once, the rest waits. */
 export class Inbox {
-  readonly #limits: Limits;
-  readonly #onRoom: () => void;
+  readonly #o: InboxOptions;
   readonly #waiting: Waiting[] = [];
-  #active = 0;
+  /** In the order in which they began. */
+  readonly #active = new Set<Waiting>();
   #admitting = false;
   #bytes = 0;
   #onIdle: (() => void)[] = [];
 
-  constructor(limits: Limits, onRoom: () => void) {
-    this.#limits = limits;
-    this.#onRoom = onRoom;
+  constructor(options: InboxOptions) {
+    this.#o = options;
   }
 
   isAt(level: Level): boolean {
-    return isAt(level, this.#limits, this.#waiting.length, this.#bytes);
+    return isAt(level, this.#o.limits, this.#waiting.length, this.#bytes);
+  }
+
+  /** How many messages wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Topic of what has been at work longest. */
+  get oldest(): string | undefined {
+    const [first] = this.#active;
+    return first?.topic;
   }
 
   push(waiting: Waiting): void {
@@ -56,7 +75,7 @@ export class Inbox {
 
   /** Resolves when nothing runs and nothing waits. */
   async idle(): Promise<void> {
-    while (this.#active > 0 || this.#waiting.length > 0)
+    while (this.#active.size > 0 || this.#waiting.length > 0)
       await new Promise<void>((resolve) => {
         this.#onIdle.push(resolve);
       });
@@ -69,33 +88,35 @@ export class Inbox {
   }
 
   #next(): void {
-    while (!this.#admitting && this.#active < this.#limits.concurrentHandlers && this.#waiting.length > 0) {
+    const { limits, onRoom, onTaken } = this.#o;
+    while (!this.#admitting && this.#active.size < limits.concurrentHandlers && this.#waiting.length > 0) {
       const wasFull = this.isAt("full");
-      const { size, admit, run } = this.#waiting.shift() as Waiting;
-      this.#active++;
-      this.#bytes -= size;
-      const admitted = admit();
+      const next = this.#waiting.shift() as Waiting;
+      this.#active.add(next);
+      this.#bytes -= next.size;
+      onTaken();
+      const admitted = next.admit();
       if (admitted instanceof Promise) {
         this.#admitting = true;
         void admitted.then((later) => {
           this.#admitting = false;
-          this.#begin(later, run);
+          this.#begin(later, next);
           this.#next();
         });
-      } else this.#begin(admitted, run);
-      if (wasFull) this.#onRoom();
+      } else this.#begin(admitted, next);
+      if (wasFull) onRoom();
     }
-    if (this.#active === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (this.#active.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  #begin(admitted: boolean, run: () => Maybe<void>): void {
-    const done = admitted ? run() : undefined;
+  #begin(admitted: boolean, next: Waiting): void {
+    const done = admitted ? next.run() : undefined;
     if (done instanceof Promise)
       void done.then(() => {
-        this.#active--;
+        this.#active.delete(next);
         this.#next();
       });
-    else this.#active--;
+    else this.#active.delete(next);
   }
 }
 

@@ -100,8 +100,12 @@ export class LiveSession implements Session {
       get session() {
         return session.id;
       },
+      get elapsed() {
+        return clock.elapsed();
+      },
       limits,
       hooks,
+      timers: this.#timers,
       sender: this.#sender,
       requests: this.#requests,
       ended,

@@ -143,7 +143,13 @@ export interface HandlerContext<D = Data> {
   readonly signal: AbortSignal;
 }
 
-/** Called in order of arrival, up to 64 at once; awaited. A throw becomes E_HANDLER for a request. */
+/**
+ * Called in order of arrival, up to 64 at once (limit concurrentHandlers); awaited. A throw becomes E_HANDLER for a request.
+ * It may take as long as it likes, and nothing ends it: a request fails at its sender (E_TIMEOUT), and where as many as run
+ * at once do not return, messages wait behind them, until nothing more is read. When messages have waited and none has begun
+ * for limit requestSeconds, `onError` is told once, with E_HANDLER and the topic of the oldest. Who waits for something that
+ * may never come bounds the wait, and stops at `signal`.
+ */
 export type Handler<T, K extends keyof T> = (
   data: Received<T, K>,
   context: HandlerContext<Received<T, K>>,
@@ -189,7 +195,10 @@ export interface Session<T extends TopicMap<T> = AnyTopics> extends AsyncIterabl
   request<K extends CallTopic<T>>(topic: K, data: Req<T, K>, options?: RequestOptions): Promise<Res<T, K>>;
   /** Handles messages and requests on one topic; the returned value is the reply. One handler per topic. */
   handle<K extends Topic<T>>(topic: K, fn: Handler<T, K>): () => void;
-  /** Messages of one topic that no handler takes, from now on. */
+  /**
+   * Messages of one topic that no handler takes, from now on. Who stops reading without leaving the loop stops the session:
+   * nothing more is read once limit receiveQueueMessages or receiveQueueBytes wait, of which `onError` is told as of handlers.
+   */
   messages<K extends Topic<T>>(topic: K): AsyncIterableIterator<Message<Received<T, K>>>;
   /** Resolves when the connection has ended; never rejects. */
   readonly closed: Promise<CloseInfo>;
