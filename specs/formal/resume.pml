@@ -238,12 +238,15 @@ end:
 }
 
 /* what the client sent on a connection that it has given up may be lost from any point on */
+#define LOST(k) k < cc && nempty(c2s[k]) -> clear(c2s[k]); \
+  if :: sst[k] == PENDING -> sst[k] = DEAD; sbase[k] = 0; snc[k] = 0; snxt[k] = 0 :: else fi
+
 proctype Network() {
-  byte k;                    /* looks at one connection after the other */
 end:
   do
-  :: atomic { k < cc && nempty(c2s[k]) -> clear(c2s[k]); if :: sst[k] == PENDING -> sst[k] = DEAD; sbase[k] = 0; snc[k] = 0; snxt[k] = 0 :: else fi }
-  :: atomic { k < CUTS -> k++ }
+  :: atomic { LOST(0) }
+  :: atomic { LOST(1) }
+  :: atomic { LOST(2) }
   od
 }
 

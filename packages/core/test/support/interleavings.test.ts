@@ -3,6 +3,7 @@ import { explore, type Model, type Node, paths, walks } from "./interleavings.ts
 import { type Budget, budgets, type RekeyEvent } from "./rekey-model.ts";
 import { type StrictState, strictModel, strictView } from "./rekey-strict.ts";
 import { windowModel, windowView } from "./rekey-window.ts";
+import { type ResumeBounds, type ResumeEvent, type ResumeState, resumeModel } from "./resume-model.ts";
 
 const both = (proposals: number, messages: number): readonly [Budget, Budget] => [
   { proposals, messages },
@@ -10,18 +11,22 @@ const both = (proposals: number, messages: number): readonly [Budget, Budget] =>
 ];
 const arrives = ({ does }: RekeyEvent): boolean => does === "gets";
 
-/** States that are reached from any choice of budgets, as the models choose them. */
-function statesOf<S>(most: Budget, model: (budget: readonly [Budget, Budget]) => Model<RekeyEvent, S>): number {
+/** States that are reached from any of these beginnings. */
+function reached<E, S>(models: Iterable<Model<E, S>>): number {
   const seen = new Set<string>();
-  const visit = (node: Node<RekeyEvent, S>): void => {
+  const visit = (node: Node<E, S>): void => {
     const before = seen.size;
     if (seen.add(JSON.stringify(node.state)).size > before) for (const { to } of node.edges) visit(to);
   };
-  for (const budget of budgets(most)) visit(explore(model(budget)).root);
+  for (const model of models) visit(explore(model).root);
   return seen.size;
 }
 
-describe("the models of a rekey are those of specs/formal", () => {
+/** From any choice of budgets, as the models choose them. */
+const statesOf = <S>(most: Budget, model: (budget: readonly [Budget, Budget]) => Model<RekeyEvent, S>): number =>
+  reached([...budgets(most)].map(model));
+
+describe("the models are those of specs/formal", () => {
   // "states, stored" of Spin for the same file without what stands after its `timeout`, less the one in which it begins:
   // spin -a -DTWOKEYS -DLOSS -DMESSAGES=1 rekey-window.pml && gcc -DSAFETY -o pan pan.c && ./pan -E
   it("strict order: as many states as Spin stores", () => {
@@ -40,6 +45,25 @@ describe("the models of a rekey are those of specs/formal", () => {
     (messages, loss, stored) => {
       const most = { proposals: 1, messages };
       expect(statesOf(most, (budget) => windowModel({ budget, window: 3, loss }))).toBe(stored - 1);
+    },
+    600_000,
+  );
+
+  // spin -a -DCUTS=2 -DCMESSAGES=1 -DSMESSAGES=1 -DREKEYS=0 resume.pml, and so on. The model chooses how many connections are given up.
+  const resumes: (readonly [cuts: number, client: number, server: number, rekeys: number, stored: number])[] = [
+    [1, 0, 0, 0, 9],
+    [1, 1, 1, 0, 109],
+    [2, 1, 1, 0, 1_977],
+    [1, 0, 0, 1, 1_250],
+    [1, 1, 0, 1, 7_769],
+  ];
+  if (process.env.SEALWIRE_INTERLEAVINGS === "all") resumes.push([1, 1, 1, 1, 40_992], [2, 0, 0, 1, 20_576]);
+  it.each(resumes)(
+    "resume, %i connections given up, %i and %i messages, %i rekeys of each end: as many states as Spin stores",
+    (cuts, client, server, rekeys, stored) => {
+      const budget = [client, server].map((messages) => ({ messages, rekeys })) as unknown as ResumeBounds["budget"];
+      const models = Array.from({ length: cuts + 1 }, (_, n) => resumeModel({ cuts: n, budget }));
+      expect(reached<ResumeEvent, ResumeState>(models)).toBe(stored - 1);
     },
     600_000,
   );
