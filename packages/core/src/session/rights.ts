@@ -89,8 +89,17 @@ export class Rights {
     const { granted, onSeq } = this.#refresh.ask();
     // It is awaited below; the session can end before that.
     granted.catch(() => {});
-    await attachment.control({ top: "auth", at: token }, onSeq);
-    return await granted;
+    // A second `auth` before the answer is an offence: only another connection, on which this one is forgotten, goes on.
+    const stop = attachment.connection.timer(
+      () => attachment.connection.fail(new SealwireError("E_TIMEOUT_HS", { stage: "local", detail: "auth" })),
+      2 * this.#o.limits.handshakeSeconds * 1000,
+    );
+    try {
+      await attachment.control({ top: "auth", at: token }, onSeq);
+      return await granted;
+    } finally {
+      stop();
+    }
   }
 
   /** Step commit: whether this message can come now. */

@@ -124,6 +124,26 @@ describe("a new token", () => {
     await released(pair);
   });
 
+  it("that has no answer in time: the connection counts as lost, and the next one begins anew [refresh:unanswered] [refresh:lost]", async () => {
+    const made = await refreshing({ limits: { handshakeSeconds: 5, idleSeconds: 1e5 } });
+    const { pair, client, got } = made;
+    const way = new SlowLink(pair.link);
+    const refreshed = client.refresh("good 5000 a").catch((error: unknown) => error);
+    await pair.clock.advance(9_999);
+    expect(client.state).toBe("open");
+    await pair.clock.advance(1);
+    expect(client.state).toBe("reconnecting");
+    expect(await refreshed).toMatchObject({ code: "E_TRUNCATED" });
+    way.open();
+    await resume(pair);
+    await client.refresh("good 5000 b");
+    expect(client.scopes).toEqual(["b"]);
+    await client.send("t", 1);
+    await settle();
+    expect(got.server).toEqual([1]);
+    await client.close();
+  });
+
   it("what waits in a stream is asked about again when it is read [refresh:replace]", async () => {
     let granted = true;
     const { pair, client, server } = await refreshing({ serverHooks: { authorize: () => granted } });
