@@ -3,7 +3,7 @@ import type { AccessToken, AccessTokens } from "./access-tokens.ts";
 import { sha256 } from "./digest.ts";
 import { refuse } from "./errors.ts";
 import type { Account, Checked } from "./options.ts";
-import type { RevocationFeed } from "./revocations.ts";
+import type { Lasting, RevocationFeed } from "./revocations.ts";
 import type { IssuerStore, RefreshFamily } from "./store.ts";
 
 /** RFC 6749 section 5.1. */
@@ -144,9 +144,12 @@ export class Grants {
     const next = `${shared}.${this.#random()}`;
     const accessTokens = this.#live(family.accessTokens, access);
     const rotated = { ...family, current: await sha256(next), accessTokens };
+    const dropped = this.#revocationsOf(family.accessTokens.filter(({ id }) => !accessTokens.some((t) => t.id === id)));
+    // While the token is good for another try.
+    this.#feed.assertRoom(dropped);
     // Somebody was faster with the same token: one of the two is not its owner.
     if (!(await this.#store.replace(rotated, used))) return await this.#reused(family);
-    this.#revokeAll(family.accessTokens.filter(({ id }) => !accessTokens.some((kept) => kept.id === id)));
+    this.#feed.publish(dropped);
     return this.#response(access, scopes, thumbprint, next);
   }
 
@@ -157,12 +160,14 @@ export class Grants {
       const family = await this.#store.find(await sha256(shared));
       if (family === undefined) return;
       if (family.clientId !== clientId) return foreign();
+      // RFC 7009 section 2.2.1: what is answered with 503 is as it was, and comes again.
+      this.#feed.assertRoom(this.#revocationsOf(family.accessTokens));
       return await this.#end(family.id);
     }
     const access = await this.#tokens.read(token);
     if (access === undefined) return;
     if (access.clientId !== clientId) return foreign();
-    this.#revokeAll([access]);
+    this.#feed.publish(this.#revocationsOf([access]));
   }
 
   async revokeSubject(subject: string): Promise<void> {
@@ -171,7 +176,7 @@ export class Grants {
     // iat has whole seconds: the present one has to be among those before.
     const issuedBefore = this.#now() + 1;
     const { issuer, accessTokenSeconds } = this.#o;
-    this.#feed.publish({ issuer, subject, issuedBefore, until: issuedBefore + accessTokenSeconds });
+    this.#feed.publish([{ issuer, subject, issuedBefore, until: issuedBefore + accessTokenSeconds }]);
   }
 
   async #reused({ id }: RefreshFamily): Promise<never> {
@@ -180,14 +185,14 @@ export class Grants {
   }
 
   async #end(id: string): Promise<void> {
-    this.#revokeAll((await this.#store.remove(id))?.accessTokens ?? []);
+    this.#feed.publish(this.#revocationsOf((await this.#store.remove(id))?.accessTokens ?? []));
   }
 
-  #revokeAll(tokens: RefreshFamily["accessTokens"]): void {
+  #revocationsOf(tokens: RefreshFamily["accessTokens"]): readonly Lasting[] {
     const now = this.#now();
-    for (const { id, expiresAt } of tokens) {
-      if (expiresAt > now) this.#feed.publish({ issuer: this.#o.issuer, tokenId: id, until: expiresAt });
-    }
+    return tokens
+      .filter(({ expiresAt }) => expiresAt > now)
+      .map(({ id, expiresAt }) => ({ issuer: this.#o.issuer, tokenId: id, until: expiresAt }));
   }
 
   #live(before: RefreshFamily["accessTokens"], { id, expiresAt }: AccessToken): RefreshFamily["accessTokens"] {

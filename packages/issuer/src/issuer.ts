@@ -23,7 +23,10 @@ export interface DevelopmentIssuer {
    * @throws OAuthError as the token endpoint answers
    */
   signIn(subject: string, options: SignInOptions): Promise<TokenResponse>;
-  /** Ends every sign-in of a user, and publishes that tokens issued until now are revoked. */
+  /**
+   * Ends every sign-in of a user, and publishes that tokens issued until now are revoked.
+   * @throws OAuthError temporarily_unavailable with 10,000 revocations in force: subscribers were told, later ones will not be
+   */
   revokeSubject(subject: string): Promise<void>;
   /**
    * Signs with a new key from now on; the old one stays published for keyOverlapSeconds.
@@ -31,8 +34,8 @@ export interface DevelopmentIssuer {
    */
   rotateKeys(): Promise<void>;
   /**
-   * Every subscription begins with the revocations of tokens that have not expired, 10,000 at most, and ends with an
-   * error when its reader lags more than 10,000 behind.
+   * Every subscription begins with the revocations of tokens that have not expired, and ends with an error when its
+   * reader lags more than 10,000 behind.
    */
   revocations(): AsyncIterable<Revocation>;
 }

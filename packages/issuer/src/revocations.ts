@@ -1,3 +1,5 @@
+import { refuse } from "./errors.ts";
+
 /**
  * What no longer holds. The option `revocations` of a Sealwire server takes a sequence of these. `until`: NumericDate from
  * which no token is left that it could concern, so that it can be forgotten; the issuer always says it.
@@ -9,33 +11,48 @@ export type Revocation = (
   | { readonly issuer?: string; readonly subject: string; readonly issuedBefore?: number }
 ) & { readonly until?: number };
 
-/** Revocations that are kept for those who subscribe later, and that one subscriber may lag behind. */
+/** Revocations in force that are kept for those who subscribe later, and that one subscriber may lag behind. */
 export const FEED_CAPACITY = 10_000;
 
-type Lasting = Revocation & { readonly until: number };
+export type Lasting = Revocation & { readonly until: number };
 
 /** Passes revocations on to every subscriber, and to later ones as long as a token could still be used. */
 export class RevocationFeed {
   readonly #now: () => number;
   readonly #subscribers = new Set<Subscription>();
-  #inForce: Lasting[] = [];
+  /** By what is revoked: each once. */
+  readonly #inForce = new Map<string, Lasting>();
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  publish(revocation: Lasting): void {
-    this.#sweep();
-    this.#inForce.push(revocation);
-    if (this.#inForce.length > FEED_CAPACITY) this.#inForce.shift();
-    for (const subscriber of this.#subscribers) subscriber.push(revocation);
+  /** @throws OAuthError temporarily_unavailable: subscribers were told, later ones will not be, for lack of room */
+  publish(revocations: readonly Lasting[]): void {
+    const news = revocations.filter((r) => (this.#inForce.get(nameOf(r))?.until ?? 0) < r.until);
+    for (const subscriber of this.#subscribers) for (const revocation of news) subscriber.push(revocation);
+    const kept = news.filter((revocation) => this.#keep(revocation));
+    if (kept.length < news.length) full();
+  }
+
+  /** What is in force is never pushed out by something newer. */
+  #keep(revocation: Lasting): boolean {
+    const name = nameOf(revocation);
+    if (!this.#inForce.delete(name) && this.#room() < 1) return false;
+    this.#inForce.set(name, revocation);
+    return true;
+  }
+
+  /** @throws OAuthError temporarily_unavailable where `publish` would */
+  assertRoom(revocations: readonly Lasting[]): void {
+    if (revocations.filter((r) => !this.#inForce.has(nameOf(r))).length > this.#room()) full();
   }
 
   subscribe(): AsyncIterator<Revocation, undefined> {
     this.#sweep();
     const subscription = new Subscription(() => this.#subscribers.delete(subscription));
     this.#subscribers.add(subscription);
-    for (const revocation of this.#inForce) subscription.push(revocation);
+    for (const revocation of this.#inForce.values()) subscription.push(revocation);
     return subscription;
   }
 
@@ -43,11 +60,21 @@ export class RevocationFeed {
     return this.#subscribers.size;
   }
 
+  #room(): number {
+    if (this.#inForce.size >= FEED_CAPACITY) this.#sweep();
+    return FEED_CAPACITY - this.#inForce.size;
+  }
+
   #sweep(): void {
     const now = this.#now();
-    this.#inForce = this.#inForce.filter(({ until }) => until * 1000 > now);
+    for (const [name, { until }] of this.#inForce) if (until * 1000 <= now) this.#inForce.delete(name);
   }
 }
+
+const full = (): never => refuse("temporarily_unavailable", "too many revocations at a time");
+
+/** The issuer is always the same. */
+const nameOf = (by: Revocation): string => ("tokenId" in by ? `token ${by.tokenId}` : `subject ${by.subject}`);
 
 type Result = IteratorResult<Revocation, undefined>;
 

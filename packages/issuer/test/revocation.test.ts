@@ -176,7 +176,7 @@ describe("a subscription", () => {
     const f = feed();
     const [a, b] = [f.subscribe(), f.subscribe()];
     const waiting = [a.next(), a.next()];
-    for (let i = 0; i < 3; i++) f.publish(one(i));
+    for (let i = 0; i < 3; i++) f.publish([one(i)]);
     expect(await Promise.all([...waiting, a.next()])).toEqual([0, 1, 2].map((i) => ({ done: false, value: one(i) })));
     expect(await Promise.all([b.next(), b.next(), b.next()])).toEqual(
       [0, 1, 2].map((i) => ({ done: false, value: one(i) })),
@@ -192,23 +192,82 @@ describe("a subscription", () => {
     expect(await waiting).toEqual({ done: true, value: undefined });
     expect(await a.next()).toEqual({ done: true, value: undefined });
     expect(f.subscribers).toBe(0);
-    f.publish(one(1));
+    f.publish([one(1)]);
     expect(await a.next()).toEqual({ done: true, value: undefined });
   });
 
   it("that lags too far behind gets what it has, then an error, and holds no more", async () => {
     const f = feed();
     const a = f.subscribe();
-    for (let i = 0; i <= FEED_CAPACITY; i++) f.publish(one(i));
+    for (let i = 0; i < FEED_CAPACITY; i++) f.publish([one(i)]);
+    expect(() => f.publish([one(FEED_CAPACITY)])).toThrow(/too many/);
     expect(f.subscribers).toBe(0);
     for (let i = 0; i < FEED_CAPACITY; i++) expect(await a.next()).toEqual({ done: false, value: one(i) });
     await expect(a.next()).rejects.toThrow(/behind/);
     expect(await a.next()).toEqual({ done: true, value: undefined });
   });
 
-  it("a later one begins with the newest 10,000", async () => {
+  it("has what was revoked twice once, and of a user the later time", async () => {
     const f = feed();
-    for (let i = 0; i <= FEED_CAPACITY; i++) f.publish(one(i));
-    expect(await f.subscribe().next()).toEqual({ done: false, value: one(1) });
+    const alice = (n: number) => ({ subject: "alice", issuedBefore: n, until: START + n });
+    f.publish([alice(1)]);
+    for (let i = 0; i <= FEED_CAPACITY; i++) f.publish([one(1)]);
+    f.publish([alice(2)]);
+    const a = f.subscribe();
+    for (const value of [one(1), alice(2)]) expect(await a.next()).toEqual({ done: false, value });
+    f.publish([one(1), alice(2), one(2)]);
+    expect(await a.next()).toEqual({ done: false, value: one(2) });
+  });
+});
+
+describe("10,000 revocations in force", () => {
+  const fill = async (w: Issuer) => {
+    for (let i = 0; i < FEED_CAPACITY; i++) await w.issuer.revokeSubject(`u${i}`);
+  };
+  const FULL = { status: 503, body: { error: "temporarily_unavailable" } };
+
+  it("push none of them out: one more is refused, and told to those who are there", async () => {
+    const w = await startIssuer();
+    await fill(w);
+    const there = w.issuer.revocations()[Symbol.asyncIterator]();
+    for (let i = 0; i < FEED_CAPACITY; i++) await there.next();
+    await expect(w.issuer.revokeSubject("alice")).rejects.toMatchObject({ code: "temporarily_unavailable" });
+    expect((await there.next()).value).toMatchObject({ subject: "alice" });
+    const later = w.issuer.revocations()[Symbol.asyncIterator]();
+    for (let i = 0; i < FEED_CAPACITY; i++) expect((await later.next()).value).toMatchObject({ subject: `u${i}` });
+    w.clock.seconds += 601;
+    await w.issuer.revokeSubject("alice");
+    expect((await later.next()).value).toMatchObject({ subject: "alice" });
+  });
+
+  it("RFC 7009: 503, and the token is as it was", async () => {
+    const w = await startIssuer();
+    await fill(w);
+    const first = tokensOf(await w.signIn());
+    expect(await w.revoke(first.accessToken)).toMatchObject(FULL);
+    expect(await w.revoke(first.refreshToken)).toMatchObject(FULL);
+    const second = tokensOf(await w.refresh(first.refreshToken));
+    w.clock.seconds += 601;
+    expect((await w.revoke(second.refreshToken)).status).toBe(200);
+    expect((await w.refresh(second.refreshToken)).body.error).toBe("invalid_grant");
+  });
+
+  it("a refresh that would revoke the oldest access token waits, and uses nothing up", async () => {
+    const w = await startIssuer();
+    let tokens = tokensOf(await w.signIn());
+    for (let i = 0; i < 15; i++) tokens = tokensOf(await w.refresh(tokens.refreshToken));
+    await fill(w);
+    expect(await w.refresh(tokens.refreshToken)).toMatchObject(FULL);
+    w.clock.seconds += 601;
+    expect((await w.refresh(tokens.refreshToken)).status).toBe(200);
+  });
+
+  it("reuse ends the sign-in all the same", async () => {
+    const w = await startIssuer();
+    const first = tokensOf(await w.signIn());
+    const second = tokensOf(await w.refresh(first.refreshToken));
+    await fill(w);
+    expect(await w.refresh(first.refreshToken)).toMatchObject(FULL);
+    expect((await w.refresh(second.refreshToken)).body.error).toBe("invalid_grant");
   });
 });
