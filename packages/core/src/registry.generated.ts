@@ -1,7 +1,7 @@
 // Generated from specs/registry by tools/generate.mjs. Do not edit.
 
 /** Every error code of the protocol and of the SDKs. */
-export type ErrorCode = "E_FRAME" | "E_TOO_BIG" | "E_MALFORMED" | "E_CBOR" | "E_B64" | "E_HEADER" | "E_TYP" | "E_ALG" | "E_CTY" | "E_KEY" | "E_IV" | "E_SEQ" | "E_REPLAY" | "E_CRYPTO" | "E_SIG_SERVER" | "E_CLAIMS" | "E_BINDING" | "E_TRANSCRIPT" | "E_STATE" | "E_EXPIRED" | "E_FUTURE" | "E_TTL" | "E_SESSION_EXPIRED" | "E_REVOKED" | "E_RATE" | "E_QUOTA" | "E_DENIED" | "E_REPLAY_STORE" | "E_NO_HANDLER" | "E_HANDLER" | "E_INVALID" | "E_ORIGIN" | "E_FORBIDDEN" | "E_AUTH_REQUIRED" | "E_TOKEN" | "E_POP" | "E_NEGOTIATE" | "E_DOWNGRADE" | "E_TIMEOUT_HS" | "E_IDLE" | "E_BUSY" | "E_INTERNAL" | "E_RESUME" | "E_KEY_LIMIT" | "E_SUPERSEDED" | "E_TIMEOUT" | "E_CLOSED" | "E_TRUNCATED" | "E_QUEUE_FULL";
+export type ErrorCode = "E_FRAME" | "E_TOO_BIG" | "E_MALFORMED" | "E_CBOR" | "E_B64" | "E_HEADER" | "E_TYP" | "E_ALG" | "E_CTY" | "E_KEY" | "E_IV" | "E_SEQ" | "E_REPLAY" | "E_CRYPTO" | "E_SIG_SERVER" | "E_CLAIMS" | "E_BINDING" | "E_TRANSCRIPT" | "E_STATE" | "E_EXPIRED" | "E_FUTURE" | "E_TTL" | "E_SESSION_EXPIRED" | "E_REVOKED" | "E_RATE" | "E_QUOTA" | "E_DENIED" | "E_REPLAY_STORE" | "E_NO_HANDLER" | "E_HANDLER" | "E_INVALID" | "E_ORIGIN" | "E_FORBIDDEN" | "E_AUTH_REQUIRED" | "E_TOKEN" | "E_POP" | "E_NEGOTIATE" | "E_DOWNGRADE" | "E_TIMEOUT_HS" | "E_IDLE" | "E_BUSY" | "E_INTERNAL" | "E_DEPENDENCY" | "E_RESUME" | "E_KEY_LIMIT" | "E_SUPERSEDED" | "E_TIMEOUT" | "E_CLOSED" | "E_TRUNCATED" | "E_QUEUE_FULL";
 
 /** The steps of the receive pipeline in their normative order, and "local" for errors of the SDK itself. */
 export type Stage = "frame" | "encoding" | "header" | "sequence" | "crypto" | "inner" | "claims" | "commit" | "time" | "session" | "rate" | "authorize" | "deliver" | "local";
@@ -53,6 +53,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
   "E_IDLE": {"steps":["local"],"close":3008,"fatal":true,"text":"Nothing was received for too long.","mend":"Check the network; reconnect."},
   "E_BUSY": {"steps":["local"],"close":1013,"fatal":true,"text":"The server has no room for another connection now.","mend":"Try again later, with a growing delay."},
   "E_INTERNAL": {"steps":["local"],"close":1011,"fatal":true,"text":"An operation failed that cannot fail in a working system.","mend":"See the cause; report it."},
+  "E_DEPENDENCY": {"steps":["local"],"close":null,"fatal":false,"text":"A store or feed that the application gave failed, did not answer in time, or gave something else than it should.","mend":"See the detail for which one, and the cause for why: bring back what is down, or correct what it gives."},
   "E_RESUME": {"steps":["header","session"],"close":4504,"fatal":true,"text":"The session cannot be resumed.","mend":"Make a full handshake."},
   "E_KEY_LIMIT": {"steps":["commit"],"close":4508,"fatal":true,"text":"The keys of this connection have been used as often as they may.","mend":"Reconnect."},
   "E_SUPERSEDED": {"steps":["session"],"close":4409,"fatal":true,"text":"A newer connection of the same session took over.","mend":"Nothing to do."},

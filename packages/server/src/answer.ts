@@ -10,7 +10,7 @@ export async function answerOf<T>(
 ): Promise<Awaited<T>> {
   let cancel = () => {};
   const waited = new Promise<never>((_, reject) => {
-    cancel = clock.schedule(() => reject(new SealwireError("E_INTERNAL", { stage: "local", detail: late })), ms);
+    cancel = clock.schedule(() => reject(new SealwireError("E_DEPENDENCY", { stage: "local", detail: late })), ms);
   });
   try {
     return await Promise.race([ask(), waited]);

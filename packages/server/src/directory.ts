@@ -93,9 +93,8 @@ export class SessionDirectory {
     return ended;
   }
 
-  /** A revocation from elsewhere: others are told what only this server knows. @throws as `revoke` */
+  /** A revocation from elsewhere: others are told what only this server knows. @throws SealwireError and `publish` as `revoke` */
   async take(given: Revocation): Promise<void> {
-    assertRevocation(given);
     const revocation = this.#complete(given);
     const { isNew, ended, news, failed } = this.#apply(revocation);
     // Each server looks for itself: nobody has to be told.

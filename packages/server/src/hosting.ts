@@ -86,7 +86,7 @@ export class SessionHost {
   }
 
   #failed(detail: string, cause: unknown): void {
-    this.#o.onError(new SealwireError("E_INTERNAL", { stage: "local", fatal: false, detail, cause }), {});
+    this.#o.onError(new SealwireError("E_DEPENDENCY", { stage: "local", detail, cause }), {});
   }
 
   #make(established: Established, connection: Connection, peer: Peer, parking: Parking | undefined): LiveServerSession {

@@ -1,5 +1,5 @@
 import type { Clock } from "@sealwire/core/internal";
-import type { Revocation } from "./revocation.ts";
+import { assertRevocation, type Revocation } from "./revocation.ts";
 
 /** Milliseconds before a feed that ended is subscribed to again: doubled with each time that brings nothing. */
 const [FIRST_WAIT, LONGEST_WAIT] = [1000, 60_000];
@@ -19,13 +19,22 @@ export function followRevocations(feed: AsyncIterable<Revocation>, { clock, take
   let iterator: AsyncIterator<Revocation> | undefined;
   let wait = FIRST_WAIT;
   let cancel = () => {};
+  const pass = (value: Revocation): void => {
+    try {
+      assertRevocation(value);
+    } catch (cause) {
+      report("the option revocations gave what is no revocation", cause);
+      return;
+    }
+    take(value).catch((cause) => report("a revocation was not taken, or not passed on", cause));
+  };
   const follow = async (): Promise<void> => {
     iterator = feed[Symbol.asyncIterator]();
     for (;;) {
       const { done, value } = await iterator.next();
       if (stopped || done === true) return;
       wait = FIRST_WAIT;
-      take(value).catch((cause) => report("a revocation was not taken, or not passed on", cause));
+      pass(value);
     }
   };
   const ended = (how: string, cause?: unknown): void => {

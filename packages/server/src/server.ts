@@ -138,7 +138,7 @@ class Server {
   }
 
   #failed(detail: string, cause: unknown): void {
-    this.report(new SealwireError("E_INTERNAL", { stage: "local", fatal: false, detail, cause }), {});
+    this.report(new SealwireError("E_DEPENDENCY", { stage: "local", detail, cause }), {});
   }
 
   get sessions(): Set<LiveServerSession> {

@@ -293,10 +293,10 @@ describe("a lost session in a store", () => {
       relay.closed = true;
       relay.cut();
       await until(() => first.state === "reconnecting");
-      if (method === "park") await until(() => a.errors.some(({ error }) => error.code === "E_INTERNAL"));
+      if (method === "park") await until(() => a.errors.some(({ error }) => error.code === "E_DEPENDENCY"));
       relay.target = b.port;
       relay.closed = false;
-      await until(() => [...a.errors, ...b.errors].some(({ error }) => error.code === "E_INTERNAL"));
+      await until(() => [...a.errors, ...b.errors].some(({ error }) => error.code === "E_DEPENDENCY"));
       down = false;
       // Resumed once the store is back; a session that was never parked has a new one in its place.
       expect(await session.request("ping", null)).toBe("pong");
@@ -315,7 +315,7 @@ describe("a lost session in a store", () => {
     relay.target = b.port;
     await a.server.close();
     const reported = await b.nextError();
-    expect(reported).toMatchObject({ code: "E_INTERNAL", fatal: false });
+    expect(reported).toMatchObject({ code: "E_DEPENDENCY", fatal: false });
     await until(() => session.state === "open");
   });
 });

@@ -153,7 +153,7 @@ describe("what is parked of a session", () => {
     });
     const { clock, parking } = start({ ...inner, claim });
     await parking.park(state("a"));
-    const first = expect(parking.claim()).rejects.toMatchObject({ code: "E_INTERNAL" });
+    const first = expect(parking.claim()).rejects.toMatchObject({ code: "E_DEPENDENCY" });
     await clock.advance(1000);
     await first;
     expect(parking.certain).toBe(false);

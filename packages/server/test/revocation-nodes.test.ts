@@ -211,7 +211,7 @@ describe("two servers with one feed and one store", () => {
     const lost = await other.connect({ reconnect: false });
     fed.publishRevocation({ session: lost.id });
     expect(await lost.closed).toMatchObject({ code: 4403 });
-    await until(() => other.errors.some(({ error }) => error.code === "E_INTERNAL"));
+    await until(() => other.errors.some(({ error }) => error.code === "E_DEPENDENCY"));
     await until(() => other.server.sessions.size === 0);
   });
 });

@@ -254,7 +254,9 @@ describe("the option revocations", () => {
     const world = await startWorld({ revocations });
     const session = await world.connect();
     push({ nothing: true });
-    expect(await world.nextError()).toMatchObject({ code: "E_INTERNAL", fatal: false });
+    const error = await world.nextError();
+    expect(error).toMatchObject({ code: "E_DEPENDENCY", fatal: false, cause: expect.any(TypeError) });
+    expect(error.message).toContain("the option revocations gave what is no revocation");
     expect(session.state).toBe("open");
     push({ session: session.id });
     expect(await session.closed).toMatchObject({ code: 4403 });
@@ -269,7 +271,7 @@ describe("the option revocations", () => {
     if (how === "fails") fail(new Error("the feed is gone"));
     else end();
     const detail = expect.stringContaining("until it is subscribed to again");
-    expect(await world.nextError()).toMatchObject({ code: "E_INTERNAL", fatal: false, detail });
+    expect(await world.nextError()).toMatchObject({ code: "E_DEPENDENCY", fatal: false, detail });
     expect(state.asked).toBe(1);
     await session.close();
     expect(world.errors.length).toBe(1);
@@ -285,7 +287,7 @@ describe("the option revocations", () => {
     }
     push({ session: session.id });
     expect(await session.closed).toMatchObject({ code: 4403 });
-    expect(world.errors.filter(({ error }) => error.code === "E_INTERNAL").length).toBe(times);
+    expect(world.errors.filter(({ error }) => error.code === "E_DEPENDENCY").length).toBe(times);
   });
 
   it("a generator, which cannot be subscribed to again, is given up with a word", async () => {
@@ -326,6 +328,6 @@ describe("the option revocations", () => {
     expect(await failure(open(first.access_token))).toMatchObject({ code: "E_AUTH_REQUIRED" });
     expect(other.state).toBe("open");
     await other.close();
-    expect(world.errors.map(({ error }) => error.code)).not.toContain("E_INTERNAL");
+    expect(world.errors.map(({ error }) => error.code)).not.toContain("E_DEPENDENCY");
   });
 });

@@ -180,7 +180,7 @@ describe("a store that is slow", () => {
     world.refuse();
     // limit handshakeSeconds, and nobody waits for it any more.
     await world.advance(10_500);
-    expect([p.errors.at(-1)?.code, store.count("park")]).toEqual(["E_INTERNAL", 1]);
+    expect([p.errors.at(-1)?.code, store.count("park")]).toEqual(["E_DEPENDENCY", 1]);
     claim.open();
     await world.advance(10);
     const found = await store.inner.find(kid);
@@ -344,7 +344,7 @@ describe("a server that closes", () => {
     store.before.park = () => Promise.reject(new Error("down"));
     void server?.send("n", 1);
     await world.settled(p.a.close({ timeout: 1000 }));
-    expect([p.a.sessions.size, p.errors.map(({ code }) => code)]).toEqual([0, ["E_INTERNAL", "E_TRUNCATED"]]);
+    expect([p.a.sessions.size, p.errors.map(({ code }) => code)]).toEqual([0, ["E_DEPENDENCY", "E_TRUNCATED"]]);
     expect((await server?.closed)?.undetermined.map(({ seq }) => seq)).toEqual([1]);
   });
 

@@ -77,6 +77,7 @@ ERRORS: dict[str, Info] = {
     "E_RESUME": _row("header session", 4504),
     "E_KEY_LIMIT": _row("commit", 4508),
     "E_SUPERSEDED": _row("session", 4409),
+    "E_DEPENDENCY": _row("local", None, False),
     "E_TIMEOUT": _row("local", None, False),
     "E_CLOSED": _row("local", None),
     "E_TRUNCATED": _row("local", None),

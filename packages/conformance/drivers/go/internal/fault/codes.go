@@ -54,6 +54,7 @@ var Codes = map[string]Info{
 	"E_RESUME":          {[]string{"header", "session"}, 4504, true},
 	"E_KEY_LIMIT":       {[]string{"commit"}, 4508, true},
 	"E_SUPERSEDED":      {[]string{"session"}, 4409, true},
+	"E_DEPENDENCY":      {[]string{"local"}, 0, false},
 	"E_TIMEOUT":         {[]string{"local"}, 0, false},
 	"E_CLOSED":          {[]string{"local"}, 0, true},
 	"E_TRUNCATED":       {[]string{"local"}, 0, true},
