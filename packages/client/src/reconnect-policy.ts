@@ -75,8 +75,8 @@ export class ReconnectPolicy {
     }
     // In order: somebody wanted it.
     if (error === undefined) return false;
-    // The close code of a connection without a sealed bye is a hint.
-    if (error.code === "E_TRUNCATED") return error.closeCode === undefined || this.#hinted(error.closeCode);
+    // The close code of a connection without a sealed bye is a hint. It is not about a token: a resume needs none.
+    if (error.code === "E_TRUNCATED") return error.closeCode === undefined || this.#believed(error.closeCode);
     return this.#told(error.closeCode);
   }
 
@@ -101,9 +101,13 @@ export class ReconnectPolicy {
     return !TERMINAL.has(code) && !(code >= 4400 && code <= 4499);
   }
 
+  /** A hint in an attempt to make a new session. */
   #hinted(code: number): boolean {
+    return code === UNAUTHORIZED ? this.#anotherToken() : this.#believed(code);
+  }
+
+  #believed(code: number): boolean {
     if (code === CUT) return true;
-    if (code === UNAUTHORIZED) return this.#anotherToken();
     const now = this.#o.elapsed();
     const recent = (this.#hints.get(code) ?? []).filter((at) => now - at < HINTS_MS);
     recent.push(now);

@@ -32,6 +32,10 @@ export class Refresher {
   #cancel = () => {};
   #running = false;
   #failures = 0;
+  /** On the clock that does not jump. */
+  #askedAt = Number.NEGATIVE_INFINITY;
+  /** The end of the session that the server has reminded of. */
+  #heeded: number | undefined;
   #stopped: boolean;
 
   constructor(options: RefresherOptions) {
@@ -51,9 +55,12 @@ export class Refresher {
     this.#after(left - lead * (0.75 + this.#o.random() / 2));
   }
 
-  /** The server asks for it. */
+  /** The server asks for it: once for each end, and not every moment, for the issuer of tokens has done nothing wrong. */
   soon(): void {
-    this.#after(0);
+    const { session, platform } = this.#o;
+    if (this.#heeded === session.ends) return;
+    this.#heeded = session.ends;
+    this.#after(this.#askedAt + RETRY_MIN - platform.clock.elapsed());
   }
 
   #after(ms: number): void {
@@ -85,6 +92,7 @@ export class Refresher {
 
   async #token(): Promise<string> {
     const { platform, token, timeout } = this.#o;
+    this.#askedAt = platform.clock.elapsed();
     const { signal, cancel } = deadline(platform.clock, this.#ended.signal, timeout);
     try {
       return await tokenOf(token, "refresh", signal);

@@ -68,9 +68,15 @@ function opened(ws: WebSocketLike, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** What the status of a refused upgrade hints at, and no more: anybody on the way can answer so. */
+const STATUS: Readonly<Record<string, number>> = { "401": 3000, "403": 3003 };
+
 const downgrade = (selected: string) => new SealwireError("E_DOWNGRADE", { detail: `the server selected ${selected}` });
 
 function unreachable(reason: string | undefined): SealwireError {
+  const status = /^Unexpected server response: (\d{3})$/.exec(reason ?? "")?.[1] ?? "";
+  const hinted = STATUS[status];
+  if (hinted !== undefined) return hintedError(hinted, `the upgrade was answered with ${status}`);
   // `ws` ends such a connection itself and says so in words only; a browser lets it open or says nothing.
   if (reason === "Server sent no subprotocol") return downgrade("no subprotocol");
   if (reason === "Server sent an invalid subprotocol") return downgrade("another subprotocol");

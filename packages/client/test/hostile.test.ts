@@ -81,7 +81,15 @@ describe("the 101 of a stranger", () => {
     expect(await failure(open(await raw(headers)))).toMatchObject({ code });
   });
 
-  it.each([200, 301, 401, 403, 404, 500, 503])("HTTP %i instead of it: E_CLOSED that names it", async (status) => {
+  it.each([
+    [200, "E_CLOSED"],
+    [301, "E_CLOSED"],
+    [401, "E_AUTH_REQUIRED"],
+    [403, "E_FORBIDDEN"],
+    [404, "E_CLOSED"],
+    [500, "E_CLOSED"],
+    [503, "E_CLOSED"],
+  ])("HTTP %i instead of it: %s that names it", async (status, code) => {
     const http = createHttp((_, res) => res.writeHead(status, { location: "ws://127.0.0.1:1/" }).end());
     http.on("upgrade", (_, socket) => socket.end(`HTTP/1.1 ${status} X\r\nLocation: ws://127.0.0.1:1/\r\n\r\n`));
     const port = await listen(http);
@@ -89,7 +97,7 @@ describe("the 101 of a stranger", () => {
       http.close();
     });
     const error = await failure(open(`ws://127.0.0.1:${port}/`));
-    expect(error).toMatchObject({ code: "E_CLOSED" });
+    expect(error).toMatchObject({ code, remote: code !== "E_CLOSED" });
     expect(error.detail).toContain(`${status}`);
   });
 

@@ -1,7 +1,7 @@
 import { type ClientSession, stopRefresh } from "@sealwire/client";
 import { CLOSE_CODES, type CloseInfo, SealwireError } from "@sealwire/core";
 import { describe, expect, it } from "vitest";
-import { badGateway, impostor, silence } from "./support/hostile.ts";
+import { answers, badGateway, impostor, silence } from "./support/hostile.ts";
 import { NOTHING, World } from "./support/world.ts";
 
 const TEXT = { protocols: ["sealwire.v1.text"] } as const;
@@ -197,12 +197,30 @@ describe("[close:hint] words that nobody has signed", () => {
     }
   });
 
-  it("a bare close code in an open session does not end it either", async () => {
-    const { world, session } = await lost();
-    for (const socket of world.network.open)
-      if (socket.remoteAddress === "server") socket.emit("data", closeFrame(4403));
-    await world.until(() => session.state === "reconnecting");
-    await world.until(() => session.state === "open");
+  it.each([
+    ["401 Unauthorized", 2, "E_AUTH_REQUIRED"],
+    ["403 Forbidden", 6, "E_FORBIDDEN"],
+  ])("an upgrade that is answered with %s: %i attempts to begin anew", async (status, attempts, code) => {
+    const { world, session, end } = await lost();
+    let requests = 0;
+    answers(world, status, () => requests++);
+    world.cut();
+    await world.until(() => end.info !== undefined);
+    expect(end.info?.error).toMatchObject({ code, remote: true });
+    // Before them the one chain was tried twice.
+    expect([requests, world.asked.length, session.state]).toEqual([attempts + 2, attempts + 1, "closed"]);
+    await world.advance(HOUR);
+    expect(world.left).toEqual(NOTHING);
+  });
+
+  it.each([4403, 3000])("a bare close code %i in an open session does not end it either", async (code) => {
+    const { world, session } = await lost({ token: await new World().issue() });
+    for (let i = 0; i < 3; i++) {
+      for (const socket of world.network.open)
+        if (socket.remoteAddress === "server") socket.emit("data", closeFrame(code));
+      await world.until(() => session.state === "reconnecting");
+      await world.until(() => session.state === "open");
+    }
     expect(world.sessions).toHaveLength(1);
   });
 });

@@ -47,6 +47,20 @@ describe("a token is replaced in time", () => {
     expect(asked(world, "refresh")).toHaveLength(1);
   });
 
+  it("auth-soon again and again, for one end, is heeded once", async () => {
+    const { world, session } = await open(600);
+    const kept = await world.issue();
+    world.token = () => kept;
+    const { attachment } = (world.sessions[0] as unknown as { life: { attachment: { control(c: object): void } } })
+      .life;
+    for (let i = 0; i < 30; i++) {
+      attachment.control({ top: "auth-soon" });
+      await world.advance(100);
+    }
+    expect(asked(world, "refresh")).toHaveLength(1);
+    expect(session.state).toBe("open");
+  });
+
   it("its scopes go with it", async () => {
     const { world, session } = await open(60);
     expect(session.scopes).toEqual([]);
@@ -75,6 +89,12 @@ describe("where there is none", () => {
     await world.advance(599_000);
     const at = asked(world, "refresh").map((ask) => ask.at);
     expect([session.state, world.sessions.length, at.length > 2, at.length < 40]).toEqual(["open", 1, true, true]);
+    // Each pause is somewhere from the half to the whole of twice as much as the one before, up to 32 seconds.
+    for (const [i, t] of at.slice(1, -1).entries()) {
+      const most = Math.min(1000 * 2 ** i, 32_000);
+      expect(t - (at[i] as number)).toBeGreaterThan(most / 2 - 1);
+      expect(t - (at[i] as number)).toBeLessThan(most + 100);
+    }
     expect(world.seen.errors.length).toBe(at.filter((t) => t < 540_000).length);
     expect(world.seen.errors[0]).toMatchObject({ code: "E_TOKEN", stage: "local", fatal: false, remote: false });
   });

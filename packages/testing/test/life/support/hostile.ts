@@ -18,11 +18,14 @@ export function impostor(world: World, answer: (ws: Ws, hello: "new" | "resume",
 }
 
 /** A proxy whose upstream is gone. */
-export function badGateway(world: World, onRequest: () => void): void {
+export const badGateway = (world: World, onRequest: () => void): void => answers(world, "502 Bad Gateway", onRequest);
+
+/** Every upgrade is answered with this status. */
+export function answers(world: World, status: string, onRequest: () => void): void {
   world.open((_, socket) => {
     onRequest();
     socket.resume();
-    socket.end("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    socket.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
   });
 }
 
