@@ -41,7 +41,6 @@ export class RekeyWalker<S> {
   readonly #numbers: [number, number] = [0, 0];
   #epoch = 0;
   #sent = 0;
-  steps = 0;
 
   private constructor(pair: Live, view: (state: S) => RekeyView) {
     this.#pair = pair;
@@ -79,7 +78,6 @@ export class RekeyWalker<S> {
   async walk(edges: readonly Edge<RekeyEvent, S>[]): Promise<void> {
     for (const [i, { event, to }] of edges.entries()) {
       const said = await this.#step(event);
-      this.steps++;
       const differences = [...said, ...this.#differences(this.#view(to.state))];
       if (differences.length > 0) {
         const way = edges.slice(0, i + 1).map((edge) => describe(edge.event));
