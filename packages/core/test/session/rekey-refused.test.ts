@@ -218,6 +218,54 @@ describe("in window order", () => {
     },
   );
 
+  /** The code of what is dropped when the puppet sends this number under this epoch; undefined where it is delivered. */
+  async function fate({ puppet, pair, side, got }: Seized, n: number, seq: number): Promise<unknown> {
+    const before = got.length;
+    puppet.first.seq = seq - 1;
+    await puppet.message(n, seq);
+    await settle();
+    const [error] = pair.errors[side].splice(0) as { code: string }[];
+    expect(error === undefined).toBe(got.length > before);
+    return error?.code;
+  }
+
+  async function leave({ pair }: Seized): Promise<void> {
+    for (const role of ROLES) pair.link[role].breakOff();
+    await released(pair);
+  }
+
+  it.each(ROLES)("the line between two epochs of the %s moves down [rekey:window] [rekey:window-old]", async (as) => {
+    for (const change of [proposed, answered]) {
+      const s = await seized(as, window);
+      await change(s);
+      const { seq } = s.puppet.first;
+      expect(await fate(s, 1, seq + 6)).toBeUndefined();
+      expect(await fate(s, 0, seq + 5)).toBeUndefined();
+      // The number of the line itself is on the far side, whether that is known or not.
+      expect(await fate(s, 0, seq + 6)).toBe("E_HEADER");
+      expect(await fate(s, 1, seq + 3)).toBeUndefined();
+      expect(await fate(s, 0, seq + 4)).toBe("E_HEADER");
+      expect(await fate(s, 0, seq + 3)).toBe("E_HEADER");
+      expect(await fate(s, 0, seq + 2)).toBeUndefined();
+      await leave(s);
+    }
+  });
+
+  it.each(ROLES)("old keys of the %s go a window after that line, not before [rekey:retired]", async (as) => {
+    for (const change of [proposed, answered]) {
+      const s = await seized(as, { ...window, limits: { replayWindow: 8 } });
+      await change(s);
+      const line = s.puppet.first.seq + 4;
+      expect(await fate(s, 1, line)).toBeUndefined();
+      expect(await fate(s, 1, line + 7)).toBeUndefined();
+      // Still opened, and too old to tell.
+      expect(await fate(s, 0, line - 1)).toBe("E_REPLAY");
+      expect(await fate(s, 1, line + 8)).toBeUndefined();
+      expect(await fate(s, 0, line - 1)).toBe("E_HEADER");
+      await leave(s);
+    }
+  });
+
   it("a responder seals with the old keys until the new ones are shown [rekey:window-send]", async () => {
     const s = await seized("client", window);
     await proposed(s);
