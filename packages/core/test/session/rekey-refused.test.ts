@@ -266,6 +266,19 @@ describe("in window order", () => {
     }
   });
 
+  // No honest proposer does so: it waits for a message under these keys, which the responder sends once it has seen one.
+  it.each(ROLES)("the next proposal of the %s can be the first message under new keys [rekey:state]", async (as) => {
+    const s = await seized(as, window);
+    await proposed(s);
+    await s.puppet.control({ top: "rekey", n: 2, epk: ephemeral().jwk });
+    await settle();
+    expect((await s.puppet.controls()).map(({ n, claims }) => [n, claims.top, claims.n])).toEqual([
+      [1, "ack", undefined],
+      [1, "rekeyed", 2],
+    ]);
+    await leave(s);
+  });
+
   it("a responder seals with the old keys until the new ones are shown [rekey:window-send]", async () => {
     const s = await seized("client", window);
     await proposed(s);
