@@ -93,7 +93,6 @@ export class SessionHost {
     const { options, clock, limits, backend, directory, verifyToken, topics, handler } = this.#o;
     const { facts, ledger } = established;
     const { token } = peer;
-    const client = facts.keys.clientKey?.id.thumbprint ?? bearerName(backend, token);
     let session: LiveServerSession | undefined;
     const where = () =>
       session === undefined
@@ -108,7 +107,7 @@ export class SessionHost {
       now: () => clock.unix(),
       elsewhere: parking && (async () => (await this.#claim(parking)) === false && parking.certain),
       onError: (error) => this.#o.onError(error, where()),
-      once: onceOf(backend, facts.keys.serverId, client, facts.startedAt, limits.skewSeconds, this.#replay),
+      once: onceOf(facts, () => bearerName(backend, token), limits.skewSeconds, this.#replay),
       session: () => session,
       token,
     });

@@ -2,6 +2,7 @@ import { createMemoryReplayStore, type Limits, type ReplayStore, SealwireError }
 import {
   type CryptoBackend,
   chain,
+  type Established,
   type Maybe,
   replayKey,
   type SessionHooks,
@@ -9,28 +10,31 @@ import {
 } from "@sealwire/core/internal";
 import type { CheckedToken } from "./tokens.ts";
 
-/** Each idempotent message once, whatever session it comes in (specs/lifecycle.md, section 8). */
+/**
+ * Each idempotent message once, whatever session it comes in (specs/lifecycle.md, section 8). `bearer` is the name of the
+ * principal: what it sends counts as one, however many proof keys it has.
+ */
 export function onceOf(
-  backend: CryptoBackend,
-  serverId: string,
-  named: Maybe<string>,
-  startedAt: number,
+  { keys, startedAt }: Established["facts"],
+  bearer: () => Maybe<string>,
   skew: number,
   store: () => ReplayStore,
 ): NonNullable<SessionHooks["once"]> {
+  let principal: Maybe<string> | undefined;
   return async ({ jti, iat, exp, now }) => {
-    const client = await named;
-    const key = await replayKey(serverId, client, jti, backend);
+    principal ??= bearer();
+    const issuer = await principal;
+    const key = await replayKey(keys.serverId, keys.clientKey?.id.thumbprint ?? issuer, jti, keys.backend);
     // Issued after SH of this session, it was never sent before: a store that began empty has missed nothing.
     const issuedAt = iat > startedAt ? Number.MAX_SAFE_INTEGER : iat;
-    const verdict = await store().insert({ key, issuer: client, issuedAt, keepUntil: exp + 2 * skew, now });
+    const verdict = await store().insert({ key, issuer, issuedAt, keepUntil: exp + 2 * skew, now });
     if (verdict === "new") return true;
     if (verdict === "seen") return false;
     throw new SealwireError("E_REPLAY_STORE", { detail: verdict });
   };
 }
 
-/** A bearer client in the replay store: b64u(TH("bearer", iss, sub)). */
+/** A principal in the replay store, and a bearer client's identity there: b64u(TH("bearer", iss, sub)). */
 export function bearerName(backend: CryptoBackend, { issuer, subject }: CheckedToken): Maybe<string> {
   const [iss, sub] = [issuer, subject].map((text) => Buffer.from(text, "utf8")) as [Buffer, Buffer];
   return chain(transcriptHash(backend, "bearer", iss, sub), (hash) => Buffer.from(hash).toString("base64url"));

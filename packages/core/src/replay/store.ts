@@ -7,7 +7,7 @@ import { concat, lengthPrefixed, utf8 } from "../wire/bytes.ts";
 export interface ReplayEntry {
   /** `replayKey` of receiver, issuer and `jti`: 32 bytes. */
   readonly key: Uint8Array;
-  /** Whose share of the capacity it takes. */
+  /** Whose share of the capacity it takes: the issuer of an envelope, or in a server the principal of a session. */
   readonly issuer: string;
   /** `iat` of the envelope, NumericDate. */
   readonly issuedAt: number;
