@@ -45,7 +45,8 @@ interface Upgraded {
   /** It has a session: it is not one of the unauthenticated any more. */
   readonly ready: () => void;
   readonly signers: readonly ProofKey[];
-  readonly find: SessionHost["find"];
+  /** Told of each step of the handshake: others are asked in it, for tokens, sessions and their consent. */
+  readonly asking: (step: Promise<unknown>) => void;
 }
 
 /** From the upgrade request to the connection of a session, new or resumed. */
@@ -84,7 +85,7 @@ export class Accepting {
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
     // It ended while the application routed it: its close event is gone, and a place given to it would never be freed.
     if (socket.destroyed) return;
-    const { origins, trustProxy } = this.#o.checked;
+    const { origins, trustProxy, limits } = this.#o.checked;
     const address = addressOf(req, trustProxy);
     const refuse = (refusal: Refusal): void => {
       refuseUpgrade(socket, refusal);
@@ -107,25 +108,27 @@ export class Accepting {
     }
     this.#sockets.add(socket);
     socket.on("error", () => {});
-    // Whoever does not wait for what the store is asked keeps the place until it has answered.
     let asked: Promise<unknown> | undefined;
-    const { host } = this.#o;
-    const find = (kid: string) => {
-      const found = host.find(kid);
-      if (found instanceof Promise) asked = found;
-      return found;
+    const asking = (step: Promise<unknown>): void => {
+      const done = () => {
+        if (asked === work) asked = undefined;
+      };
+      const work: Promise<void> = step.then(done, done);
+      asked = work;
     };
+    // Whoever does not wait for what others are asked for the handshake keeps the place until they have answered.
     socket.once("close", () => {
       this.#sockets.delete(socket);
       if (asked === undefined) place.leave();
-      else void asked.then(place.leave);
+      else void within(this.#clock, limits.handshakeSeconds * 1000, asked).then(place.leave);
     });
     const upgrade = ([signers, refusal]: [readonly ProofKey[], Refusal | undefined]) => {
       if (refusal !== undefined) return refuse(refusal);
       if (this.#closing) return refuse({ status: 503, text: "this server is closing" });
       // A broken upgrade request is answered by ws itself, and the socket closes.
       this.#wss.handleUpgrade(req, socket, head, (ws) => {
-        if (ws.protocol !== "") return this.#open(ws, socket, { carried, address, ready: place.ready, signers, find });
+        if (ws.protocol !== "")
+          return this.#open(ws, socket, { carried, address, ready: place.ready, signers, asking });
         // A page that offered no subprotocol can read this code; a refused upgrade it could not.
         ws.on("error", () => {});
         ws.close(4406, "negotiate");
@@ -139,22 +142,29 @@ export class Accepting {
     Promise.all([this.#o.signers, carried.early()]).then(upgrade, notReady);
   }
 
-  #open(ws: WebSocket, socket: Duplex, { carried, address, ready, signers, find }: Upgraded): void {
+  #open(ws: WebSocket, socket: Duplex, { carried, address, ready, signers, asking }: Upgraded): void {
     const { host, report } = this.#o;
     const { limits } = this.#o.checked;
     let found: Resumable | undefined;
     const findSession = async (kid: string) => {
-      found = await find(kid);
+      found = await host.find(kid);
       return found;
     };
-    const handshake = this.#handshake(ws.protocol, carried, signers, findSession);
+    const machine = this.#handshake(ws.protocol, carried, signers, findSession);
     let session: LiveServerSession | undefined;
     let closed = () => {};
     const connection = new Connection({
       socket: adaptWebSocket(ws as unknown as WebSocketLike, this.#clock),
       clock: this.#clock,
       limits,
-      handshake,
+      handshake: {
+        admit: (size) => machine.admit(size),
+        receive: (frame, time) => {
+          const step = machine.receive(frame, time);
+          asking(step);
+          return step;
+        },
+      },
       rateLimited: true,
       onEstablished: (established, step) => {
         ready();
