@@ -187,12 +187,12 @@ export class Connection {
     this.#closeSocket(code, reason);
   }
 
-  /** The session has gone over to another connection: nothing more of this one is processed. */
-  supersede(): void {
+  /** The session has gone over to another connection, or node: nothing more of this one is processed. */
+  supersede(code = 4409, reason = "superseded"): void {
     this.#failed = true;
     this.#error = new SealwireError("E_SUPERSEDED");
     this.#queue.length = 0;
-    this.close(4409, "superseded");
+    this.close(code, reason);
   }
 
   /** Ends the connection without waiting for anybody. */

@@ -238,7 +238,7 @@ export class Life {
     const { attachment } = this;
     this.attachment = undefined;
     attachment?.machine.retire();
-    attachment?.connection.close(1001, "away");
+    attachment?.connection.supersede(1001, "away");
     if (certain) this.ledger.retention.clear();
     const error = new SealwireError("E_SUPERSEDED", { stage: "session", detail: "another node has the session" });
     this.end({ code: 4409, error, clean: false, truncated: true });
