@@ -105,7 +105,7 @@ export class SessionHost {
       topics,
       handler,
       now: () => clock.unix(),
-      elsewhere: parking && (async () => (await this.#claim(parking)) === false && parking.certain),
+      elsewhere: parking && (async () => (await this.#claim(parking)) === false && (await parking.isTakenUp())),
       onError: (error) => this.#o.onError(error, where()),
       once: onceOf(facts, () => bearerName(backend, token), limits.skewSeconds, this.#replay),
       session: () => session,
@@ -159,7 +159,7 @@ export class SessionHost {
   }
 
   async #park(session: LiveServerSession, parking: Parking): Promise<void> {
-    if (!(await parking.park(parkableOf(session)))) session.supersede(parking.certain);
+    if ((await parking.park(parkableOf(session))) === false) await this.#letGo(session, parking);
     // It has ended, or was taken up again here, while the store was at work.
     else if (session.state === "closed") await parking.forget();
     else if (session.state === "open") await this.#claimFor(session, parking);
@@ -168,8 +168,14 @@ export class SessionHost {
   /** True if it is this server's. One that another server has taken is let go of. */
   async #claimFor(session: LiveServerSession, parking: Parking): Promise<boolean> {
     const claimed = await this.#claim(parking);
-    if (claimed === false) session.supersede(parking.certain);
+    if (claimed === false) await this.#letGo(session, parking);
     return claimed === true;
+  }
+
+  /** Another server has taken it: to go on with it, or it only tries. */
+  async #letGo(session: LiveServerSession, parking: Parking): Promise<void> {
+    session.freeze();
+    session.supersede(await parking.isTakenUp());
   }
 
   /** False if another server has it; undefined where the store failed, which is reported. */
@@ -289,6 +295,7 @@ export class SessionHost {
         attempt.take();
         // What this server still has of it is from before it went elsewhere.
         for (const other of directory.sessions) if (other.id === facts.id) other.supersede();
+        if (stored.lookout !== null) void parking.markTakenUp(stored.lookout);
         return this.#make(established, connection, { ...peer, remoteAddress }, parking);
       },
       release: () => attempt.release(),
@@ -320,9 +327,10 @@ export class SessionHost {
   async #handOver(session: LiveServerSession, parking: Parking): Promise<void> {
     if (session.state === "open") parking.lost(session.life.facts.policy.res);
     session.cede();
-    const here = await parking.park(parkableOf(session));
-    const { certain } = parking;
-    if (!here || (await parking.leave())) session.supersede(certain);
+    const parked = await parking.park(parkableOf(session, true));
+    const left = await parking.leave();
+    if (parked === false) await this.#letGo(session, parking);
+    else if (left) session.supersede(parked === true);
     else session.abandon();
   }
 

@@ -19,6 +19,8 @@ export interface Stored {
   readonly id: string;
   /** NumericDate, the end of its time to be resumed in. */
   readonly until: number;
+  /** Under which a server parked it that still looks out for it, if one does. */
+  readonly lookout: string | null;
   readonly state: SessionState;
   readonly peer: Peer;
 }
@@ -27,6 +29,7 @@ export interface Stored {
 interface Extra {
   readonly id: string;
   readonly until: number;
+  readonly lookout: string | null;
   readonly token: string;
   readonly claims: Json;
   readonly jkt: string | null;
@@ -40,11 +43,12 @@ export const isResumeKid = (kid: string): boolean => /^[A-Za-z0-9_-]{22}$/.test(
 /** Under which the servers find a parked session by its id. No K of a hello has this form. */
 export const parkedName = (session: string): string => `session:${session}`;
 
-function extraOf({ token, remoteAddress, earlier = [] }: Peer, id: string, until: number): Json {
+type Parked = Pick<Extra, "id" | "until" | "lookout">;
+
+function extraOf({ token, remoteAddress, earlier = [] }: Peer, parked: Parked): Json {
   const { principal, jkt } = token;
   const extra: Extra = {
-    id,
-    until,
+    ...parked,
     token: token.token,
     claims: principal.claims as Json,
     jkt: jkt ?? null,
@@ -54,26 +58,27 @@ function extraOf({ token, remoteAddress, earlier = [] }: Peer, id: string, until
   return extra as unknown as Json;
 }
 
-export const parkableOf = (session: LiveServerSession): Parkable => ({
+/** `leaves`: this server is going away, and does not look out for it. */
+export const parkableOf = (session: LiveServerSession, leaves = false): Parkable => ({
   get kids() {
     return [parkedName(session.id), ...session.life.ledger.chains.map(({ kid }) => kid)];
   },
-  state: (id, until) => session.snapshot(extraOf(session.peer, id, until)),
+  state: (id, until) => session.snapshot(extraOf(session.peer, { id, until, lookout: leaves ? null : id })),
 });
 
 /** One that was taken from the store and not taken up. */
-export const parkableAgain = ({ state, peer }: Stored, time: RestoreOptions["time"]): Parkable => ({
+export const parkableAgain = ({ state, peer, lookout }: Stored, time: RestoreOptions["time"]): Parkable => ({
   get kids() {
     return [parkedName(state.facts.id), ...state.ledger.chains.map(({ kid }) => kid)];
   },
-  state: (id, until) => encodeSession({ ...state, extra: extraOf(peer, id, until) }, time),
+  state: (id, until) => encodeSession({ ...state, extra: extraOf(peer, { id, until, lookout }) }, time),
 });
 
 /** @throws SealwireError E_RESUME for what no server of this identity wrote */
 export function readParked(bytes: Uint8Array, options: RestoreOptions): Maybe<Stored> {
   return chain(decodeSession(bytes, options), (state) => {
-    const { id, until, token, claims, jkt, address, earlier } = state.extra as unknown as Extra;
+    const { id, until, lookout, token, claims, jkt, address, earlier } = state.extra as unknown as Extra;
     const checked = checkedToken(token, claims as JWTPayload, jkt ?? undefined);
-    return { id, until, state, peer: { token: checked, remoteAddress: address, earlier } };
+    return { id, until, lookout, state, peer: { token: checked, remoteAddress: address, earlier } };
   });
 }

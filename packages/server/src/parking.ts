@@ -11,6 +11,9 @@ const GRACE = 60;
 
 const LATE = "the resume store did not answer in time";
 
+/** By it the server that parked a session finds that another one goes on with it. No K of a hello has this form. */
+const markOf = (id: string): string => `taken:${id}`;
+
 /** A session as it is to be parked. */
 export interface Parkable {
   readonly kids: readonly string[];
@@ -32,10 +35,14 @@ export class Parking {
   /** Under which it is parked, new each time: an older claim does not get a newer state. */
   #id: string | undefined;
   #until = 0;
+  /** Under which this node parked it last. */
+  #own: string | undefined;
   /** A claim of this node without an answer yet. A second one would find nothing where the first has taken it. */
   #claiming: Promise<boolean> | undefined;
-  /** A claim of what is parked now has failed, and may have taken it all the same. */
-  #failed = false;
+  /** Somebody waits for the answer of this claim to give back what it took. */
+  #late: Promise<boolean> | undefined;
+  /** Another node has it: it is not parked any more, and not there to be claimed. */
+  #elsewhere = false;
   /** What is in the store from here on is no business of this node. */
   #over = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -63,9 +70,9 @@ export class Parking {
 
   /**
    * Parks it as it is then, in place of what is parked of it, until the end of its time to be resumed in. False if another
-   * node has taken it; a store that fails is reported, and then what is parked is what was, or nothing.
+   * node has taken it. Undefined for a store that fails, which is reported: then what is parked is what was, or nothing.
    */
-  park(parkable: Parkable): Promise<boolean> {
+  park(parkable: Parkable): Promise<boolean | undefined> {
     const { store, report } = this.#o;
     return this.#inTurn(async () => {
       if (this.#over) return true;
@@ -73,15 +80,16 @@ export class Parking {
       try {
         if (!(await this.#take())) return false;
         const id = randomBytes(16).toString("base64url");
-        [this.#id, this.#failed] = [id, false];
+        [this.#id, this.#own] = [id, id];
         work = (async () =>
           await store.park(id, parkable.kids, this.#until + GRACE, parkable.state(id, this.#until)))();
         await this.#answer(() => work as Promise<void>);
+        return true;
       } catch (cause) {
         report("a session was not parked: no other server can resume it as it is", cause);
         if (work !== undefined) await this.#unpark(work);
+        return undefined;
       }
-      return true;
     });
   }
 
@@ -98,31 +106,29 @@ export class Parking {
     return this.#id !== undefined;
   }
 
-  /** False where a claim of this node has no answer: that it is not in the store may be its own doing. */
-  get certain(): boolean {
-    return !this.#failed && this.#claiming === undefined;
-  }
-
   /** Takes it back from the store; true also where it is not there. False if another node has it. Rejects as the store. */
   claim(): Promise<boolean> {
     return this.#inTurn(() => this.#take());
   }
 
-  /** Runs `fn` if a claim that nobody waits for any more turns out to have taken it. */
-  onLateClaim(fn: () => void): void {
-    this.#claiming?.then(
-      (taken) => taken && fn(),
+  /** Runs `giveBack` if a claim that nobody waits for any more turns out to have taken it: once, however many waited. */
+  onLateClaim(giveBack: () => void): void {
+    const claiming = this.#claiming;
+    if (claiming === undefined || claiming === this.#late) return;
+    this.#late = claiming;
+    claiming.then(
+      (taken) => taken && giveBack(),
       () => {},
     );
   }
 
   async #take(): Promise<boolean> {
     const id = this.#id;
-    if (id === undefined) return true;
+    if (id === undefined) return !this.#elsewhere;
     this.#claiming ??= this.#ask(id);
     const claiming = this.#claiming;
     const taken = await this.#answer(() => claiming);
-    [this.#id, this.#claiming] = [undefined, undefined];
+    [this.#id, this.#claiming, this.#elsewhere] = [undefined, undefined, !taken];
     return taken;
   }
 
@@ -130,8 +136,35 @@ export class Parking {
     try {
       return (await this.#o.store.claim(id)) === true;
     } catch (cause) {
-      [this.#failed, this.#claiming] = [true, undefined];
+      this.#claiming = undefined;
       throw cause;
+    }
+  }
+
+  /**
+   * Whether another node goes on with what this one parked. Not so where one only tried to, where the claim was this node's
+   * own and its answer was lost, or where the store does not say.
+   */
+  async isTakenUp(): Promise<boolean> {
+    const own = this.#own;
+    if (own === undefined) return false;
+    try {
+      return (await this.#answer(() => this.#o.store.find(markOf(own)))) !== undefined;
+    } catch (cause) {
+      this.#o.report("whether another server has a session could not be had from the resume store", cause);
+      return false;
+    }
+  }
+
+  /** This node goes on with what another one parked under `id`, and looks for the mark of it. */
+  async markTakenUp(id: string): Promise<void> {
+    const { store, report } = this.#o;
+    const name = randomBytes(16).toString("base64url");
+    const until = this.#until + GRACE;
+    try {
+      await this.#answer(() => store.park(name, [markOf(id)], until, new Uint8Array(1)));
+    } catch (cause) {
+      report("the server that had a session will not find that it was resumed", cause);
     }
   }
 

@@ -4,7 +4,8 @@ import { type Awaitable, SealwireError } from "@sealwire/core";
  * Keeps sessions without a connection, so that any server of one identity can go on with them. Shared between nodes it is
  * one store for all of them. What it holds is secret: the keys with which anybody can be either end of a session, the
  * client's access token, and messages in clear. Who reads it can be client and server; who writes it can bring back a
- * session of a while ago. Protect it as the identity keys.
+ * session of a while ago. Protect it as the identity keys. A server that goes on with what another one parked leaves a mark
+ * of one byte there, for as long as that was to be kept: the other one looks for it to know whether messages are undetermined.
  */
 export interface ResumeStore {
   /**
@@ -21,7 +22,7 @@ export interface ResumeStore {
 }
 
 export interface MemoryResumeStoreOptions {
-  /** Sessions; more are refused with E_BUSY. Default: 10,000. */
+  /** Sessions, and marks of sessions that went over to another server; more are refused with E_BUSY. Default: 10,000. */
   readonly capacity?: number;
   /** Milliseconds since 1970. Default: Date.now. */
   readonly now?: () => number;

@@ -120,7 +120,7 @@ describe("what is parked of a session", () => {
     const { clock, parking, reports } = start({ ...inner, park, forget: forgotten });
     const parked = parking.park(state("a"));
     await clock.advance(1000);
-    expect([await parked, parking.parked, reports.length]).toEqual([true, false, 1]);
+    expect([await parked, parking.parked, reports.length]).toEqual([undefined, false, 1]);
     arrive();
     await clock.advance(1);
     expect([forgotten.mock.calls.length, await inner.find("a")]).toEqual([2, undefined]);
@@ -140,7 +140,7 @@ describe("what is parked of a session", () => {
     }
   });
 
-  it("is uncertain from a claim without an answer on, until that comes", async () => {
+  it("is asked for once where the answer to a claim is late", async () => {
     const inner = createMemoryResumeStore();
     let answer = () => {};
     const held = new Promise<void>((resolve) => {
@@ -156,12 +156,11 @@ describe("what is parked of a session", () => {
     const first = expect(parking.claim()).rejects.toMatchObject({ code: "E_DEPENDENCY" });
     await clock.advance(1000);
     await first;
-    expect(parking.certain).toBe(false);
     answer();
-    expect([await parking.claim(), parking.certain, claim.mock.calls.length]).toEqual([true, true, 1]);
+    expect([await parking.claim(), claim.mock.calls.length]).toEqual([true, 1]);
   });
 
-  it("is uncertain where a claim failed, and certain again where something new is parked", async () => {
+  it("is what it was where a claim failed, and can be parked anew", async () => {
     const inner = createMemoryResumeStore();
     let fails = true;
     const claim: ResumeStore["claim"] = (id) => (fails ? Promise.reject(new Error("down")) : inner.claim(id));
@@ -169,22 +168,45 @@ describe("what is parked of a session", () => {
     await parking.park(state("a"));
     await expect(parking.claim()).rejects.toThrow("down");
     // What is parked stays: it is not for this server to say that it is its own.
-    expect(await parking.park(state("b"))).toBe(true);
-    expect([parking.certain, parking.parked, await inner.find("b"), reports.length]).toEqual([
-      false,
-      true,
-      undefined,
-      1,
-    ]);
+    expect(await parking.park(state("b"))).toBeUndefined();
+    expect([parking.parked, await inner.find("b"), reports.length]).toEqual([true, undefined, 1]);
     fails = false;
-    expect([await parking.park(state("c")), parking.certain]).toEqual([true, true]);
+    expect(await parking.park(state("c"))).toBe(true);
+  });
+
+  it("is taken up where another server says so, and not where it was only claimed or the store fails", async () => {
+    const ids: string[] = [];
+    const inner = createMemoryResumeStore();
+    const park: ResumeStore["park"] = (id, ...rest) => {
+      ids.push(id);
+      return inner.park(id, ...rest);
+    };
+    let fails = false;
+    const find: ResumeStore["find"] = (kid) => (fails ? Promise.reject(new Error("down")) : inner.find(kid));
+    const store = { ...inner, park, find };
+    const { parking, reports } = start(store);
+    expect(await parking.isTakenUp()).toBe(false);
+    await parking.park(state("a"));
+    await inner.claim(ids[0] as string);
+    expect([await parking.claim(), await parking.isTakenUp()]).toEqual([false, false]);
+    // Nothing is there, and that is no reason to take it for its own.
+    expect([await parking.claim(), await parking.park(state("b"))]).toEqual([false, false]);
+    const other = start(store);
+    await other.parking.markTakenUp(ids[0] as string);
+    expect(await parking.isTakenUp()).toBe(true);
+    expect([reports, other.reports]).toEqual([[], []]);
+    fails = true;
+    expect([await parking.isTakenUp(), reports]).toEqual([false, [expect.stringContaining("could not be had")]]);
+    const down = start({ ...inner, park: () => Promise.reject(new Error("down")) });
+    await down.parking.markTakenUp(ids[0] as string);
+    expect(down.reports).toEqual([expect.stringContaining("will not find")]);
   });
 
   it("a store that fails is reported, and holds nothing up", async () => {
     const fail = () => Promise.reject(new Error("down"));
     const inner = createMemoryResumeStore();
     const failing = start({ ...inner, park: fail });
-    expect(await failing.parking.park(state("a"))).toBe(true);
+    expect(await failing.parking.park(state("a"))).toBeUndefined();
     expect(failing.reports).toEqual([expect.stringContaining("not parked")]);
     expect(failing.parking.parked).toBe(false);
     const down = start({ ...inner, claim: fail, forget: fail });

@@ -66,7 +66,7 @@ export interface SessionHooks {
   readonly lost?: (info: ConnectionEnd, resumable: boolean) => boolean;
   /** Server: the chains by which this session can be found have changed. */
   readonly onChains?: (chains: readonly Chain[]) => void;
-  /** Server: whether another node has taken the session over. Asked when nobody came back to this one; must not reject. */
+  /** Server: whether another node goes on with the session. Asked when nobody came back to this one; must not reject. */
   readonly elsewhere?: () => Promise<boolean>;
   /** Client: the server asks for a new token. */
   readonly soon?: () => void;
