@@ -14,10 +14,11 @@ import {
 import type { WebSocket, WebSocketServer } from "ws";
 import { type Carried, carrierReader } from "./carried.ts";
 import type { checkOptions } from "./check.ts";
-import { type Resumable, type SessionHost, within } from "./hosting.ts";
+import { type SessionHost, within } from "./hosting.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Platform } from "./platform.ts";
 import { countBytes } from "./pre-auth.ts";
+import type { Resumable } from "./resumable.ts";
 import type { LiveServerSession } from "./session.ts";
 import type { CheckedToken, VerifyToken } from "./tokens.ts";
 import { Admission, addressOf, originAllowed, type Refusal, refuseUpgrade, selectProtocol } from "./upgrade.ts";

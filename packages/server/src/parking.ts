@@ -106,9 +106,19 @@ export class Parking {
     return this.#id !== undefined;
   }
 
-  /** Takes it back from the store; true also where it is not there. False if another node has it. Rejects as the store. */
-  claim(): Promise<boolean> {
-    return this.#inTurn(() => this.#take());
+  /**
+   * Takes it back from the store; true also where it is not there. False if another node has it; undefined where the store
+   * failed, which is reported.
+   */
+  claim(): Promise<boolean | undefined> {
+    return this.#inTurn(async () => {
+      try {
+        return await this.#take();
+      } catch (cause) {
+        this.#o.report("the resume store failed", cause);
+        return undefined;
+      }
+    });
   }
 
   /** Runs `giveBack` if a claim that nobody waits for any more turns out to have taken it: once, however many waited. */

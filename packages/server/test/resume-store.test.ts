@@ -153,9 +153,9 @@ describe("what is parked of a session", () => {
     });
     const { clock, parking } = start({ ...inner, claim });
     await parking.park(state("a"));
-    const first = expect(parking.claim()).rejects.toMatchObject({ code: "E_DEPENDENCY" });
+    const first = parking.claim();
     await clock.advance(1000);
-    await first;
+    expect(await first).toBeUndefined();
     answer();
     expect([await parking.claim(), claim.mock.calls.length]).toEqual([true, 1]);
   });
@@ -166,10 +166,10 @@ describe("what is parked of a session", () => {
     const claim: ResumeStore["claim"] = (id) => (fails ? Promise.reject(new Error("down")) : inner.claim(id));
     const { parking, reports } = start({ ...inner, claim });
     await parking.park(state("a"));
-    await expect(parking.claim()).rejects.toThrow("down");
+    expect(await parking.claim()).toBeUndefined();
     // What is parked stays: it is not for this server to say that it is its own.
     expect(await parking.park(state("b"))).toBeUndefined();
-    expect([parking.parked, await inner.find("b"), reports.length]).toEqual([true, undefined, 1]);
+    expect([parking.parked, await inner.find("b"), reports.length]).toEqual([true, undefined, 2]);
     fails = false;
     expect(await parking.park(state("c"))).toBe(true);
   });
@@ -211,8 +211,8 @@ describe("what is parked of a session", () => {
     expect(failing.parking.parked).toBe(false);
     const down = start({ ...inner, claim: fail, forget: fail });
     await down.parking.park(state("a"));
-    await expect(down.parking.claim()).rejects.toThrow("down");
+    expect(await down.parking.claim()).toBeUndefined();
     await down.parking.forget();
-    expect(down.reports.length).toBe(1);
+    expect(down.reports.length).toBe(2);
   });
 });
