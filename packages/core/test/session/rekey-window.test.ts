@@ -165,6 +165,35 @@ describe("new keys in window order", () => {
     await released(pair);
   });
 
+  it.each([
+    ["rekey", 1, "c2s", true],
+    ["rekeyed", 1, "s2c", true],
+    ["ack of the proposer", 2, "c2s", false],
+    ["ack of the responder", 2, "s2c", false],
+  ] as const)(
+    "on a path that loses frames: %s is not sent again, and whether the session ends is %s [rekey:timeout]",
+    async (_, place, direction, ends) => {
+      const { pair, got } = await unordered();
+      const seen = { c2s: 0, s2c: 0 };
+      pair.link.tap = (d, payload) => (++seen[d] === place && d === direction ? [] : [payload]);
+      sessionOf(pair, "client").rekey();
+      await settle();
+      // Messages go on meanwhile, and show the new keys where an ack was lost.
+      for (const role of ROLES) await sessionOf(pair, role).send("t", 1);
+      await pair.clock.advance(29_999);
+      expect([got, sessionOf(pair, "client").state]).toEqual([{ client: [1], server: [1] }, "open"]);
+      await pair.clock.advance(1);
+      if (ends) {
+        expect((await end(pair, "client")).error).toMatchObject({ code: "E_TIMEOUT_HS", remote: false });
+        expect((await end(pair, "server")).error).toMatchObject({ remote: true });
+      } else {
+        expect(epochs(pair)).toEqual([1, 1, 1, 1]);
+        await sessionOf(pair, "client").close();
+      }
+      await released(pair);
+    },
+  );
+
   it("holds no chains: such a session is never resumed [resume:strict]", async () => {
     const { pair, way } = await unordered();
     way.open();
