@@ -45,6 +45,48 @@ describe("a peer that is far behind", () => {
   );
 });
 
+describe("what a resume costs", () => {
+  it("nothing of the budget of control messages, however often, and void nothing within its bound [ctl:budget]", async () => {
+    const { pair, got, client, server } = await resumable({
+      limits: { controlBurst: 1, controlPerSecond: 0.001, retainedMessages: 3 },
+    });
+    for (const n of upTo(10)) {
+      // A ping that is lost: the peer gets void in its place.
+      pair.link.tap = () => [];
+      for (const role of ROLES) await sessionOf(pair, role).send("t", n);
+      await (server.receiver as Attachment).control({ top: "ping" });
+      await cut(pair);
+      const { link } = await resume(pair);
+      Object.assign(pair, { link });
+    }
+    expect(got).toEqual({ client: upTo(10), server: upTo(10) });
+    // Nothing was charged: there is as much left as at the beginning.
+    for (const { life } of [client, server]) expect(life.ledger.control.level(pair.clock.elapsed())).toBe(1);
+    await client.close();
+    await released(pair);
+  });
+
+  it("items once each: what was lost counts when it arrives, and not again [limit:rate]", async () => {
+    const { pair, got, client } = await resumable({ limits: { itemsBurst: 6, itemsPerSecond: 1 } });
+    await client.send("t", 1);
+    await settle();
+    pair.link.tap = () => [];
+    for (const n of [2, 3, 4, 5, 6]) await client.send("t", n);
+    await cut(pair);
+    const { link } = await resume(pair);
+    Object.assign(pair, { link });
+    expect(got.server).toEqual(upTo(6));
+    for (const n of [7, 8]) await client.send("t", n);
+    await settle();
+    expect(got.server).toEqual(upTo(7));
+    await pair.clock.advance(1000);
+    expect(got.server).toEqual(upTo(8));
+    void client.close();
+    await pair.clock.advance(1000);
+    await released(pair);
+  });
+});
+
 describe("what is sent again", () => {
   const limits = { itemsBurst: 10_000, itemsPerSecond: 10_000 };
 
