@@ -15,7 +15,7 @@ const IMPURE =
   /(?<![\w$])(?:setTimeout|setInterval|setImmediate|Date\s*\.\s*now|performance\s*\.\s*now|Math\s*\.\s*random|getRandomValues|randomUUID|new\s+WebSocket)\b|\bnew\s+Date\b(?!\s*\(\s*[^)\s])/g;
 /** Who may look inside a package. */
 const INTERNAL_USERS = {
-  "@sealwire/core": ["core", "client", "server", "conformance", "testing"],
+  "@sealwire/core": ["core", "client", "server", "conformance", "testing", "bench"],
   "@sealwire/client": ["client", "testing"],
   "@sealwire/server": ["server", "conformance", "testing"],
 };
