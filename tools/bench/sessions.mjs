@@ -12,7 +12,7 @@ const DOCUMENT = new URL("SESSIONS.md", import.meta.url);
 
 const quick = process.argv.includes("--quick");
 const size = quick
-  ? { streamMs: 2_000, refreshMs: 4_000, cuts: 10, sessions: 100, openSeconds: 6 }
+  ? { streamMs: 2_000, refreshMs: 4_000, cuts: 10, sessions: 100, openSeconds: 20 }
   : { streamMs: 20_000, refreshMs: 60_000, cuts: 50, sessions: 10_000, openSeconds: 240 };
 const built = ["core", "client", "server", "issuer"].map(
   (name) => new URL(`../../packages/${name}/dist/index.js`, import.meta.url),

@@ -7,6 +7,10 @@ import { openClient, sleep, startWorld } from "./world.mjs";
 
 const CLIENT_PROCESSES = 2;
 const AT_ONCE = 16;
+/** What opening leaves behind is done when a second passes in which nothing kept a timer waiting for longer. */
+const QUIET_MS = 20;
+/** Milliseconds before the end: opening is over; all are reminded of it (auth-soon); the loop is watched at rest, quiet or not. */
+const [OPENED_MS, REMINDED_MS, REST_MS] = [14_000, 9_000, 2_000];
 
 /** @param {number} count sessions @param {number} openSeconds time that there is to open them */
 export async function measureExpiry(count, openSeconds) {
@@ -17,6 +21,7 @@ export async function measureExpiry(count, openSeconds) {
       // Pings of all of them would be measured too.
       heartbeatSeconds: 3600,
       idleSeconds: 7200,
+      refreshSeconds: REMINDED_MS / 1000,
     },
   });
   globalThis.gc?.();
@@ -29,13 +34,19 @@ export async function measureExpiry(count, openSeconds) {
   );
   for (const [i, client] of clients.entries()) {
     const mine = Math.min(share, count - i * share);
-    client.send({ port: world.port, target: world.target, token, count: mine, until: end - 2000 });
+    client.send({ port: world.port, target: world.target, token, count: mine, until: end - OPENED_MS });
   }
   const opened = await Promise.all(clients.map(async (client) => (await once(client, "message"))[0]));
   const sessions = world.server.sessions.size;
   globalThis.gc?.();
   const bytes = (process.memoryUsage().rss - before) / sessions;
-  const idle = await watchLoop(() => sleep(Math.max(500, end - Date.now() - 200)));
+  const until = (ms) => sleep(Math.max(0, end - ms - Date.now()));
+  await until(REMINDED_MS + 1000);
+  const reminded = await watchLoop(() => until(REMINDED_MS - 3000));
+  const settled = await settle(end - REST_MS);
+  // No longer than what it is compared with takes: a long time at rest has a longer stall by chance.
+  await until(REST_MS);
+  const idle = await watchLoop(() => until(200));
   const used = process.cpuUsage();
   const busy = await watchLoop(async () => {
     while (world.server.sessions.size > 0) await sleep(5);
@@ -48,12 +59,22 @@ export async function measureExpiry(count, openSeconds) {
     sessions,
     refused: opened.reduce((sum, { failed }) => sum + failed, 0),
     bytesPerSession: bytes,
+    reminderLargestMs: reminded,
+    idleSettled: settled,
     idleLargestMs: idle,
     stallLargestMs: busy,
     /** Of the server's process meanwhile: what it would take if it had a core for itself. */
     cpuMs: (user + system) / 1000,
     lastEndedAfterMs: lastMs,
   };
+}
+
+/** Waits until the loop is quiet; false where it was not by `deadline`, and what is measured at rest is not rest. */
+async function settle(deadline) {
+  while (Date.now() + 1000 <= deadline) {
+    if ((await watchLoop(() => sleep(1000))) <= QUIET_MS) return true;
+  }
+  return false;
 }
 
 /** The longest that the event loop kept a timer waiting while `work` went on, in milliseconds. */

@@ -35,11 +35,13 @@ export function tables({ nothing, refresh, rekey, resume, expiry }) {
       rows: [
         ["largest stall of its event loop", stall],
         ["the same before, idle", ms(expiry.idleLargestMs)],
+        ["the same, all reminded of the end", ms(expiry.reminderLargestMs)],
         ["CPU", ms(expiry.cpuMs)],
         ["all ended, after the second", ms(expiry.lastEndedAfterMs)],
       ],
       notes: [
         `${Math.round(expiry.bytesPerSession / 1024)} KiB a session`,
+        ...(expiry.idleSettled ? [] : ["the event loop did not come to rest before, so that idle is not idle"]),
         ...(expiry.refused > 0 ? [`${expiry.refused} could not be opened in time`] : []),
       ],
     },
