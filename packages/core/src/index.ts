@@ -7,7 +7,7 @@ export {
   verifyEvidence,
 } from "./envelope/evidence.ts";
 export { isSealwireError, SealwireError, type SealwireErrorOptions } from "./errors.ts";
-export { generateKey, generateProofKey, generateRecipientKey } from "./keys/generate.ts";
+export { generateKey, generateProofKey, generateRecipientKey, proofKeyThumbprint } from "./keys/generate.ts";
 export type { Jwks as JWKS } from "./keys/keyset.ts";
 export {
   CLOSE_CODES,

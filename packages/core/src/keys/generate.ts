@@ -1,7 +1,9 @@
+import { backend } from "#backend";
 import type { PrivateJwk, PublicJwk } from "../crypto/backend.ts";
 import { assertSignatureAlg, publicJwkOf, RECIPIENT_ALG } from "../crypto/jwk.ts";
 import { generateKeyPair, subtle } from "../crypto/subtle.ts";
 import type { SignatureAlg } from "../registry.generated.ts";
+import { thumbprint } from "./thumbprint.ts";
 
 export interface GeneratedKey {
   /** A secret: for a secret store or a file that only its owner reads. */
@@ -22,6 +24,16 @@ export async function generateKey(alg: SignatureAlg = "ES256"): Promise<Generate
 /** A new proof key whose private half no script can read: the default for a client, ES256 since it can be stored in IndexedDB everywhere. */
 export function generateProofKey(alg: SignatureAlg = "ES256"): Promise<CryptoKeyPair> {
   return generatePair(alg, false);
+}
+
+/**
+ * The name of a proof key in a token's `cnf.jkt` and in a ticket: the RFC 7638 thumbprint of its public half, 43 characters.
+ *
+ * @throws TypeError for what is no signing key, and for a pair whose public half cannot be exported
+ */
+export async function proofKeyThumbprint(key: CryptoKeyPair | PrivateJwk): Promise<string> {
+  const { publicJwk } = await backend.importSigner(key);
+  return await thumbprint(backend, publicJwk);
 }
 
 export interface GeneratedRecipientKey {

@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint } from "jose";
 import { describe, expect, it } from "vitest";
 import { assertPrivateJwk, checkPublicJwk, publicJwkOf, signatureAlgOf } from "../../src/crypto/jwk.ts";
-import { generateKey, generateProofKey } from "../../src/keys/generate.ts";
+import { generateKey, generateProofKey, proofKeyThumbprint } from "../../src/keys/generate.ts";
 import { thumbprint } from "../../src/keys/thumbprint.ts";
 import type { SignatureAlg } from "../../src/registry.generated.ts";
 import { SIGNATURE_ALGS } from "../../src/registry.generated.ts";
@@ -161,6 +161,17 @@ describe("generateKey", () => {
     const { privateKey, publicKey } = await generateProofKey();
     expect([privateKey.extractable, publicKey.extractable]).toEqual([false, true]);
     await expect(globalThis.crypto.subtle.exportKey("jwk", privateKey)).rejects.toThrow();
+  });
+});
+
+describe("proofKeyThumbprint", () => {
+  it.each(SIGNATURE_ALGS)("is what cnf.jkt says of a key, %s", async (alg) => {
+    const pair = await generateProofKey(alg);
+    const jwk = await crypto.subtle.exportKey("jwk", pair.publicKey);
+    expect(await proofKeyThumbprint(pair)).toBe(await calculateJwkThumbprint(jwk));
+    const { privateJwk, publicJwk } = await generateKey(alg);
+    expect(await proofKeyThumbprint(privateJwk)).toBe(await calculateJwkThumbprint(publicJwk));
+    await expect(async () => proofKeyThumbprint(publicJwk as never)).rejects.toThrow(TypeError);
   });
 });
 
