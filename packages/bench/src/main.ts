@@ -25,7 +25,7 @@ const say = (what: string) =>
   process.stderr.write(`${process.stderr.isTTY ? "\r\u001b[K" : ""}${what}${process.stderr.isTTY ? "" : "\n"}`);
 
 async function echoTables(): Promise<EchoTable[]> {
-  const [rounds, ms] = quick ? [5, 1000] : [11, 3000];
+  const [rounds, ms] = quick ? [5, 1000] : [7, 2000];
   const tables: EchoTable[] = [];
   const add = async (
     what: string,
@@ -47,12 +47,12 @@ async function echoTables(): Promise<EchoTable[]> {
 
 async function run(): Promise<Results> {
   const load = loadavg()[0] as number;
-  const effort = quick ? { rounds: 9, slice: 60 } : { rounds: 15, slice: 150 };
+  const effort = quick ? { rounds: 9, slice: 60 } : { rounds: 11, slice: 100 };
   const tables = wanted("micro") ? await micro(effort, quick, say) : [];
   const echoes = wanted("echo") ? await echoTables() : [];
   const own = echoes[0]?.figures.sealwire?.perSecond ?? [];
   const rate = quantile(own, 0.5) / 2;
-  const paced = { rounds: quick ? 3 : 7, ms: quick ? 2000 : 5000, size: 256, connections: 50 };
+  const paced = { rounds: quick ? 3 : 5, ms: quick ? 2000 : 4000, size: 256, connections: 50 };
   return {
     machine: `${cpus()[0]?.model}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}, OpenSSL ${process.versions.openssl}, load ${load.toFixed(1)} at the start`,
     when: new Date().toISOString().slice(0, 10),
@@ -61,7 +61,7 @@ async function run(): Promise<Results> {
     echo: echoes,
     latency: { rate, figures: wanted("echo") ? await latency(["ws", "sealwire"], rate, paced, say) : {} },
     handshakes: wanted("handshakes")
-      ? await handshakes(quick ? { rounds: 5, count: 100 } : { rounds: 11, count: 300 }, say)
+      ? await handshakes(quick ? { rounds: 5, count: 100 } : { rounds: 7, count: 200 }, say)
       : { sealwire: [], ws: [], bare: [], perSecond: [] },
     memory: wanted("memory") ? await memory(quick ? [1000] : [1000, 10_000], say) : [],
     overhead: [1, 255, 65_535, 65_536].map((seq) => ({ seq, bytes: overhead(seq) })),
