@@ -8,6 +8,7 @@ import { resumes } from "./lifecycle-attempt.ts";
 import type { Life, LifeGroup } from "./lifecycle-scene.ts";
 
 const CLAIMS: Verdict = ["E_CLAIMS", "claims"];
+const SEQ: Verdict = ["E_SEQ", "claims"];
 
 const jtiOf = (name: string): string => b64u(labelled(`message id ${name}`).subarray(0, 16));
 export const ONE: string = jtiOf("1");
@@ -42,6 +43,20 @@ export function reopens(
   });
 }
 
+/** A session that begins in the second in which the one before began. */
+function ahead(g: LifeGroup): void {
+  const again = (): Life => reopens(sends(g.life(), ONE, 1).lose(), () => []);
+  g.ok(
+    "ahead",
+    "a message from ahead of the next session's SH is not sent there, and stays undetermined",
+    ["idem:ahead", "ack:undetermined"],
+    again().hears(),
+  );
+  const acked = again();
+  acked.fails(acked.peer.control({ top: "ack", rcv: 1 }), SEQ);
+  g.bad("ahead-sent", "the server acknowledges it there", ["idem:ahead", "ctl:rcv"], acked, SEQ, { from: "ahead" });
+}
+
 export function clientAgain(g: LifeGroup): void {
   g.ok("message", "a message is delivered", ["hs:states"], g.life().hears());
   const t = g.life();
@@ -60,21 +75,23 @@ export function clientAgain(g: LifeGroup): void {
     ["idem:only", "idem:same", "idem:first", "ack:undetermined"],
     t,
   );
-  const other = sends(g.life(), ONE, 1).sends("chat.say", 2).lose();
-  reopens(other, (peer) => [peer.says({ jti: ONE, iat: now + 1, dat: 1 })]);
-  const seq: Verdict = ["E_SEQ", "claims"];
-  other.fails(other.peer.control({ top: "ack", rcv: 2 }), seq);
+  const other = sends(g.life(), ONE, 1).sends("chat.say", 2).lose().tick(1);
+  reopens(other, (peer) => [peer.says({ jti: ONE, iat: now + 1, dat: 1, exp: now + 180 })]);
+  other.fails(other.peer.control({ top: "ack", rcv: 2 }), SEQ);
   g.bad(
     "new-session-others",
     "the server acknowledges the other message as well, which no session but the first one had",
     ["idem:only", "idem:same", "idem:first", "ctl:rcv"],
     other,
-    seq,
+    SEQ,
     { from: "new-session" },
   );
   const acked = sends(sends(g.life(), ONE, 1), TWO, 2);
-  acked.recv(acked.peer.control({ top: "ack", rcv: 1 })).lose();
-  reopens(acked, (peer) => [peer.says({ jti: TWO, iat: now + 1, dat: 2 })]);
+  acked
+    .recv(acked.peer.control({ top: "ack", rcv: 1 }))
+    .lose()
+    .tick(1);
+  reopens(acked, (peer) => [peer.says({ jti: TWO, iat: now + 1, dat: 2, exp: now + 180 })]);
   g.ok("acknowledged", "what was acknowledged is not sent again", ["idem:only", "ack:keep"], acked);
   const expired = g.life();
   const brief = expired.peer.says({ jti: ONE, iat: now + 1, dat: 1, exp: now + 10 });
@@ -98,6 +115,7 @@ export function clientAgain(g: LifeGroup): void {
   g.ok("third-session", "nobody acknowledged it in the second session either", ["idem:same"], third);
   const hears = received(received(g.life(), ONE), ONE);
   g.ok("received", "a client takes jti for syntax only", ["claims:table"], hears);
+  ahead(g);
   undated(g, "received");
 }
 
