@@ -51,7 +51,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
   "E_DOWNGRADE": {"steps":["claims"],"close":4406,"fatal":true,"text":"The subprotocol that was selected is not the one the peers would select: something stripped the offer.","mend":"Let proxies pass Sec-WebSocket-Protocol unchanged."},
   "E_TIMEOUT_HS": {"steps":["local"],"close":3008,"fatal":true,"text":"The handshake took too long.","mend":"Check the network and the load of the server."},
   "E_IDLE": {"steps":["local"],"close":3008,"fatal":true,"text":"Nothing was received for too long.","mend":"Check the network; reconnect."},
-  "E_BUSY": {"steps":["local"],"close":1013,"fatal":true,"text":"The server has no room for another connection now.","mend":"Try again later, with a growing delay."},
+  "E_BUSY": {"steps":["local"],"close":1013,"fatal":true,"text":"The server has no room for another connection or session now.","mend":"Try again later, with a growing delay."},
   "E_INTERNAL": {"steps":["local"],"close":1011,"fatal":true,"text":"An operation failed that cannot fail in a working system.","mend":"See the cause; report it."},
   "E_DEPENDENCY": {"steps":["local"],"close":null,"fatal":false,"text":"A store or feed that the application gave failed, did not answer in time, or gave something else than it should.","mend":"See the detail for which one, and the cause for why: bring back what is down, or correct what it gives."},
   "E_RESUME": {"steps":["header","session"],"close":4504,"fatal":true,"text":"The session cannot be resumed.","mend":"Make a full handshake."},
@@ -99,6 +99,10 @@ export interface Limits {
   readonly unauthenticatedPerAddress: number;
   /** all connections before SR; connections, default 1000; beyond it E_BUSY. */
   readonly unauthenticatedTotal: number;
+  /** all sessions of a server, those without a connection included; sessions, default 20000; beyond it E_BUSY. */
+  readonly sessions: number;
+  /** sessions of one principal, those without a connection included; sessions, default 64; beyond it E_BUSY. */
+  readonly sessionsPerSubject: number;
   /** size of CH; bytes, default 4096; beyond it E_TOO_BIG. */
   readonly clientHelloBytes: number;
   /** from upgrade to CH; seconds, default 5; beyond it E_TIMEOUT_HS. */
@@ -239,6 +243,8 @@ export const DEFAULT_LIMITS: Limits = {
   "connectionsPerAddress": 100,
   "unauthenticatedPerAddress": 10,
   "unauthenticatedTotal": 1000,
+  "sessions": 20000,
+  "sessionsPerSubject": 64,
   "clientHelloBytes": 4096,
   "clientHelloSeconds": 5,
   "clientAuthBytes": 16384,

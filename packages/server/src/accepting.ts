@@ -20,6 +20,7 @@ import type { Platform } from "./platform.ts";
 import { countBytes } from "./pre-auth.ts";
 import type { Resumable } from "./resumable.ts";
 import type { LiveServerSession } from "./session.ts";
+import type { Place } from "./session-room.ts";
 import type { CheckedToken, VerifyToken } from "./tokens.ts";
 import { Admission, addressOf, originAllowed, type Refusal, refuseUpgrade, selectProtocol } from "./upgrade.ts";
 
@@ -151,7 +152,15 @@ export class Accepting {
       found = await host.find(kid);
       return found;
     };
-    const machine = this.#handshake(ws.protocol, carried, signers, findSession);
+    let place: Place | undefined;
+    let over = false;
+    const admit = async (token: CheckedToken) => {
+      if (!(await carried.admit(token)) || over) return false;
+      // One that is resumed has its room already, or takes it from the store.
+      if (found === undefined) place = host.room(token);
+      return true;
+    };
+    const machine = this.#handshake(ws.protocol, { ...carried, admit }, signers, findSession);
     let session: LiveServerSession | undefined;
     let closed = () => {};
     const connection = new Connection({
@@ -173,14 +182,23 @@ export class Accepting {
         const { candidate, token } = step as ServerStep<CheckedToken>;
         session =
           candidate === undefined
-            ? host.begin(established, connection, token as CheckedToken, address)
+            ? host.begin(
+                established,
+                connection,
+                { token: token as CheckedToken, remoteAddress: address },
+                place as Place,
+              )
             : (candidate as Resumable).take(established, connection, address);
         return session.receiver;
       },
       onClosed: (info) => {
         stopCounting();
         this.#connections.delete(connection);
-        if (session === undefined) found?.release();
+        over = true;
+        if (session === undefined) {
+          found?.release();
+          place?.leave();
+        }
         const superseded = info.error?.code === "E_SUPERSEDED";
         if (info.error !== undefined && !superseded) report(info.error, where(session, address));
         closed();

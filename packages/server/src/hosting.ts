@@ -18,6 +18,7 @@ import type { Resumable } from "./resumable.ts";
 import type { RevokedToken } from "./revocation.ts";
 import { LiveServerSession, type Peer } from "./session.ts";
 import { hooksOf, type ServerHooksOptions } from "./session-hooks.ts";
+import { type Place, SessionRoom } from "./session-room.ts";
 import { StoredSessions } from "./stored-sessions.ts";
 import type { CheckedToken, VerifyToken } from "./tokens.ts";
 
@@ -45,6 +46,7 @@ export class SessionHost {
   readonly #stored: StoredSessions | undefined;
   readonly #held = new Map<LiveServerSession, HeldSession>();
   readonly #replay: () => ReplayStore;
+  readonly #room: SessionRoom;
   /** Sessions that this server had when it began to close. */
   #drained: readonly LiveServerSession[] = [];
 
@@ -52,12 +54,14 @@ export class SessionHost {
     this.#o = options;
     const { identity, resume, replay } = options.options;
     const store = resume === false ? undefined : resume?.store;
+    this.#room = new SessionRoom(options.limits);
     this.#stored =
       store &&
       new StoredSessions({
         ...options,
         store,
         serverId: identity.id,
+        room: this.#room,
         onError: (error) => options.onError(error, {}),
         make: (...of) => this.#make(...of),
       });
@@ -69,11 +73,22 @@ export class SessionHost {
     return this.#stored !== undefined;
   }
 
-  begin(established: Established, connection: Connection, token: CheckedToken, address: string): LiveServerSession {
-    return this.#make(established, connection, { token, remoteAddress: address }, this.#stored?.parking());
+  /** Room for a new session, before it begins. @throws SealwireError E_BUSY */
+  room(token: CheckedToken): Place {
+    return this.#room.take(token);
   }
 
-  #make(established: Established, connection: Connection, peer: Peer, parking: Parking | undefined): LiveServerSession {
+  begin(established: Established, connection: Connection, peer: Peer, place: Place): LiveServerSession {
+    return this.#make(established, connection, peer, this.#stored?.parking(), place);
+  }
+
+  #make(
+    established: Established,
+    connection: Connection,
+    peer: Peer,
+    parking: Parking | undefined,
+    place: Place,
+  ): LiveServerSession {
     const { options, clock, limits, backend, directory, verifyToken, topics, handler } = this.#o;
     const { facts, ledger } = established;
     const { token } = peer;
@@ -97,6 +112,7 @@ export class SessionHost {
     });
     session = new LiveServerSession(established, connection, limits, hooks, peer);
     directory.add(session);
+    place.hold(session);
     hooks.onChains?.(ledger.chains);
     if (parking !== undefined && ledger.resumable) this.#hold(session, parking);
     this.#announce(session, connection);

@@ -96,6 +96,15 @@ export class LiveServerSession extends LiveSession {
     this.end({ code: 1001, error, clean: false, truncated: true });
   }
 
+  /** Without a connection: its room goes to another session of its principal. */
+  displace(limit: string): void {
+    const error = new SealwireError("E_TRUNCATED", {
+      stage: "local",
+      detail: `${limit}: a newer session has its room`,
+    });
+    this.lapse({ code: 4409, error, clean: false, truncated: true });
+  }
+
   onPrincipalChange(fn: (principal: Principal) => void): () => void {
     return this.#principals.add(fn);
   }

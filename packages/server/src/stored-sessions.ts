@@ -8,6 +8,7 @@ import { attemptOn, type Resumable } from "./resumable.ts";
 import type { ResumeStore } from "./resume-store.ts";
 import type { RevokedToken } from "./revocation.ts";
 import type { LiveServerSession, Peer } from "./session.ts";
+import type { Place, SessionRoom } from "./session-room.ts";
 import { sameHolder } from "./tokens.ts";
 
 export interface StoredSessionsOptions {
@@ -17,10 +18,17 @@ export interface StoredSessionsOptions {
   readonly backend: CryptoBackend;
   readonly directory: SessionDirectory;
   readonly serverId: string;
+  readonly room: SessionRoom;
   readonly signers: Promise<readonly ProofKey[]>;
   readonly onError: (error: SealwireError) => void;
   /** Makes the session that goes on here. */
-  readonly make: (established: Established, connection: Connection, peer: Peer, parking: Parking) => LiveServerSession;
+  readonly make: (
+    established: Established,
+    connection: Connection,
+    peer: Peer,
+    parking: Parking,
+    place: Place,
+  ) => LiveServerSession;
 }
 
 /** The sessions that are in the store, of whatever server. */
@@ -68,7 +76,7 @@ export class StoredSessions {
   /** The session that the K of a resume CH names. */
   async find(kid: string): Promise<Resumable | undefined> {
     if (!isResumeKid(kid)) return undefined;
-    const { clock, directory, make } = this.#o;
+    const { clock, directory, room, make } = this.#o;
     const time = { unix: clock.unix(), elapsed: clock.elapsed() };
     const stored = await this.#read(kid);
     if (stored === undefined) return undefined;
@@ -85,6 +93,7 @@ export class StoredSessions {
         if (alive()) void parking.park(parkableAgain(stored, time));
       },
     );
+    let place: Place | undefined;
     return {
       facts,
       ledger,
@@ -97,15 +106,23 @@ export class StoredSessions {
         return alive() && !attempt.released;
       },
       admits: (token) => sameHolder(peer.token, token),
-      claim: () => attempt.claim(),
+      claim: async () => {
+        place = room.take(peer.token);
+        const claimed = await attempt.claim();
+        if (!claimed) place.leave();
+        return claimed;
+      },
       take: (established, connection, remoteAddress) => {
         attempt.take();
         // What this server still has of it is from before it went elsewhere.
         for (const other of directory.sessions) if (other.id === facts.id) other.supersede();
         if (lookout !== null) void parking.markTakenUp(lookout);
-        return make(established, connection, { ...peer, remoteAddress }, parking);
+        return make(established, connection, { ...peer, remoteAddress }, parking, place as Place);
       },
-      release: () => attempt.release(),
+      release: () => {
+        attempt.release();
+        place?.leave();
+      },
     };
   }
 }

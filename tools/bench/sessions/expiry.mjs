@@ -18,6 +18,8 @@ export async function measureExpiry(count, openSeconds) {
     limits: {
       connectionsPerAddress: count + 100,
       unauthenticatedPerAddress: 1000,
+      sessionsPerSubject: count,
+      sessions: count,
       // Pings of all of them would be measured too.
       heartbeatSeconds: 3600,
       idleSeconds: 7200,

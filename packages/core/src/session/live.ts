@@ -352,6 +352,11 @@ export class LiveSession implements Session {
     this.#life.supersede(certain);
   }
 
+  /** Ends it where it has no connection, unless another node has it: then this end lets go of it. */
+  lapse(info: ConnectionEnd): void {
+    this.#life.lapse(info);
+  }
+
   async #depart(code: string | undefined, close: (connection: Connection) => void): Promise<CloseInfo> {
     const { attachment } = this.#life;
     this.#life.leaving = true;
