@@ -282,9 +282,15 @@ export class Delivery {
     );
   }
 
-  /** Not awaited: it may have to wait for receipts of the peer, and keeps no other message from its handler meanwhile. */
-  #answered(arrival: Arrival, reply: unknown): void {
-    if (!this.#o.ended.aborted) void this.#reply(arrival, (reply ?? null) as Data);
+  /**
+   * Not awaited while little waits: it may have to wait for receipts of the peer, and keeps no other message from its
+   * handler meanwhile. Where much waits its handler is still at work, as if it sent, or a peer that asks for much and
+   * acknowledges nothing would fill the memory.
+   */
+  #answered(arrival: Arrival, reply: unknown): Maybe<void> {
+    if (this.#o.ended.aborted) return;
+    const replied = this.#reply(arrival, (reply ?? null) as Data);
+    return this.#o.sender.isBacked ? replied : undefined;
   }
 
   async #reply(arrival: Arrival, data: Data): Promise<void> {

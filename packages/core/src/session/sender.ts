@@ -111,6 +111,16 @@ export class Sender {
     return (this.#waiting > 0 && ledger.retention.full) || (attachment?.outbox.isWaiting ?? false);
   }
 
+  /** True while more waits for room or a connection than may be unsent. */
+  get isBacked(): boolean {
+    return this.#waitingBytes > this.#highWaterMark;
+  }
+
+  get #highWaterMark(): number {
+    const { hooks, limits } = this.#host;
+    return hooks.highWaterMark ?? limits.highWaterMark;
+  }
+
   get #ready(): boolean {
     const { attachment, ledger } = this.#host;
     return attachment !== undefined && !attachment.held && !ledger.retention.full;
@@ -226,8 +236,7 @@ export class Sender {
   }
 
   drained(): Maybe<void> {
-    const { hooks, limits, attachment } = this.#host;
-    return attachment?.outbox.drained(hooks.highWaterMark ?? limits.highWaterMark);
+    return this.#host.attachment?.outbox.drained(this.#highWaterMark);
   }
 
   end(): void {

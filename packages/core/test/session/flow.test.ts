@@ -202,6 +202,26 @@ describe("bounds", () => {
     expect(held - (waiting.at(-1)?.claims.length ?? 0)).toBeLessThan(bound);
   });
 
+  it("of replies: beyond highWaterMark bytes that wait, handlers are at work until theirs goes [flow:replies]", async () => {
+    const [size, kept, mark] = [2_000, 20_000, 5_000];
+    const sizes = { retainedMessages: 1000, retainedBytes: kept, highWaterMark: mark, receiveQueueMessages: 1000 };
+    const { pair, server } = await resumable({ limits: { ...limits, ...sizes } });
+    let answered = 0;
+    server.handle("big", () => `${++answered} ${"x".repeat(size)}`);
+    const puppet = Puppet.seize(pair);
+    for (const _ of upTo(100)) puppet.deliver(await puppet.message(puppet.claims({ top: "big", req: true, dat: 0 })));
+    await settle();
+    const most = Math.ceil(kept / size) + Math.ceil(mark / size) + C;
+    expect(answered).toBeLessThanOrEqual(most);
+    expect(answered).toBeGreaterThan(C);
+    // A client that takes what it asked for gets all of it.
+    for (const { ledger } = server.life; ledger.sent < 100; ) {
+      puppet.deliver(await puppet.control({ top: "ack", rcv: ledger.sent }));
+      await settle();
+    }
+    expect([answered, pair.errors.server]).toEqual([100, []]);
+  });
+
   it("without anything of its own that waits the receive queue is the bound [limit:rate]", async () => {
     const { pair, server } = await resumable({ limits });
     server.handle("flood", () => new Promise(() => {}));
