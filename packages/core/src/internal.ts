@@ -62,7 +62,7 @@ export {
   type ServerStep,
   type VerifiedToken,
 } from "./session/server-handshake.ts";
-export type { ResumeCandidate } from "./session/server-resume.ts";
+export type { HelloCheck, ResumeCandidate } from "./session/server-resume.ts";
 export { decodeSession, encodeSession, type RestoreOptions, type SessionState } from "./session/snapshot.ts";
 export type { Clock, SessionSocket } from "./session/socket.ts";
 export { Timers } from "./session/timers.ts";

@@ -148,8 +148,8 @@ export class Accepting {
     const { host, report } = this.#o;
     const { limits } = this.#o.checked;
     let found: Resumable | undefined;
-    const findSession = async (kid: string) => {
-      found = await host.find(kid);
+    const findSession: typeof host.find = async (kid, check) => {
+      found = await host.find(kid, check);
       return found;
     };
     let place: Place | undefined;
@@ -217,7 +217,7 @@ export class Accepting {
     protocol: string,
     carried: Carried,
     signers: readonly ProofKey[],
-    findSession: (kid: string) => Promise<Resumable | undefined>,
+    findSession: SessionHost["find"],
   ): ServerHandshake<CheckedToken> {
     const { backend, host } = this.#o;
     const { identity, proof = "optional", order = "strict" } = this.#o.options;

@@ -5,6 +5,7 @@ import {
   type Connection,
   type CryptoBackend,
   type Established,
+  type HelloCheck,
   type Maybe,
   type ProofKey,
   type SessionHooks,
@@ -141,9 +142,11 @@ export class SessionHost {
   }
 
   /** The session that a resume CH names. */
-  find(kid: string): Maybe<Resumable | undefined> {
+  find(kid: string, check: HelloCheck): Maybe<Resumable | undefined> {
     const session = this.#o.directory.find(kid);
-    return session === undefined ? this.#stored?.find(kid) : resumableHere(session, kid, this.#held.get(session));
+    return session === undefined
+      ? this.#stored?.find(kid, check)
+      : resumableHere(session, kid, this.#held.get(session));
   }
 
   /** The tokens that a parked session had. */

@@ -1,7 +1,8 @@
 import { type Limits, SealwireError } from "@sealwire/core";
-import type { Clock, Connection, CryptoBackend, Established, ProofKey } from "@sealwire/core/internal";
+import type { Clock, Connection, CryptoBackend, Established, HelloCheck, ProofKey } from "@sealwire/core/internal";
 import { answerOf } from "./answer.ts";
 import type { SessionDirectory } from "./directory.ts";
+import { HelloMacs } from "./hello-macs.ts";
 import { isResumeKid, parkableAgain, parkedName, readParked, type Stored } from "./parked-session.ts";
 import { Parking } from "./parking.ts";
 import { attemptOn, type Resumable } from "./resumable.ts";
@@ -34,9 +35,11 @@ export interface StoredSessionsOptions {
 /** The sessions that are in the store, of whatever server. */
 export class StoredSessions {
   readonly #o: StoredSessionsOptions;
+  readonly #hellos: HelloMacs;
 
   constructor(options: StoredSessionsOptions) {
     this.#o = options;
+    this.#hellos = new HelloMacs(options.backend);
   }
 
   /** A place in the store for one session; `parked`: what is there of it already. */
@@ -74,8 +77,11 @@ export class StoredSessions {
   }
 
   /** The session that the K of a resume CH names. */
-  async find(kid: string): Promise<Resumable | undefined> {
-    if (!isResumeKid(kid)) return undefined;
+  async find(kid: string, check: HelloCheck): Promise<Resumable | undefined> {
+    return isResumeKid(kid) ? await this.#hellos.find(kid, check, () => this.#resumable(kid)) : undefined;
+  }
+
+  async #resumable(kid: string): Promise<Resumable | undefined> {
     const { clock, directory, room, make } = this.#o;
     const time = { unix: clock.unix(), elapsed: clock.elapsed() };
     const stored = await this.#read(kid);
@@ -114,6 +120,7 @@ export class StoredSessions {
       },
       take: (established, connection, remoteAddress) => {
         attempt.take();
+        this.#hellos.forget(kid);
         // What this server still has of it is from before it went elsewhere.
         for (const other of directory.sessions) if (other.id === facts.id) other.supersede();
         if (lookout !== null) void parking.markTakenUp(lookout);

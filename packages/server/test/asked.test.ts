@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { ServerOptions } from "@sealwire/server";
 import { expect, it } from "vitest";
 import { b64u } from "./support/keys.ts";
@@ -40,7 +41,7 @@ const byHandshake =
 
 const byHello = async (world: World): Promise<() => void> => {
   const { ws } = await rawSocket(world, { protocols: [TEXT] });
-  const header = b64u(JSON.stringify({ alg: "HS256", kid: "A".repeat(22), typ: "sealwire-ch+jwt" }));
+  const header = b64u(JSON.stringify({ alg: "HS256", kid: b64u(randomBytes(16)), typ: "sealwire-ch+jwt" }));
   ws.send(`${header}.${b64u("{}")}.${"A".repeat(43)}`);
   return () => ws.terminate();
 };

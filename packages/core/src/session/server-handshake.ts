@@ -2,7 +2,6 @@ import type { CryptoBackend, Verifier } from "../crypto/backend.ts";
 import type { SignerId } from "../envelope/headers.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
 import type { Codec, Level, Limits, Subprotocol, SuiteId } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { WireFrame } from "../wire/frame.ts";
@@ -15,7 +14,7 @@ import { encodePayload, type Time, wireOf } from "./payload.ts";
 import { type HandshakeKeys, KeySchedule, sessionId, transcriptHash } from "./schedule.ts";
 import { type ServerHello, type SessionPolicy, signServerHello } from "./server-hello.ts";
 import { sealServerReady } from "./server-ready.ts";
-import { type ResumeCandidate, ServerResume } from "./server-resume.ts";
+import { type ResumeCandidate, ServerResume, type ServerResumeOptions } from "./server-resume.ts";
 import type { MessageOrder } from "./types.ts";
 
 /** What the token check found. Everything here comes from a token whose signature holds. */
@@ -43,7 +42,7 @@ export interface ServerHandshakeOptions<T extends VerifiedToken = VerifiedToken>
   /** Seconds for which a session outlives its connection. Default: 0, it cannot be resumed. Strict order only. */
   readonly resume?: number;
   /** The session that holds a chain with this K. Default: none does. */
-  readonly findSession?: (kid: string) => Maybe<ResumeCandidate<T> | undefined>;
+  readonly findSession?: ServerResumeOptions<T>["find"];
   /** The chains of sessions are kept as bytes, for a store that servers share. */
   readonly exportableChain?: boolean;
   /** Default: "strict". */

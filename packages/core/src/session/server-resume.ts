@@ -1,4 +1,4 @@
-import type { CryptoBackend } from "../crypto/backend.ts";
+import type { CryptoBackend, MacKey } from "../crypto/backend.ts";
 import { resumeHeader } from "../envelope/headers.ts";
 import { parseHeader } from "../envelope/parsed-header.ts";
 import { SealwireError } from "../errors.ts";
@@ -39,13 +39,17 @@ export interface ResumeCandidate<T> {
   admits(token: T): boolean;
 }
 
+/** Checks a resume CH by the key that its client signs hellos with. @throws SealwireError E_ALG, E_CTY, E_CRYPTO */
+export type HelloCheck = (mac: MacKey) => Promise<void>;
+
 export interface ServerResumeOptions<T> {
   readonly backend: CryptoBackend;
   readonly protocol: string;
   readonly limits: Limits;
   /** Checks that a CH of either kind has to pass: version, subprotocol, server. */
   readonly checkHello: (hello: ClientHello) => void;
-  readonly find: (kid: string) => Maybe<ResumeCandidate<T> | undefined>;
+  /** May run `check` before it looks the session up, where it knows the key: what fails there is thrown. */
+  readonly find: (kid: string, check: HelloCheck) => Maybe<ResumeCandidate<T> | undefined>;
   readonly upgradeToken: string | undefined;
   readonly verifyToken: (token: string) => Promise<T>;
   /** Connection-level authorization of the session's principal; false is E_FORBIDDEN. */
@@ -81,14 +85,17 @@ export class ServerResume<T> {
   async #onHello(frame: WireFrame & { readonly form: 1 }, time: Time): Promise<HandshakeStep> {
     const { backend, protocol, find, checkHello } = this.#o;
     const header = parseHeader(frame.protected, "sealwire-ch+jwt", { jwk: false });
-    const candidate = typeof header.kid === "string" ? await find(header.kid) : undefined;
+    const check = async (mac: MacKey): Promise<void> => {
+      if (header.alg !== "HS256") throw new SealwireError("E_ALG");
+      header.assertContentType();
+      if (!(await mac.verify(signingInput(frame.protected, frame.payload), frame.signature)))
+        throw new SealwireError("E_CRYPTO");
+    };
+    const candidate = typeof header.kid === "string" ? await find(header.kid, check) : undefined;
     if (candidate === undefined) return refuse("no session with this chain", "header");
-    if (header.alg !== "HS256") throw new SealwireError("E_ALG");
-    header.assertContentType();
     const { chain, facts, ledger } = candidate;
     const keys = await helloKeys(backend, chain);
-    if (!(await keys.c.verify(signingInput(frame.protected, frame.payload), frame.signature)))
-      throw new SealwireError("E_CRYPTO");
+    await check(keys.c);
     const hello = decodeClientHello(frame.payload, true);
     checkHello(hello);
     const peer = await this.#checkSame(hello, candidate);
