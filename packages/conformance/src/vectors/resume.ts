@@ -4,6 +4,7 @@ import { acks } from "./lifecycle-ack.ts";
 import { resumptions } from "./lifecycle-resume.ts";
 import { resumeAgain } from "./lifecycle-resume-again.ts";
 import { resumeAnswers } from "./lifecycle-resume-answer.ts";
+import { resumeBehind } from "./lifecycle-resume-behind.ts";
 import { resumeClients } from "./lifecycle-resume-client.ts";
 import { resumeConfirmations } from "./lifecycle-resume-confirm.ts";
 import { resumeHellos } from "./lifecycle-resume-hello.ts";
@@ -19,5 +20,6 @@ export const generate: Generator = () => [
   ...resumeAnswers(),
   ...resumeClients(),
   ...resumeAgain(),
+  ...resumeBehind(),
   ...resumeTimes(),
 ];

@@ -87,7 +87,7 @@ class ClientResume(ClientConnection):
             or sh["lim"]["msg"] != terms.peer_msg
         ):
             raise Refused("E_NEGOTIATE", "claims")
-        if not session.peer_rcv <= sh["rs"]["rcv"] <= session.sent:
+        if not session.can_send_from(sh["rs"]["rcv"]):
             raise Refused("E_RESUME", "session")
 
     def _send_resumed(self, renewed: renewal.Renewed) -> None:

@@ -170,6 +170,11 @@ class Sending:
             if draft.exp > self.now() and self._claims_that_fit(draft) is not None:
                 self.put(draft)
 
+    def can_send_from(self, announced: int) -> bool:
+        """Whether a peer that resumes may have received just this much, and asks for no more than it takes again."""
+        most = 3 * self.limits["retainedMessages"] + self.limits["controlBurst"]
+        return max(self.peer_rcv, self.sent - most) <= announced <= self.sent
+
     def send_again(self, announced: int) -> None:
         """Everything above what the peer announced: application messages that are still wanted, `void` for all others."""
         self.out.undetermined += self.retention.expire(self.now())

@@ -44,7 +44,7 @@ class ResumeAttempt:
         if (
             ch["st"] != [session.terms.suite]
             or ch["lim"]["msg"] != session.terms.peer_msg
-            or not session.peer_rcv <= ch["rs"]["rcv"] <= session.sent
+            or not session.can_send_from(ch["rs"]["rcv"])
         ):
             raise Refused("E_RESUME", "session")
 

@@ -143,6 +143,26 @@ class Resume(unittest.TestCase):
         pair.settle()
         self.assertEqual(pair.delivered(), [0, 1, 2, 3])
 
+    def test_a_peer_that_is_too_far_behind(self) -> None:
+        """resume:bounded, where nothing of what an end said arrived: 3 * 1 + 2 numbers are sent again, and no more."""
+        for of_client, acks in product((True, False), (4, 5)):
+            with self.subTest(of_client=of_client, acks=acks):
+                pair = self.resumable(retainedMessages=1, controlBurst=2)
+                do, end, peer = (pair.c, pair.client, pair.server) if of_client else (pair.s, pair.server, pair.client)
+                do(end.send("say", 1))
+                for number in range(acks):
+                    (pair.s if of_client else pair.c)(peer.send("say", number))
+                    (pair.to_server if of_client else pair.to_client).clear()
+                    pair.carry_to_client() if of_client else pair.carry_to_server()
+                    self.assertEqual(len(do(end.tick(2)).emit), 1)
+                    assert peer.session is not None
+                    peer.session.retention.acknowledge(number + 1)
+                pair.cut()
+                pair.connect(resume=0)
+                pair.settle()
+                is_open = acks == 4
+                self.assertEqual((pair.client.state, pair.server.state), ("open",) * 2 if is_open else ("lost",) * 2)
+
     def test_the_session_ends_without_a_connection(self) -> None:
         pair = self.resumable()
         pair.c(pair.client.send("say", 1))

@@ -63,7 +63,7 @@ func (c *conn) onResumeServerHello(f *wire.Frame) error {
 	case h.st != a.suite, h.lvl != a.level, h.cod != a.codec, (h.pop == "required") != a.popRequired, h.res != a.res,
 		h.seq != "strict", h.msg != s.peerMsg:
 		return refused("E_NEGOTIATE")
-	case h.rcv > s.seq, h.rcv < s.opener.Rcv:
+	case !s.canSendFrom(h.rcv):
 		return fault.New("E_RESUME", "session")
 	}
 	if err := c.agree(h); err != nil {

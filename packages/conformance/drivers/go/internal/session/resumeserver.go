@@ -60,7 +60,7 @@ func (c *conn) onResumeClientHello(f *wire.Frame) error {
 	if err := c.addressed(h); err != nil {
 		return err
 	}
-	if !slices.Equal(h.st, []string{s.agreed.suite}) || h.msg != s.peerMsg || h.rcv > s.seq || h.rcv < s.opener.Rcv || !c.admits(s, h.ath) {
+	if !slices.Equal(h.st, []string{s.agreed.suite}) || h.msg != s.peerMsg || !s.canSendFrom(h.rcv) || !c.admits(s, h.ath) {
 		return fault.New("E_RESUME", "session")
 	}
 	c.selected = s.agreed

@@ -109,6 +109,12 @@ func (s *session) surrender() {
 	s.retained, s.queue, s.refusals = nil, nil, nil
 }
 
+// canSendFrom tells whether a peer that resumes may have received just this much, and asks for no more than it takes again.
+func (s *session) canSendFrom(announced int64) bool {
+	most := 3*s.limit("retainedMessages") + s.limit("controlBurst")
+	return max(s.opener.Rcv, s.seq-most) <= announced && announced <= s.seq
+}
+
 // again sends everything after the peer's announced number once more, then, under new numbers, the refusals that the
 // peer has not committed.
 func (s *session) again(announced int64) error {
