@@ -43,18 +43,14 @@ export function reopens(
   });
 }
 
-/** A session that begins in the second in which the one before began. */
-function ahead(g: LifeGroup): void {
-  const again = (): Life => reopens(sends(g.life(), ONE, 1).lose(), () => []);
-  g.ok(
-    "ahead",
-    "a message from ahead of the next session's SH is not sent there, and stays undetermined",
-    ["idem:ahead", "ack:undetermined"],
-    again().hears(),
-  );
+/** A next session in which nothing of the one before may be sent. */
+function keptBack(g: LifeGroup, name: string, why: string, slug: string, seconds: number, over: Partial<Setup>): void {
+  const again = (): Life => reopens(sends(g.life(), ONE, 1).lose().tick(seconds), () => [], over);
+  const comment = `${why}: the message is not sent there, and stays undetermined`;
+  g.ok(name, comment, [slug, "ack:undetermined"], again().hears());
   const acked = again();
   acked.fails(acked.peer.control({ top: "ack", rcv: 1 }), SEQ);
-  g.bad("ahead-sent", "the server acknowledges it there", ["idem:ahead", "ctl:rcv"], acked, SEQ, { from: "ahead" });
+  g.bad(`${name}-sent`, "the server acknowledges it there", [slug, "ctl:rcv"], acked, SEQ, { from: name });
 }
 
 export function clientAgain(g: LifeGroup): void {
@@ -115,7 +111,9 @@ export function clientAgain(g: LifeGroup): void {
   g.ok("third-session", "nobody acknowledged it in the second session either", ["idem:same"], third);
   const hears = received(received(g.life(), ONE), ONE);
   g.ok("received", "a client takes jti for syntax only", ["claims:table"], hears);
-  ahead(g);
+  keptBack(g, "ahead", "the next session begins in the second in which the one before began", "idem:ahead", 0, {});
+  const ready = { ...g.scene.setup.ready, sub: "bob" };
+  keptBack(g, "subject", "the next session is that of another subject", "idem:subject", 1, { ready });
   undated(g, "received");
 }
 

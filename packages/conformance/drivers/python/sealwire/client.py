@@ -95,7 +95,7 @@ class Client(Endpoint):
         self, connection: Connection, terms: Terms, traffic: Traffic, offset: float, opened: Opened, longest_end: int
     ) -> Session:
         token, former, carried = self.token, self._ending, []
-        if self.session is not None:
+        if self.session is not None and self.session.sub == opened.sub:
             carried = self.session.retention.idempotent()
         if former is not None:
             self.supersede(former.session)

@@ -50,7 +50,7 @@ class Session(Sending):
     ) -> None:
         super().__init__(terms, channel, connection, limits, policy, opened.scp, time, offset, out)
         self.draw = draw
-        self.sid, self.end, self.longest_end = opened.sid, opened.exp, longest_end
+        self.sid, self.sub, self.end, self.longest_end = opened.sid, opened.sub, opened.exp, longest_end
         self.rekeying = Rekeying(self, channel)
         self.chains = Chains(channel.chain, terms.is_client)
         self._dropped = 0

@@ -2,8 +2,9 @@
 
 import unittest
 
+from sealwire.refreshing import ClientRefreshing
 from sealwire.replay import MemoryStore
-from tests.pair import NOW, Pair, message_id
+from tests.pair import NOW, Pair, access_token, message_id
 
 
 class Idempotent(unittest.TestCase):
@@ -69,6 +70,21 @@ class Idempotent(unittest.TestCase):
         pair.c(pair.client.send("say", 1))
         self.again(pair)
         self.assertEqual(pair.delivered(), [])
+
+    def test_nobody_sends_those_of_another_subject(self) -> None:
+        """[idem:subject]: neither what was sent before the loss nor what waits for a number."""
+        for sub, delivered in (("alice", ["sent", "waits"]), ("bob", [])):
+            pair = Pair(res=120).open()
+            pair.c(pair.client.send("say", "sent", jti=message_id("a")))
+            pair.cut()
+            pair.c(pair.client.send("say", "waits", jti=message_id("b")))
+            pair.tick(1)
+            session = pair.client.session
+            assert session is not None and isinstance(session.refreshing, ClientRefreshing)
+            session.refreshing.token = access_token(sub=sub)
+            pair.connect()
+            pair.settle()
+            self.assertEqual((pair.client.state, pair.delivered()), ("open", delivered))
 
     def test_an_expired_one_is_not_sent(self) -> None:
         pair = Pair(res=120).open()

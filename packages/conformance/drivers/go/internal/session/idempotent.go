@@ -9,7 +9,7 @@ import (
 	"sealwire/driver/internal/wire"
 )
 
-// adopt sends the idempotent messages of the sessions before this one, as long as they live; in window order there are none.
+// adopt sends the idempotent messages of the sessions before this one, as long as they live and the subject is the same; in window order there are none.
 func (s *session) adopt() {
 	if s.ring != nil {
 		return
@@ -17,7 +17,7 @@ func (s *session) adopt() {
 	messages := s.outlived
 	s.outlived = nil
 	for _, m := range messages {
-		if s.serverTime() >= m.claims.Exp {
+		if s.serverTime() >= m.claims.Exp || m.sub != s.grant.sub {
 			continue
 		}
 		// A server whose clock is behind the one before would take it for one that was never sent [idem:ahead].

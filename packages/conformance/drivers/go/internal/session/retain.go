@@ -102,6 +102,7 @@ func (s *session) surrender() {
 		}
 		for _, m := range append(s.retained, s.queue...) {
 			if s.client && m.claims.Jti != "" {
+				m.sub = s.grant.sub
 				s.outlived = append(s.outlived, m)
 			}
 		}

@@ -9,8 +9,9 @@ import (
 // sent is an application message of this end that can still be asked for.
 type sent struct {
 	claims claims.Application
-	body   int64 // bytes of claims
-	sealed bool  // the peer may have seen it: jti, iat and exp stay
+	body   int64  // bytes of claims
+	sealed bool   // the peer may have seen it: jti, iat and exp stay
+	sub    string // of the session that is over, of one that outlives it
 }
 
 func (m *sent) item() claims.Item { return m.claims.Items[0] }
