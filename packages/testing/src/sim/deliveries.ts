@@ -1,6 +1,6 @@
 import type { Delivered, EndRecord, RunRecord } from "./record.ts";
 
-/** What handlers got: only what was sent, in order, once, by right, and nothing of what was revoked. */
+/** What the application got: only what was sent, in order, once, by right, and nothing of what was revoked. */
 export function deliveries(record: RunRecord): string[] {
   const { client, servers } = record;
   return [
@@ -23,9 +23,12 @@ export function deliveries(record: RunRecord): string[] {
   ];
 }
 
+/** Of what the handlers got, and of what each iterator gave. */
 function inOrder(where: string, delivered: readonly Delivered[]): string[] {
-  return delivered.flatMap(({ n }, i) => {
-    const before = delivered[i - 1]?.n ?? 0;
+  const last = new Map<string, number>();
+  return delivered.flatMap(({ n, by }) => {
+    const before = last.get(by) ?? 0;
+    last.set(by, n);
     return n > before ? [] : [`${where}: ${n} was delivered after ${before}`];
   });
 }

@@ -2,7 +2,7 @@ import type { Limits } from "@sealwire/core";
 import type { Fault, Place } from "../faults.ts";
 import { DIRECT, type LineOptions } from "../lane.ts";
 import { Random } from "../random.ts";
-import type { Action, Plan, Right, Side, TokenPlan, Trouble } from "./plan.ts";
+import type { Action, Plan, Right, Side, Taking, TokenPlan, Trouble } from "./plan.ts";
 
 /** Seconds in which every line of a plan has carried everything. */
 export const PATIENT = 60;
@@ -31,6 +31,10 @@ export function planOf(seed: number): Plan {
     ? 0
     : tokens.ms + 700 + 10 * (line.latency + line.jitter) + HANDSHAKE_BYTES / (line.bytesPerSecond / 1000);
   const order = r.chance(0.12) ? "window" : "strict";
+  // Of their own, so that what is drawn here changes nothing else.
+  const application = new Random(seed, 5);
+  const answering = application.chance(0.35);
+  const taking = () => application.pick<Taking>(["handlers", "handlers", "topics", "all"]);
   const resume = order === "window" || r.chance(0.06) ? false : theme === "cuts" ? 120 : r.pick([5, 30, 120]);
   const drawn = {
     seed,
@@ -49,10 +53,11 @@ export function planOf(seed: number): Plan {
     troubles: theme === "quiet" ? [] : troublesOf(r, theme, begin + span),
     actions: actionsOf(r, theme, begin, span, line, order),
     handlerMs: r.chance(0.3) ? r.between(1, 500) : 0,
-    answering: new Random(seed, 5).chance(0.25),
+    answering,
+    taking: { client: taking(), server: taking() },
     authorizeMs: r.chance(theme === "rights" ? 0.8 : 0.2) ? r.between(1, 600) : 0,
     admitMs: r.chance(theme === "rights" ? 0.8 : 0.1) ? r.between(1, 600) : 0,
-    limits: limitsOf(r, theme, resume !== false),
+    limits: limitsOf(r, theme, resume !== false, answering && application.chance(0.6)),
     sharedReplay: r.chance(0.7),
   } as const;
   // Most runs end when all is calm again, which is when everything has to be where it belongs.
@@ -71,11 +76,11 @@ function lineOf(r: Random): LineOptions {
   };
 }
 
-function limitsOf(r: Random, theme: Theme, resumable: boolean): Plan["limits"] {
+function limitsOf(r: Random, theme: Theme, resumable: boolean, few: boolean): Plan["limits"] {
   const shared = {
     byeSeconds: theme === "cuts" ? PATIENT : r.pick([2, PATIENT]),
     // Without resume only the newest messages are known: all of them have to be, to be accounted for.
-    retainedMessages: resumable ? r.pick([3, 1000, 1000]) : 1000,
+    retainedMessages: resumable ? Math.min(r.pick([3, 1000, 1000]), few ? 3 : 1000) : 1000,
   };
   const of = (): Partial<Limits> => ({
     ...shared,

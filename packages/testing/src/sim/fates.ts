@@ -87,12 +87,13 @@ const isOrderly = ({ closed }: EndRecord): boolean => closed?.clean === true;
 
 /**
  * A server that was asked about a message has committed it. It owes no word of it where the session broke off then, nor
- * of a refusal that it came to after its own bye.
+ * of a refusal that it came to after its own bye: of the application, or of a replay store that it has waited too long for.
  */
-function wasTaken({ decided, servers, plan }: RunRecord, { n, at }: SentMessage, { session }: Sent): boolean {
+function wasTaken(record: RunRecord, { n, kind, at }: SentMessage, { session }: Sent): boolean {
+  const { decided, servers, plan, reported } = record;
   const of = servers.filter(({ id }) => id === session);
   if (of.some(({ asked }) => asked) && decided.some((decision) => decision.n === n && !decision.granted)) return true;
-  if (of.every(isOrderly)) return false;
+  if (of.every(isOrderly)) return kind === "idempotent" && reported.includes("E_REPLAY_STORE");
   if (decided.some((decision) => decision.n === n)) return true;
   return isLate(plan, at);
 }

@@ -7,6 +7,9 @@ export type Side = "client" | "server";
 /** Topics that everybody may use, and those that need the scope of that name, which some tokens have. */
 export type Right = "free" | "extra";
 
+/** How an end takes messages: by a handler for each topic, an iterator for each, or one for all. Requests are handled. */
+export type Taking = "handlers" | "topics" | "all";
+
 /** Something that one end does; times in milliseconds from the beginning. */
 export type Action = { readonly at: number; readonly side: Side } & (
   | { readonly kind: "send" | "request"; readonly right: Right /** Characters of padding. */; readonly size: number }
@@ -64,9 +67,10 @@ export interface Plan {
   /** When actions begin: after the handshake on an undisturbed line, or at once. */
   readonly begin: number;
   readonly actions: readonly Action[];
-  /** Handlers send a message of their own, and wait until it is taken. */
+  readonly taking: Readonly<Record<Side, Taking>>;
+  /** Whoever takes a message sends one of its own, and wait until it is taken. */
   readonly answering: boolean;
-  /** Milliseconds that a handler takes, and a decision of the server's `authorize` and `admit`. */
+  /** Milliseconds that it takes to handle a message, and a decision of the server's `authorize` and `admit`. */
   readonly handlerMs: number;
   readonly authorizeMs: number;
   readonly admitMs: number;
@@ -80,11 +84,12 @@ export interface Plan {
 export function describePlan(plan: Plan): string[] {
   const { level, protocol, codec, suite, order, line, limits, faults, troubles, actions, tokens, end } = plan;
   const list = (values: object) => Object.entries(values).map(([name, value]) => `${name} ${value}`);
-  const { resume, sharedSessions, reconnect, handlerMs, answering, authorizeMs, admitMs, sharedReplay } = plan;
+  const { resume, sharedSessions, reconnect, taking, handlerMs, answering, authorizeMs, admitMs, sharedReplay } = plan;
   return [
     [`seed ${plan.seed}`, level, protocol, codec, suite, order].join(", "),
     list(line).join(", "),
     list({ resume, sharedSessions, ...reconnect, handlerMs, answering, authorizeMs, admitMs, sharedReplay }).join(", "),
+    `taken: ${list(taking).join(", ")}`,
     `tokens: ${list(tokens).join(", ")}`,
     `client: ${list(limits.client).join(", ")}`,
     `server: ${list(limits.server).join(", ")}`,

@@ -14,11 +14,13 @@ export interface SentMessage {
   outcome: "pending" | Sent | { readonly reply: unknown } | { readonly error: unknown };
 }
 
-/** A message or request that was handed to a handler. `order` counts everything that is recorded in a run. */
+/** A message or request that was handed to the application. `order` counts everything that is recorded in a run. */
 export interface Delivered {
   readonly n: number;
   readonly right: Right;
   readonly kind: SentMessage["kind"];
+  /** What took it: the handlers together, or an iterator, which give what they give in order. */
+  readonly by: string;
   /** Of the server, from 0: of the sender where that is a server, else of the receiver. */
   readonly session: number;
   readonly at: number;
@@ -37,7 +39,7 @@ export interface Refused {
 /** What one end saw of a session. */
 export interface EndRecord {
   readonly sent: SentMessage[];
-  /** In the order in which handlers were called. */
+  /** In the order in which the application was given them. */
   readonly delivered: Delivered[];
   readonly refused: Refused[];
   readonly undetermined: Undetermined[];

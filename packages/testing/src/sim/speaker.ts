@@ -1,4 +1,4 @@
-import type { Session } from "@sealwire/core";
+import type { Message, Session } from "@sealwire/core";
 import type { Action, Right, Side } from "./plan.ts";
 import type { Delivered, EndRecord, SentMessage } from "./record.ts";
 import type { Stage } from "./stage.ts";
@@ -19,11 +19,12 @@ export interface SpeakerOptions {
   readonly token?: () => string;
 }
 
-/** Padding of what a handler sends: it is not answered in turn. */
+/** Padding of what is sent in answer: it is not answered in turn. */
 const ANSWER = "answer";
 
 const RIGHTS: readonly Right[] = ["free", "extra"];
 const KINDS: readonly SentMessage["kind"][] = ["send", "idempotent", "request"];
+const TOPICS: readonly string[] = RIGHTS.flatMap((right) => KINDS.map((kind) => `${right}.${kind}`));
 
 /** The application at one end of a session: it counts what it sends, and writes down what it is told. */
 export class Speaker {
@@ -34,11 +35,23 @@ export class Speaker {
     this.#o = options;
     const { side, session, index } = options;
     this.#name = index < 0 ? side : `${side} ${index}`;
-    for (const right of RIGHTS) {
-      for (const kind of KINDS)
-        session.handle(`${right}.${kind}`, ((data: Data) => this.#deliver(right, kind, data)) as never);
-    }
     this.#listen();
+    const way = options.stage.plan.taking[side];
+    if (way === "all") this.#read("all", session);
+    for (const topic of TOPICS) {
+      if (way === "handlers" || topic.endsWith(".request"))
+        session.handle(topic, ((data: Data) => this.#take(topic, "handlers", data)) as never);
+      else if (way === "topics") this.#read(topic, session.messages(topic));
+    }
+  }
+
+  /** To the end of the session. */
+  #read(by: string, messages: AsyncIterable<Message>): void {
+    const { stage } = this.#o;
+    const read = async () => {
+      for await (const { topic, data } of messages) await this.#take(topic, by, data as unknown as Data);
+    };
+    stage.watch(`reading ${by} of the ${this.#name}`, read());
   }
 
   #note(what: string): void {
@@ -71,19 +84,21 @@ export class Speaker {
     stage.watch(`session.closed of the ${this.#name}`, closed);
   }
 
-  async #deliver(right: Right, kind: SentMessage["kind"], [n, from, padding]: Data): Promise<number> {
+  async #take(topic: string, by: string, [n, from, padding]: Data): Promise<number> {
+    const [right, kind] = topic.split(".") as [Right, SentMessage["kind"]];
     const { stage, side, record, index, token } = this.#o;
     const delivered: Delivered = {
       n,
       right,
       kind,
+      by,
       session: from < 0 ? index : from,
       at: stage.now,
       order: stage.order(),
       ...(token === undefined ? {} : { token: token() }),
     };
     record.delivered.push(delivered);
-    this.#note(`handles ${n}`);
+    this.#note(by === "handlers" ? `handles ${n}` : `reads ${n}`);
     const { handlerMs, answering } = stage.plan;
     if (handlerMs > 0) await stage.pause(side, handlerMs);
     if (answering && padding !== ANSWER) await this.#say("send", "free", ANSWER);

@@ -27,6 +27,8 @@ export class Summary {
   replaced = 0;
   messages = 0;
   delivered = 0;
+  /** Of those that were delivered: by iteration. */
+  read = 0;
   refused = 0;
   undetermined = 0;
   /** The longest time from the application that sent a message to the one that got it, in milliseconds, and its seed. */
@@ -41,6 +43,7 @@ export class Summary {
     for (const end of [client, ...servers]) {
       this.messages += end.sent.length;
       this.delivered += end.delivered.length;
+      this.read += end.delivered.filter(({ by }) => by !== "handlers").length;
       this.refused += end.refused.length;
       this.undetermined += end.undetermined.length;
     }
@@ -75,7 +78,7 @@ export class Summary {
       [...counts].sort(([, a], [, b]) => b - a).map(([what, n]) => `${String(n).padStart(8)}  ${what}`);
     return [
       `${this.runs} runs, ${this.sessions} sessions, ${this.resumes} times resumed, ${this.replaced} replaced by a new one`,
-      `${this.messages} messages and requests, ${this.delivered} delivered, ${this.refused} refused, ${this.undetermined} undetermined`,
+      `${this.messages} messages and requests, ${this.delivered} delivered (${this.read} by iteration), ${this.refused} refused, ${this.undetermined} undetermined`,
       `longest way of a message: ${(this.gap.ms / 1000).toFixed(1)} s (seed ${this.gap.seed})`,
       "clients ended",
       ...list(this.clients),

@@ -30,6 +30,7 @@ const delivered = (n: number, over: Partial<Delivered> = {}): Delivered => ({
   n,
   right: "free",
   kind: "send",
+  by: "handlers",
   session: 0,
   at: 0,
   order: 10 + n,
@@ -91,6 +92,17 @@ describe("what breaks a run", () => {
     expect(delivering(1, 4)).toEqual(["client to server 0: 4 was delivered and never sent"]);
   });
 
+  it("what an iterator gives out of order, which may be behind what is handled", () => {
+    const taking = (...taken: [n: number, by: string][]) =>
+      broken((run) => {
+        run.client.sent.push(sent(1), sent(2), sent(3));
+        run.client.undetermined.push({ ...UNTOLD }, { ...UNTOLD, seq: 2 }, { ...UNTOLD, seq: 3 });
+        run.servers[0] = server({ closed: TRUNCATED, delivered: taken.map(([n, by]) => delivered(n, { by })) });
+      });
+    expect(taking([1, "all"], [3, "handlers"], [2, "all"])).toEqual([]);
+    expect(taking([2, "all"], [3, "handlers"], [1, "all"])).toEqual(["client to server 0: 1 was delivered after 2"]);
+  });
+
   it("a message that two sessions delivered", () => {
     const found = broken((run) => {
       run.client.sent.push(sent(1, { kind: "idempotent" }));
@@ -117,6 +129,17 @@ describe("what breaks a run", () => {
     };
     expect(losing(cut)).toHaveLength(1);
     expect(losing((run) => [cut(run), taken(run)])).toEqual([]);
+  });
+
+  it("a loss of what its reader came to after the end, unless it was idempotent and the store refused it", () => {
+    const losing = (kind: SentMessage["kind"], ...reported: string[]) =>
+      broken((run) => {
+        run.client.sent.push(sent(1, { kind }));
+        run.reported.push(...reported);
+      });
+    expect(losing("idempotent")).toHaveLength(1);
+    expect(losing("send", "E_REPLAY_STORE")).toHaveLength(1);
+    expect(losing("idempotent", "E_REPLAY_STORE")).toEqual([]);
   });
 
   it("an idempotent message that the next session does not bring", () => {

@@ -15,6 +15,7 @@ it("1,000 runs: nothing lost, doubled or out of order without a word of it, and 
   expect(summary.resumes).toBeGreaterThan(200);
   expect(summary.replaced).toBeGreaterThan(50);
   expect(summary.delivered).toBeGreaterThan(8000);
+  expect(summary.read).toBeGreaterThan(2000);
   expect(summary.clients.get("clean")).toBeGreaterThan(300);
   for (const end of ["E_SESSION_EXPIRED", "E_TRUNCATED", "E_REVOKED"]) {
     expect(summary.servers.get(end), end).toBeGreaterThan(10);
