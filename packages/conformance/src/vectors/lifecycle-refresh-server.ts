@@ -82,6 +82,16 @@ function accepted(g: LifeGroup, proof: string | undefined): void {
   g.bad("refreshed-earlier", "the new token ends earlier than the old one", ["refresh:replace"], shorter, EXPIRED, {
     from: "refreshed",
   });
+  const near = g.life().tick(10);
+  refreshes(near, tokenOf(proof, { jti: "token-2", exp: CLOCK + 70 }), { exp: CLOCK + 70 });
+  near.tick(60, (peer) => {
+    const emit = pings(near, 2);
+    const end = peer.end(EXPIRED, { rcv: peer.seq });
+    return { ...end, emit: [...emit, ...(end.emit as Message[])] };
+  });
+  g.bad("refreshed-near", "the new token ends in 60 seconds: no auth-soon", ["refresh:soon"], near, EXPIRED, {
+    from: "refreshed",
+  });
   const long = refreshes(asked(g), tokenOf(proof, { exp: CLOCK + 100000 }), { exp: CLOCK + 86400 });
   g.ok("longest", "exp of auth-ok is at most a day behind SR", ["refresh:replace"], long);
   const narrow = asked(g).hears();

@@ -104,6 +104,23 @@ function budget(g: LifeGroup): void {
   });
 }
 
+/** Messages under the keys of a connection; `resumed` is none of them. */
+function keys(g: LifeGroup): void {
+  const three = { limits: { keyMessages: 3 } };
+  const used = (): Life => resumes(g.life().hears().hears().lose()).hears().hears().hears();
+  const t = used().sends("chat.say", 1).sends("chat.say", 2);
+  t.step(
+    { op: "send", top: "chat.say", data: 3 },
+    { thrown: { error: "E_KEY_LIMIT" }, ...t.peer.end(KEY_LIMIT, { rcv: 5 }) },
+  );
+  const seal = "two messages beside resumed, and the third number is kept for bye";
+  g.bad("keys-seal", seal, ["limit:key-seal"], t, KEY_LIMIT, { init: three });
+  const heard = used();
+  heard.fails(heard.peer.message(), KEY_LIMIT, 5);
+  const open = "four messages beside resumed: one more than keyMessages";
+  g.bad("keys-open", open, ["limit:key-open"], heard, KEY_LIMIT, { init: three });
+}
+
 /** The life of a message begins with the call, wherever it waits. */
 function lives(g: LifeGroup): void {
   const t = g.life().hears().lose();
@@ -142,6 +159,7 @@ export function resumeTimes(): Group[] {
     g.ok("message", "a message is delivered", ["hs:states"], g.life().hears());
     anew(g, client);
     budget(g);
+    keys(g);
     lives(g);
     return g.group;
   });

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 from . import b64, frames, hello, jose, keys, renewal, token
 from .channel import Channel
 from .client_handshake import ClientConnection
-from .connection import open_resumed
-from .control import Control, write_control
+from .connection import open_resumed, seal_resumed
 from .errors import Refused
 from .frames import JWS, Frame, Message
 from .message import header_bytes
@@ -96,9 +95,7 @@ class ClientResume(ClientConnection):
         self._channel = Channel(
             session.terms, renewed.traffic, self.wire, self._time.clock, self._announced, session.committed
         )
-        content = write_control(Control(0, "resumed", session.committed))
-        self._channel.sent.add(len(content))
-        self.emit(self._channel.sealer.seal_control(0, content))
+        self.emit(seal_resumed(self._channel, session.committed))
 
     def _read_resumed(self, message: Message) -> None:
         session = self._session

@@ -1,9 +1,10 @@
 """One WebSocket connection until it carries a session: what handshake and resume share, on either side."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .channel import Channel, Terms
+from .control import Control, write_control
 from .errors import Refused
 from .frames import JWE, Frame, Message
 from .message import header_bytes
@@ -14,7 +15,6 @@ from .schedule import DirectionKeys
 from .settings import FAILS, WIRES, Deadline
 
 if TYPE_CHECKING:
-    from .control import Control
     from .endpoint import Endpoint
 
 CARRIES, ENDED = "session", "closed"
@@ -70,7 +70,12 @@ class _Zero(Strict):
             raise Refused("E_SEQ", step)
 
 
-def open_resumed(channel: Channel, terms: Terms, message: Message, sent: int, rcv: int) -> "Control":
+def seal_resumed(channel: Channel, rcv: int, **members: Any) -> Message:
+    """It has no number of its own and does not count for the limits of the keys."""
+    return channel.sealer.seal_control(0, write_control(Control(0, "resumed", rcv, **members)))
+
+
+def open_resumed(channel: Channel, terms: Terms, message: Message, sent: int, rcv: int) -> Control:
     """The first message under the keys of a resume (`resume:first`); `rcv` is the least one that it may have."""
     expected = Expected(_Zero(), sent, rcv, sender=terms.peer_role, suite=terms.suite, first=True)
     return channel.open_control(message, expected)

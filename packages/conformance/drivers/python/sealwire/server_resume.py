@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import b64, frames, hello, jose, keys, renewal, token
 from .channel import Channel
-from .connection import open_resumed
+from .connection import open_resumed, seal_resumed
 from .errors import Refused
 from .frames import Frame, Message
 from .parsed import parse_header
@@ -96,7 +96,7 @@ class ResumeAttempt:
         self._server.supersede(session)
         session.take_up(self._connection.number, self._channel, 0, self._own, self._peer)
         self._server.carry(self._connection)
-        session.seal_control("resumed", 0, exp=session.end, scp=session.scopes)
+        self._connection.emit(seal_resumed(self._channel, session.committed, exp=session.end, scp=session.scopes))
         session.send_again(self._peer)
 
 

@@ -31,10 +31,9 @@ func (c *conn) derive() {
 	r.sealer = message.NewSealer(*s.newSealer(c), 0, r.epoch.seal)
 }
 
-// confirm sends the resumed of this end.
+// confirm sends the resumed of this end, which does not count for the limits of the keys.
 func (r *resumption) confirm(c *conn, resumed *claims.Control) error {
 	resumed.Top = "resumed"
-	r.epoch.sent = usage{1, int64(len(resumed.Write()))}
 	m, err := r.sealer.Control(resumed)
 	if err != nil {
 		return fault.New("E_INTERNAL", "local")
@@ -107,7 +106,7 @@ func (s *session) takeUp(c *conn, in *message.Opened) error {
 	}
 	s.enter(c, r.epoch, &replay.Strict{Last: uint64(r.own)})
 	e := r.epoch
-	e.open.ControlOnly, e.since, e.taken, e.before = false, s.now, usage{1, int64(len(in.Body))}, r.own-1
+	e.open.ControlOnly, e.since, e.before = false, s.now, r.own
 	s.forgetsBefore(e)
 	s.state, s.heard, s.pinged, s.renewal, s.asked = open, s.now, s.now, renewal{}, 0
 	s.pings, s.budget.voids = map[int64]bool{}, 2*s.limit("retainedMessages")
