@@ -99,6 +99,7 @@ export class ClientSide {
     const name = `t${record.tokens.size}`;
     const grants = extra[Math.min(record.tokens.size, extra.length - 1)] ?? false;
     record.tokens.set(name, grants);
+    record.client.tokenAt = this.#stage.now;
     this.#coming = grants;
     if (grants) for (const message of record.client.sent) message.granted = true;
     const subject = reason === "refresh" && refresh === "other" ? "mallory" : "alice";
@@ -129,6 +130,7 @@ export class ClientSide {
     this.#stage.note("client", `has session ${session.id.slice(0, 6)}`);
     client.sessions.push({ id: session.id, at: this.#stage.now });
     session.onStateChange((state) => {
+      client.scopes = session.scopes;
       if (state !== "open") return;
       this.#tries = 0;
       if (client.sessions.at(-1)?.id === session.id) client.resumes++;

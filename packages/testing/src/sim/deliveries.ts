@@ -19,6 +19,7 @@ export function deliveries(record: RunRecord): string[] {
     ]),
     ...onceInAll(servers.flatMap(({ delivered }) => delivered)),
     ...byRight(record),
+    ...told(record),
     ...revocations(record),
   ];
 }
@@ -60,14 +61,28 @@ function byRight({ client, servers, tokens }: RunRecord): string[] {
       .filter(({ n }) => client.sent[n - 1]?.granted === false)
       .map(({ n }) => `client to server ${index}: ${n} was delivered, which was not granted any more when it was sent`),
   );
-  const told = client.delivered.filter(
+  const given = client.delivered.filter(
     ({ right, session }) => right === "extra" && !servers[session]?.tokens.some((token) => tokens.get(token) === true),
   );
   return [
     ...refused,
     ...narrowed,
-    ...told.map(({ n, session }) => `server ${session} to client: ${n} was sent, which no token grants`),
+    ...given.map(({ n, session }) => `server ${session} to client: ${n} was sent, which no token grants`),
   ];
+}
+
+/** Milliseconds in which a token is checked and answered. */
+const CHECKED = 5000;
+
+/** Where both ends said bye, and not in the middle of a refresh, the client knows what it was granted last. */
+function told({ client, servers, tokens, plan }: RunRecord): string[] {
+  const server = servers.findLast(({ id }) => id === client.sessions.at(-1)?.id);
+  if (client.closed?.clean !== true || server?.closed?.clean !== true) return [];
+  if (client.tokenAt > plan.end.at - CHECKED) return [];
+  const token = server.tokens.at(-1) ?? "";
+  const granted = tokens.get(token) === true;
+  if (client.scopes.includes("extra") === granted) return [];
+  return [`client: scopes ${client.scopes.join(" ")}, which is not what token ${token} grants`];
 }
 
 function revocations({ revoked, servers }: RunRecord): string[] {

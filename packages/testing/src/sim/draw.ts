@@ -50,7 +50,7 @@ export function planOf(seed: number): Plan {
     line,
     begin,
     faults: theme === "quiet" ? [] : faultsOf(r, theme, line.latency),
-    troubles: theme === "quiet" ? [] : troublesOf(r, theme, begin + span),
+    troubles: theme === "quiet" ? [] : [...crashOf(application, theme), ...troublesOf(r, theme, begin + span)],
     actions: actionsOf(r, theme, begin, span, line, order),
     handlerMs: r.chance(0.3) ? r.between(1, 500) : 0,
     answering,
@@ -161,6 +161,12 @@ function placeOf(r: Random, from: number): Place {
   if (from === 1 && r.chance(0.1)) return { offset: r.between(0, 4000) };
   const at = r.pick(["before", "inside", "after"] as const);
   return { frame: from + r.between(0, r.pick([2, 4, 10, 20])), at, part: r.fraction() };
+}
+
+/** What was marked for it is sent again to the next server, which may know that it was delivered. */
+function crashOf(r: Random, theme: Theme): Trouble[] {
+  if (theme !== "world" || r.chance(0.5)) return [];
+  return [{ at: 0, kind: "crash", ms: r.pick([10, 1000]), upon: r.between(1, 2) }];
 }
 
 function troublesOf(r: Random, theme: Theme, span: number): Trouble[] {

@@ -23,7 +23,9 @@ export type Trouble = { readonly at: number } & (
   | { readonly kind: "jump" | "pause"; readonly side: Side; readonly ms: number }
   | { readonly kind: "unplug"; readonly ms: number }
   /** The server goes away, with a farewell or without; another one is there after `ms`. */
-  | { readonly kind: "restart" | "crash"; readonly ms: number }
+  | { readonly kind: "restart"; readonly ms: number }
+  /** `upon`: not at that time, but as soon as so many more idempotent messages were taken, of which nobody is told. */
+  | { readonly kind: "crash"; readonly ms: number; readonly upon?: number }
   /** `unseen`: while the client is looking for another connection. */
   | {
       readonly kind: "revoke";
@@ -70,7 +72,7 @@ export interface Plan {
   readonly taking: Readonly<Record<Side, Taking>>;
   /** Whoever takes a message sends one of its own, and wait until it is taken. */
   readonly answering: boolean;
-  /** Milliseconds that it takes to handle a message, and a decision of the server's `authorize` and `admit`. */
+  /** Milliseconds that it takes to handle a message, and a decision of the server's `admit`, and every other of `authorize`. */
   readonly handlerMs: number;
   readonly authorizeMs: number;
   readonly admitMs: number;

@@ -58,6 +58,10 @@ export interface ClientRecord extends EndRecord {
   readonly failures: unknown[];
   /** Connections that it tried in a row without a session, at the most. */
   tries: number;
+  /** What it says that it may, at the end. */
+  scopes: readonly string[];
+  /** When it got its last token, in milliseconds. */
+  tokenAt: number;
   /** How often a session was taken up on another connection. */
   resumes: number;
   /** The names of its requests, by their number. */
@@ -129,7 +133,17 @@ export const endRecord = (): EndRecord => ({
 
 export const runRecord = (plan: Plan, unhandled: unknown[]): RunRecord => ({
   plan,
-  client: { ...endRecord(), sessions: [], failures: [], tries: 0, resumes: 0, requests: new Map(), opened: new Set() },
+  client: {
+    ...endRecord(),
+    sessions: [],
+    failures: [],
+    tries: 0,
+    scopes: [],
+    tokenAt: 0,
+    resumes: 0,
+    requests: new Map(),
+    opened: new Set(),
+  },
   servers: [],
   tokens: new Map(),
   decided: [],

@@ -12,7 +12,7 @@ import { SERVER_ID, TOKENS } from "../issuer.ts";
 import { httpServer, REQUEST_MS, serverPlatform } from "../platform.ts";
 import { Random } from "../random.ts";
 import type { Action, Trouble } from "./plan.ts";
-import { endRecord, type ServerRecord } from "./record.ts";
+import { endRecord, type SentMessage, type ServerRecord } from "./record.ts";
 import { Speaker } from "./speaker.ts";
 import type { Stage } from "./stage.ts";
 
@@ -22,6 +22,8 @@ export const identity: FixedKey = fixedKey("server");
 const REPLAY_ENTRIES = 100;
 /** So many milliseconds a server that goes away waits for its clients. */
 const FAREWELL_MS = 5000;
+
+type Crash = Trouble & { readonly kind: "crash" };
 
 interface Held {
   readonly session: ServerSession;
@@ -36,6 +38,8 @@ export class ServerSide {
   readonly #held: Held[] = [];
   #current: SealwireServer | undefined;
   #sharedReplay: ReplayStore | undefined;
+  /** A crash that waits for messages. */
+  #fuse: { readonly crash: Crash; left: number } | undefined;
   readonly #store: { readonly store?: ResumeStore };
   #over = false;
 
@@ -53,9 +57,10 @@ export class ServerSide {
       identity: { id: SERVER_ID, keys: [identity.privateJwk] },
       tokens: TOKENS,
       authorize: async ({ principal, topic, direction, data }) => {
-        if (authorizeMs > 0) await this.#stage.pause("server", authorizeMs);
-        const granted = topic.startsWith("free.") || principal.scopes.has("extra");
         const [n] = data as [number];
+        // Not all alike: who asks later may be answered earlier.
+        if (authorizeMs > 0 && n % 2 === 0) await this.#stage.pause("server", authorizeMs);
+        const granted = topic.startsWith("free.") || principal.scopes.has("extra");
         if (direction === "in") this.#stage.record.decided.push({ n, granted });
         return granted;
       },
@@ -108,8 +113,18 @@ export class ServerSide {
       "server",
       `[${index}] session ${session.id.slice(0, 6)}: ${level}, ${protocol}, ${codec}, ${token()}`,
     );
-    const speaker = new Speaker({ stage: this.#stage, side: "server", session, record: own, index, token });
+    const onTaken = (kind: SentMessage["kind"]) => {
+      if (kind === "idempotent") this.#burn();
+    };
+    const speaker = new Speaker({ stage: this.#stage, side: "server", session, record: own, index, token, onTaken });
     this.#held.push({ session, record: own, speaker });
+  }
+
+  #burn(): void {
+    if (this.#fuse === undefined || --this.#fuse.left > 0) return;
+    const { at, kind, ms } = this.#fuse.crash;
+    this.#fuse = undefined;
+    this.suffer({ at, kind, ms });
   }
 
   act(action: Action): void {
@@ -126,6 +141,8 @@ export class ServerSide {
       const { network, timeline } = this.#stage;
       if (trouble.unseen) network.reset();
       timeline.schedule(() => this.#revoke(sealwire, trouble.by), trouble.unseen ? 1 : 0);
+    } else if (trouble.kind === "crash" && trouble.upon !== undefined) {
+      this.#fuse = { crash: trouble, left: trouble.upon };
     } else {
       this.#stage.note("server", `${trouble.kind}, back in ${trouble.ms} ms`);
       if (trouble.kind === "restart") this.#leave(sealwire);

@@ -17,6 +17,8 @@ export interface SpeakerOptions {
   readonly coming?: () => boolean;
   /** At a server: whose rights hold at this moment. */
   readonly token?: () => string;
+  /** Told of each message that the application was given. */
+  readonly onTaken?: (kind: SentMessage["kind"]) => void;
 }
 
 /** Padding of what is sent in answer: it is not answered in turn. */
@@ -86,7 +88,7 @@ export class Speaker {
 
   async #take(topic: string, by: string, [n, from, padding]: Data): Promise<number> {
     const [right, kind] = topic.split(".") as [Right, SentMessage["kind"]];
-    const { stage, side, record, index, token } = this.#o;
+    const { stage, side, record, index, token, onTaken } = this.#o;
     const delivered: Delivered = {
       n,
       right,
@@ -99,6 +101,7 @@ export class Speaker {
     };
     record.delivered.push(delivered);
     this.#note(by === "handlers" ? `handles ${n}` : `reads ${n}`);
+    onTaken?.(kind);
     const { handlerMs, answering } = stage.plan;
     if (handlerMs > 0) await stage.pause(side, handlerMs);
     if (answering && padding !== ANSWER) await this.#say("send", "free", ANSWER);

@@ -58,6 +58,7 @@ function record(change: (run: RunRecord) => void = () => {}, plan: Partial<Plan>
   run.client.sessions.push({ id: "s0", at: 0 });
   run.client.states.push("closed");
   run.client.closed = CLEAN;
+  run.client.scopes = ["extra"];
   run.servers.push(server());
   run.tokens.set("t0", true);
   run.ended = true;
@@ -168,6 +169,20 @@ describe("what breaks a run", () => {
         run.servers[0]?.delivered.push(delivered(1));
       }),
     ).toEqual(["client to server 0: 1 was delivered and refused"]);
+  });
+
+  it("a client that does not know what it was granted last", () => {
+    const knowing = (...scopes: string[]) =>
+      broken(
+        (run) => {
+          run.tokens.set("t1", false);
+          run.servers[0]?.tokens.push("t1");
+          run.client.scopes = scopes;
+        },
+        { end: { at: 10_000, by: "client" } },
+      );
+    expect(knowing()).toEqual([]);
+    expect(knowing("extra")).toEqual(["client: scopes extra, which is not what token t1 grants"]);
   });
 
   it("a message that is reported twice", () => {
