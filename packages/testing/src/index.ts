@@ -8,3 +8,4 @@ export { createPair, type Pair, type PairOptions } from "./pair.ts";
 export { Random } from "./random.ts";
 export type { SimSocket } from "./socket.ts";
 export { Timeline } from "./timeline.ts";
+export { SimWorld, type WorldOptions } from "./world.ts";

@@ -12,11 +12,12 @@ const examples = [...readFileSync(at("../README.md"), "utf8").matchAll(/^```ts\n
 
 it.each([
   ["a pair", 0],
-  ["the network", 1],
+  ["a pair over the network", 1],
+  ["the network", 2],
 ])(
   "the example of %s in README compiles in strict mode and does what it says",
   (_, i) => {
-    expect(examples).toHaveLength(2);
+    expect(examples).toHaveLength(3);
     // Somewhere inside the repository, so that the packages are found as they are in an application.
     mkdirSync(at("../.cache/"), { recursive: true });
     const folder = mkdtempSync(at("../.cache/readme-"));

@@ -1,9 +1,8 @@
 import type { SealwireError } from "@sealwire/core";
-import { SimClock } from "../clock.ts";
-import { EventLog } from "../log.ts";
-import { type Host, SimNetwork } from "../network.ts";
-import { Random } from "../random.ts";
-import { Timeline } from "../timeline.ts";
+import type { EventLog } from "../log.ts";
+import type { Host, SimNetwork } from "../network.ts";
+import type { Timeline } from "../timeline.ts";
+import { SimWorld } from "../world.ts";
 import type { Plan, Side } from "./plan.ts";
 import { type RunRecord, runRecord } from "./record.ts";
 
@@ -11,8 +10,8 @@ import { type RunRecord, runRecord } from "./record.ts";
 export class Stage {
   readonly plan: Plan;
   readonly record: RunRecord;
-  readonly log: EventLog = new EventLog();
-  readonly timeline: Timeline = new Timeline();
+  readonly log: EventLog;
+  readonly timeline: Timeline;
   readonly network: SimNetwork;
   readonly hosts: Readonly<Record<Side, Host>>;
   /** Promises that have not settled. */
@@ -22,12 +21,9 @@ export class Stage {
   constructor(plan: Plan, unhandled: unknown[]) {
     this.plan = plan;
     this.record = runRecord(plan, unhandled);
-    const random = new Random(plan.seed, 1);
-    this.network = new SimNetwork(this.timeline, { random, log: this.log, line: plan.line });
-    this.hosts = {
-      client: { name: "client", clock: new SimClock(this.timeline) },
-      server: { name: "server", clock: new SimClock(this.timeline) },
-    };
+    const { log, timeline, network, client, server } = new SimWorld(plan);
+    [this.log, this.timeline, this.network] = [log, timeline, network];
+    this.hosts = { client, server };
   }
 
   get now(): number {
