@@ -36,6 +36,7 @@ export function planOf(seed: number): Plan {
   const answering = application.chance(0.35);
   const taking = () => application.pick<Taking>(["handlers", "handlers", "topics", "all"]);
   const resume = order === "window" || r.chance(0.06) ? false : theme === "cuts" ? 120 : r.pick([5, 30, 120]);
+  const crash = theme === "world" && application.chance(0.8) ? [crashOf(application)] : [];
   const drawn = {
     seed,
     level: r.pick(["mac", "aead", "sig", "nest"] as const),
@@ -50,7 +51,7 @@ export function planOf(seed: number): Plan {
     line,
     begin,
     faults: theme === "quiet" ? [] : faultsOf(r, theme, line.latency),
-    troubles: theme === "quiet" ? [] : [...crashOf(application, theme), ...troublesOf(r, theme, begin + span)],
+    troubles: theme === "quiet" ? [] : [...crash, ...troublesOf(r, theme, begin + span)],
     actions: actionsOf(r, theme, begin, span, line, order),
     handlerMs: r.chance(0.3) ? r.between(1, 500) : 0,
     answering,
@@ -58,7 +59,7 @@ export function planOf(seed: number): Plan {
     authorizeMs: r.chance(theme === "rights" ? 0.8 : 0.2) ? r.between(1, 600) : 0,
     admitMs: r.chance(theme === "rights" ? 0.8 : 0.1) ? r.between(1, 600) : 0,
     limits: limitsOf(r, theme, resume !== false, answering && application.chance(0.6)),
-    sharedReplay: r.chance(0.7),
+    sharedReplay: r.chance(0.7) || crash.length > 0,
   } as const;
   // Most runs end when all is calm again, which is when everything has to be where it belongs.
   const calm = theme === "cuts" || r.chance(0.6) ? CALM : r.between(0, 3000);
@@ -164,9 +165,8 @@ function placeOf(r: Random, from: number): Place {
 }
 
 /** What was marked for it is sent again to the next server, which may know that it was delivered. */
-function crashOf(r: Random, theme: Theme): Trouble[] {
-  if (theme !== "world" || r.chance(0.5)) return [];
-  return [{ at: 0, kind: "crash", ms: r.pick([10, 1000]), upon: r.between(1, 2) }];
+function crashOf(r: Random): Trouble {
+  return { at: 0, kind: "crash", ms: r.pick([10, 1000]), upon: r.between(1, 2) };
 }
 
 function troublesOf(r: Random, theme: Theme, span: number): Trouble[] {

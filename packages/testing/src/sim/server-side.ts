@@ -85,12 +85,12 @@ export class ServerSide {
     this.#current = sealwire;
   }
 
-  /** One that knows nothing of what was before refuses what could be of then. */
+  /** One that knows nothing of what was before refuses what could be of then; before the one that all share there was nothing. */
   #replay(): ReplayStore {
-    const startedAt = Math.floor(this.#stage.hosts.server.clock.unix() / 1000);
-    const own = () => createMemoryReplayStore({ startedAt, capacity: REPLAY_ENTRIES, issuerShare: 100, skew: 30 });
-    if (!this.#stage.plan.sharedReplay) return own();
-    this.#sharedReplay ??= own();
+    const of = (startedAt: number) =>
+      createMemoryReplayStore({ startedAt, capacity: REPLAY_ENTRIES, issuerShare: 100, skew: 30 });
+    if (!this.#stage.plan.sharedReplay) return of(Math.floor(this.#stage.hosts.server.clock.unix() / 1000));
+    this.#sharedReplay ??= of(0);
     return this.#sharedReplay;
   }
 
