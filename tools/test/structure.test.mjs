@@ -86,7 +86,7 @@ const CASES = [
   [
     checkBorders,
     { "packages/demo/src/a.ts": 'import x from "@sealwire/core/internal";' },
-    /only client, server, conformance, testing may look inside core/,
+    /only client, server, conformance, testing, bench may look inside core/,
   ],
   [checkBorders, { "packages/demo/src/a.ts": 'import x from "@sealwire/core/internal/node";' }, /may look inside core/],
   [checkBorders, { "packages/server/src/a.ts": 'import x from "pino";' }, /not among the dependencies/],
