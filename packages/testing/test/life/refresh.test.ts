@@ -1,4 +1,5 @@
 import { stopRefresh } from "@sealwire/client";
+import { createTickets } from "@sealwire/server";
 import { describe, expect, it } from "vitest";
 import { NOTHING, World } from "./support/world.ts";
 
@@ -152,6 +153,23 @@ describe("where there is none", () => {
     await world.advance(660_000);
     expect([session.state, world.sessions.length]).toEqual(["open", 1]);
     expect(asked(world, "refresh").length).toBeLessThan(15);
+  });
+
+  it("a page with tickets alone: the session ends with the token of its ticket, and another ticket opens the next", async () => {
+    const world = new World();
+    const tickets = createTickets({ now: () => world.server.clock.unix() });
+    world.serve({ tickets });
+    const jkt = await world.jkt();
+    world.token = async (reason) => {
+      if (reason === "refresh") throw new Error("no access token in the page");
+      return await tickets.issue({ token: await world.issue(100), jkt });
+    };
+    const session = await world.connect({ tokenAtUpgrade: "ticket" });
+    const { id } = session;
+    await world.advance(99_000);
+    expect([session.state, session.id === id]).toEqual(["open", true]);
+    await world.advance(3_000);
+    expect([session.state, session.id === id, world.sessions.length]).toEqual(["open", false, 2]);
   });
 
   it("the longest life of a session is reached: a new session, and not a token every moment", async () => {

@@ -172,8 +172,12 @@ export class World {
   }
 
   async issue(seconds: number = this.tokenSeconds): Promise<string> {
-    const jkt = await thumbprint(backend, proof.publicJwk);
-    return await issue({}, this.server.clock.unix(), jkt, seconds);
+    return await issue({}, this.server.clock.unix(), await this.jkt(), seconds);
+  }
+
+  /** Of the client's proof key. */
+  async jkt(): Promise<string> {
+    return await thumbprint(backend, proof.publicJwk);
   }
 
   async connect(options: Partial<ConnectOptions> = {}): Promise<ClientSession> {
