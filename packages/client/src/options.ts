@@ -47,8 +47,9 @@ export interface ConnectOptions {
    * `tokenAtUpgrade: "ticket"` it is a ticket for reason "connect", and an access token for "refresh".
    * The function is asked before each new session, and in time before the session ends; again with growing pauses if it
    * throws, answers with no token, or takes longer than `timeout` (told to `onError`). Throwing `stopRefresh()` says that
-   * there will be no more. It answers with a token that is fresh, not with one that it keeps. A string is never refreshed:
-   * the session ends with it.
+   * there will be no more. It answers with a token that is fresh, not with one that it keeps, and of one issuer: what is
+   * sent again in a new session goes to the same `sub`, whose issuer is not checked. A string is never refreshed: the
+   * session ends with it.
    */
   readonly token: string | ((context: TokenContext) => string | Promise<string>);
   /**

@@ -82,7 +82,7 @@ export interface Undetermined {
   readonly topic: string;
   /**
    * Of a message that was sent as idempotent. Where its session could be resumed, the next one sends it again by itself, if
-   * that is of the same subject.
+   * that is of the same subject, by `sub` alone.
    */
   readonly messageId?: string;
 }
