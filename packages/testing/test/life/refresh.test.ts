@@ -48,18 +48,30 @@ describe("a token is replaced in time", () => {
     expect(asked(world, "refresh")).toHaveLength(1);
   });
 
-  it("auth-soon again and again, for one end, is heeded once", async () => {
+  /** A server that sends auth-soon every 100 ms, for three seconds. */
+  async function urged(token: (world: World) => string | Promise<string>) {
     const { world, session } = await open(600);
-    const kept = await world.issue();
-    world.token = () => kept;
+    world.token = () => token(world);
     const { attachment } = (world.sessions[0] as unknown as { life: { attachment: { control(c: object): void } } })
       .life;
     for (let i = 0; i < 30; i++) {
       attachment.control({ top: "auth-soon" });
       await world.advance(100);
     }
-    expect(asked(world, "refresh")).toHaveLength(1);
     expect(session.state).toBe("open");
+    return asked(world, "refresh").map(({ at }) => at);
+  }
+
+  it("auth-soon again and again, for one end, is heeded once", async () => {
+    const kept = await new World().issue();
+    expect(await urged(() => kept)).toHaveLength(1);
+  });
+
+  it("auth-soon again and again, for an end that moves each time, is heeded once in a second", async () => {
+    let longer = 600;
+    const at = await urged((world) => world.issue(++longer));
+    expect(at).toHaveLength(3);
+    for (const [i, t] of at.slice(1).entries()) expect(t - (at[i] as number)).toBeGreaterThanOrEqual(1000);
   });
 
   it("its scopes go with it", async () => {
