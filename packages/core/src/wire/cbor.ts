@@ -85,14 +85,6 @@ export class CborWriter {
     return this;
   }
 
-  float64(value: number): this {
-    if (!Number.isFinite(value)) throw new TypeError("CBOR: not a finite number");
-    const at = this.#grow(9);
-    this.#buffer[at] = FLOAT64;
-    new DataView(this.#buffer.buffer).setFloat64(at + 1, value);
-    return this;
-  }
-
   /** Appends what is encoded already. */
   raw(encoded: Uint8Array): this {
     const at = this.#grow(encoded.length);

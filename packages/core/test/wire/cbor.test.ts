@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CborReader, CborWriter, MAJOR } from "../../src/wire/cbor.ts";
+import { float64 } from "../support/cbor.ts";
 import { appendixA, type Vector } from "./appendix-a.ts";
 import { hex, plain, Refused, refuse, toHex } from "./helpers.ts";
 
@@ -44,7 +45,7 @@ describe("CborWriter", () => {
       .simple(true)
       .simple(false)
       .simple(null);
-    expect(toHex(writer.float64(1.1).raw(hex("00")).finish())).toBe("87a042010262c3a9f5f4f6fb3ff199999999999a00");
+    expect(toHex(writer.raw(float64(1.1)).raw(hex("00")).finish())).toBe("87a042010262c3a9f5f4f6fb3ff199999999999a00");
   });
 
   it.each([-1, 1.5, Number.NaN, 2 ** 53, Number.POSITIVE_INFINITY])("throws a TypeError for uint %d", (n) => {
@@ -53,7 +54,6 @@ describe("CborWriter", () => {
 
   it("throws a TypeError for what is out of range", () => {
     expect(() => new CborWriter().int(-(2 ** 53) - 2)).toThrowError(TypeError);
-    expect(() => new CborWriter().float64(Number.NaN)).toThrowError(TypeError);
   });
 
   it("grows where the room was too small", () => {
@@ -74,7 +74,7 @@ describe("CborReader", () => {
         (integers, bytes, string, float) => {
           const writer = new CborWriter(1).array(integers.length);
           for (const n of integers) writer.int(n);
-          const encoded = writer.map(1).text(string).bytes(bytes).float64(float).simple(null).finish();
+          const encoded = writer.map(1).text(string).bytes(bytes).raw(float64(float)).simple(null).finish();
           const read = new CborReader(encoded, refuse);
           const back = Array.from({ length: read.arrayHead() }, () => read.int());
           expect(back).toEqual(integers.map((n) => n + 0));
