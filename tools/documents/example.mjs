@@ -129,10 +129,15 @@ export async function examples() {
   ];
   const rows = keys.map((label) => `| \`${label}\` | \`${hex(derived[label])}\` |`);
 
-  const prepared = established.machine.prepare(
-    { topic: "chat.say", data: { text: "hello" }, ttl: DEFAULT_LIMITS.messageTtl },
-    time,
-  );
+  const { machine } = established;
+  let prepared;
+  machine.events = {
+    onPrepared: (message) => {
+      prepared = message;
+    },
+  };
+  const message = { topic: "chat.say", data: { text: "hello" }, ttl: DEFAULT_LIMITS.messageTtl, alone: true };
+  machine.add(message, time, { session: established.facts.id, seq: 0 });
   const binary = await prepared.seal();
   const compact = established.expand(binary, "out");
   if ((await open(compact, derived["c app key"])) !== text(prepared.claims))

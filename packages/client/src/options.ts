@@ -84,6 +84,12 @@ export interface ConnectOptions {
   readonly timeout?: number;
   /** Unsent bytes above which `send` waits. Default: limit highWaterMark. */
   readonly highWaterMark?: number;
+  /**
+   * What a session sends in one turn of the event loop goes in one envelope, up to 64 messages and 16 KiB: one signature, one
+   * encryption, one frame. Nothing waits for it, and each message is authorized, refused and delivered by itself. False: an
+   * envelope for each. Default: true.
+   */
+  readonly batch?: boolean;
   readonly limits?: Partial<Limits>;
   /**
    * Also send the token with the upgrade request, for servers that want it there; whoever ends TLS on the way sees it

@@ -74,7 +74,7 @@ describe("over TCP connections that break", () => {
     // The first one gets as far as a session; most later ones break somewhere.
     const proxy = await startProxy(
       () => world.port,
-      () => (lengths++ === 0 ? 9000 : 3000 + ((lengths * 1117) % 7000)),
+      () => (lengths++ === 0 ? 3000 : 1500 + ((lengths * 1117) % 3000)),
     );
     const session = await through(proxy);
     const seen = watch(session);

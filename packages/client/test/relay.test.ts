@@ -85,7 +85,7 @@ describe("what a client makes of a man in the middle", () => {
     ["cuts one short", (b, n) => [n === 3 ? b.subarray(0, -1) : b], "E_CBOR", 4400],
     ["inserts one", (b, n) => (n === 3 ? [Buffer.from([0x80]), b] : [b]), "E_CBOR", 4400],
   ])("in a session it %s: the client refuses, and what came before is delivered", async (_, tap, code, close) => {
-    const world = await startWorld();
+    const world = await startWorld({ batch: false });
     const session = await (await relay(world, tap))();
     const got: unknown[] = [];
     session.handle("n", (data) => {

@@ -139,6 +139,12 @@ export interface ServerOptions {
    * back without effect. `revoke` waits for it, and rejects as it does; other failures go to `onError`. Default: nobody is.
    */
   readonly publishRevocation?: (revocation: Revocation) => Awaitable<void>;
+  /**
+   * What a session sends in one turn of the event loop goes in one envelope, up to 64 messages and 16 KiB: one signature, one
+   * encryption, one frame. Nothing waits for it, and each message is authorized, refused and delivered by itself. False: an
+   * envelope for each. Default: true.
+   */
+  readonly batch?: boolean;
   readonly limits?: Partial<Limits>;
   /** Proxies in front of this server that append to X-Forwarded-For; the address is taken that many hops back. Default: 0. */
   readonly trustProxy?: number;

@@ -6,7 +6,7 @@ import type { LiveServerSession } from "./session.ts";
 import type { CheckedToken, VerifyToken } from "./tokens.ts";
 
 export interface ServerHooksOptions {
-  readonly options: Pick<ServerOptions, "authorize" | "admit">;
+  readonly options: Pick<ServerOptions, "authorize" | "admit" | "batch">;
   readonly directory: SessionDirectory;
   readonly verifyToken: VerifyToken;
   readonly topics: SessionHooks["topics"];
@@ -59,5 +59,6 @@ export function hooksOf(o: ServerHooksOptions): SessionHooks {
     },
     heartbeat: true,
     rateLimited: true,
+    ...(o.options.batch === undefined ? {} : { batch: o.options.batch }),
   };
 }

@@ -86,7 +86,10 @@ export class LiveServerSession extends LiveSession {
   cede(): void {
     const { ledger } = this.life;
     this.freeze();
-    ledger.committed = ledger.undelivered.cede(ledger.committed, ledger.announced);
+    const { last, part } = ledger.undelivered.cede(ledger.committed, ledger.announced);
+    ledger.committed = last;
+    // What another node has left undone may not have come again yet.
+    if (part !== undefined || ledger.part?.seq !== last + 1) ledger.part = part;
   }
 
   /** No server goes on with it, and nothing can be said any more: its client finds out and makes a new one. */

@@ -1,7 +1,17 @@
 import { DEFAULT_LIMITS } from "../registry.generated.ts";
 import { CborReader, CborWriter, MAJOR } from "../wire/cbor.ts";
 import { encodeDat, type NodeBudget, readData, spend } from "../wire/dat.ts";
-import { type ClaimName, fail, noClaims, type OutgoingClaims, type RawClaims } from "./claims.ts";
+import type { Data } from "../wire/json.ts";
+import {
+  type ClaimName,
+  type CommonClaims,
+  fail,
+  noClaims,
+  type OutgoingClaims,
+  type OutgoingItem,
+  type RawClaims,
+  type Ref,
+} from "./claims.ts";
 
 /** The names as `three` writes and reads them. */
 const NAME = Object.fromEntries(
@@ -13,17 +23,56 @@ const CLAIMS = new Map(Object.entries(NAME).map(([name, code]) => [code, name as
 const NAMES = 96;
 
 export function encodeCborClaims(claims: OutgoingClaims): Uint8Array {
-  const { iss, aud, bnd, seq, jti, iat, exp, top, ref, req, data } = claims;
-  // First, as it may run getters of the application; nobody writes to its buffer from here to the end.
-  const item = data instanceof Uint8Array ? data : encodeDat(data);
-  let members = 4; // seq, exp, top, dat
-  let room = NAMES + top.length + item.length;
+  const { top, ref, req, data } = claims;
+  const dat = encodeData(data);
+  let members = 2; // top, dat
+  for (const other of [ref, req]) if (other !== undefined) members++;
+  const writer = common(claims, members, top.length + dat.length);
+  writer.three(NAME.top).text(top);
+  if (ref !== undefined) writeRef(writer.three(NAME.ref), ref);
+  if (req !== undefined) writer.three(NAME.req).simple(req);
+  return writeData(writer.three(NAME.dat), data, dat).finish();
+}
+
+/** One item of a batch. */
+export function encodeCborItem({ top, ref, req, data }: OutgoingItem): Uint8Array {
+  const dat = encodeData(data);
+  const writer = new CborWriter(NAMES + top.length + dat.length).array(req === undefined ? 3 : 4).text(top);
+  if (ref === undefined) writer.simple(null);
+  else writeRef(writer, ref);
+  writeData(writer, data, dat);
+  return (req === undefined ? writer : writer.simple(req)).finish();
+}
+
+/** A batch of items, each as `encodeCborItem` made it. */
+export function encodeCborBatch(claims: CommonClaims, items: readonly Uint8Array[]): Uint8Array {
+  const room = items.reduce((sum, item) => sum + item.length, 0);
+  const writer = common(claims, 1, room).three(NAME.bat).array(items.length);
+  for (const item of items) writer.raw(item);
+  return writer.finish();
+}
+
+/** First of all, as it may run getters of the application; nobody writes to its buffer from here to `writeData`. */
+const encodeData = (data: Data): Uint8Array => (data instanceof Uint8Array ? data : encodeDat(data));
+
+const writeData = (writer: CborWriter, data: Data, dat: Uint8Array): CborWriter =>
+  dat === data ? writer.bytes(dat) : writer.raw(dat);
+
+function writeRef(writer: CborWriter, ref: Ref): void {
+  if (typeof ref === "number") writer.uint(ref);
+  else writer.array(2).uint(ref[0]).uint(ref[1]);
+}
+
+/** The claims that all items have in common; `others` members and `bytes` bytes follow. */
+function common({ iss, aud, bnd, seq, jti, iat, exp }: CommonClaims, others: number, bytes: number): CborWriter {
+  let members = others + 2; // seq, exp
+  let room = NAMES + bytes;
   for (const text of [iss, aud, bnd, jti]) {
     if (text === undefined) continue;
     members++;
     room += text.length;
   }
-  for (const other of [iat, ref, req]) if (other !== undefined) members++;
+  if (iat !== undefined) members++;
   const writer = new CborWriter(room).map(members);
   if (iss !== undefined) writer.three(NAME.iss).text(iss);
   if (aud !== undefined) writer.three(NAME.aud).text(aud);
@@ -31,15 +80,7 @@ export function encodeCborClaims(claims: OutgoingClaims): Uint8Array {
   writer.three(NAME.seq).uint(seq);
   if (jti !== undefined) writer.three(NAME.jti).text(jti);
   if (iat !== undefined) writer.three(NAME.iat).uint(iat);
-  writer.three(NAME.exp).uint(exp).three(NAME.top).text(top);
-  if (ref !== undefined) {
-    writer.three(NAME.ref);
-    if (typeof ref === "number") writer.uint(ref);
-    else writer.array(2).uint(ref[0]).uint(ref[1]);
-  }
-  if (req !== undefined) writer.three(NAME.req).simple(req);
-  writer.three(NAME.dat);
-  return (item === data ? writer.bytes(item) : writer.raw(item)).finish();
+  return writer.three(NAME.exp).uint(exp);
 }
 
 export function decodeCborClaims(bytes: Uint8Array): RawClaims {

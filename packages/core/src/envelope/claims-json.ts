@@ -1,7 +1,15 @@
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
-import { decodeUtf8, utf8 } from "../wire/bytes.ts";
+import { concat, decodeUtf8, utf8 } from "../wire/bytes.ts";
 import { type Json, parseJson } from "../wire/json.ts";
-import { type ClaimName, fail, noClaims, type OutgoingClaims, type RawClaims } from "./claims.ts";
+import {
+  type ClaimName,
+  type CommonClaims,
+  fail,
+  noClaims,
+  type OutgoingClaims,
+  type OutgoingItem,
+  type RawClaims,
+} from "./claims.ts";
 
 const NAMES = Object.keys(noClaims()) as ClaimName[];
 const INTEGERS = new Set(["seq", "exp", "iat", "ref", "rcv"]);
@@ -15,6 +23,22 @@ export function encodeJsonClaims(claims: OutgoingClaims): Uint8Array {
   const { iss, aud, bnd, seq, jti, iat, exp, top, ref, req, data } = claims;
   const payload = data instanceof Uint8Array ? { bin: encodeBase64url(data) } : { dat: data };
   return utf8.encode(JSON.stringify({ iss, aud, bnd, seq, jti, iat, exp, top, ref, req, ...payload }));
+}
+
+/** One item of a batch. Bytes have no place in one. */
+export const encodeJsonItem = ({ top, ref, req, data }: OutgoingItem): Uint8Array =>
+  utf8.encode(JSON.stringify(req === undefined ? [top, ref ?? null, data] : [top, null, data, req]));
+
+const COMMA = utf8.encode(",");
+const END = utf8.encode("]}");
+
+/** A batch of items, each as `encodeJsonItem` made it. */
+export function encodeJsonBatch(claims: CommonClaims, items: readonly Uint8Array[]): Uint8Array {
+  const { iss, aud, bnd, seq, iat, exp } = claims;
+  const empty = JSON.stringify({ iss, aud, bnd, seq, iat, exp, bat: [] });
+  const parts = [utf8.encode(empty.slice(0, -END.length))];
+  for (const [i, item] of items.entries()) parts.push(...(i === 0 ? [item] : [COMMA, item]));
+  return concat(...parts, END);
 }
 
 export function decodeJsonClaims(bytes: Uint8Array): RawClaims {

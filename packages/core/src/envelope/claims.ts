@@ -54,8 +54,8 @@ export interface ApplicationClaims {
   readonly batch: boolean;
 }
 
-/** What a sender puts in. `items` of a batch are never sent by this SDK, so there is one topic. */
-export interface OutgoingClaims {
+/** What a sender puts in for all items of a message. */
+export interface CommonClaims {
   readonly iss?: string | undefined;
   readonly aud?: string | undefined;
   readonly bnd?: string | undefined;
@@ -63,11 +63,17 @@ export interface OutgoingClaims {
   readonly jti?: string | undefined;
   readonly iat?: number | undefined;
   readonly exp: number;
+}
+
+/** What a sender puts in for one of them. */
+export interface OutgoingItem {
   readonly top: string;
   readonly ref?: Ref | undefined;
   readonly req?: true | undefined;
   readonly data: Data;
 }
+
+export type OutgoingClaims = CommonClaims & OutgoingItem;
 
 export const fail = (detail: string): never => {
   throw new SealwireError("E_CLAIMS", { stage: "claims", detail });
@@ -111,10 +117,14 @@ export function checkApplicationClaims(raw: RawClaims, level: Level): Applicatio
     aud: aud as string | undefined,
     bnd: bnd as string | undefined,
     jti: jti as string | undefined,
-    items: batch ? batchItems(raw) : [singleItem(raw)],
+    items: itemsOf(raw),
     batch,
   };
 }
+
+/** The list that every message is turned into. */
+export const itemsOf = (raw: RawClaims): readonly Item[] =>
+  raw.bat === undefined ? [singleItem(raw)] : batchItems(raw);
 
 /** A `ref` names a message that its receiver sent: a positive integer, or that and the index in the batch. */
 export function checkRef(value: unknown): Ref {

@@ -15,9 +15,9 @@ export class Acknowledger {
     this.#send = send;
   }
 
-  /** An application message was committed. What answers it tells so as well, hence nothing is sent before `handled`. */
-  committed(bytes: number): void {
-    this.#messages++;
+  /** Application messages were committed, several of a batch. What answers it tells so as well, hence nothing is sent before `handled`. */
+  committed(bytes: number, messages: number): void {
+    this.#messages += messages;
     this.#bytes += bytes;
     this.#cancel ??= this.#after(this.#limits.ackSeconds * 1000, () => this.#acknowledge());
   }

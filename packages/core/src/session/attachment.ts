@@ -7,16 +7,18 @@ import { Acknowledger } from "./acknowledger.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import type { Established } from "./established.ts";
+import type { Place } from "./gathering.ts";
 import { type SessionHooks, tracer } from "./hooks.ts";
 import type { SessionMachine } from "./machine.ts";
-import type { Prepared, Received } from "./messages.ts";
+import type { Outgoing, Prepared, Received } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import type { WindowReport } from "./types.ts";
 
 /** What the session does with what comes from its connection. */
 export interface Attached {
   full(): boolean;
-  overfull(): boolean;
+  /** True while it has too much to do for so many messages more. */
+  overfull(more: number): boolean;
   /** Throws SealwireError E_STATE for a control message that cannot come now. */
   check(message: Control): void;
   dispatch(received: Received, from: Attachment): Maybe<void>;
@@ -41,6 +43,8 @@ export class Attachment implements Receiver {
   #rekeyTimer: () => void = () => {};
   #ageTimer: () => void = () => {};
   #retired = false;
+  /** What gathers is flushed at the end of this turn. */
+  #flushes = false;
 
   constructor(e: Established, connection: Connection, limits: Limits, hooks: SessionHooks, session: Attached) {
     this.established = e;
@@ -105,6 +109,25 @@ export class Attachment implements Receiver {
 
   // --- sending -------------------------------------------------------------------------------------------------
 
+  /** Numbers a message, which is sealed with what else is sent in this turn of the event loop. */
+  add(message: Outgoing): Place {
+    const { machine, connection, established } = this;
+    const place: Place = { session: established.facts.id, seq: 0 };
+    machine.add(message, connection.time, place);
+    if (!machine.gathers) this.#renewIfDue();
+    else if (!this.#flushes) {
+      this.#flushes = true;
+      queueMicrotask(() => this.#flush());
+    }
+    return place;
+  }
+
+  #flush(): void {
+    this.#flushes = false;
+    this.machine.flush();
+    this.#renewIfDue();
+  }
+
   push(prepared: Prepared): Maybe<void> {
     const done = this.#push(prepared);
     this.#renewIfDue();
@@ -129,6 +152,7 @@ export class Attachment implements Receiver {
   /** Runs `work`, which numbers messages itself; everything else waits until it is done. */
   hold(work: () => Maybe<unknown>): Maybe<void> {
     if (this.#held !== undefined) return this.#held.then(() => this.hold(work));
+    this.machine.flush();
     let release = () => {};
     this.#held = new Promise((resolve) => {
       release = resolve;
@@ -240,7 +264,7 @@ export class Attachment implements Receiver {
   /** The application has room again, or had it before this connection came. */
   pump(): void {
     const { ledger } = this.established;
-    if (ledger.withheld !== undefined && !this.#session.overfull()) {
+    if (ledger.withheld !== undefined && !this.#session.overfull(1)) {
       ledger.withheld = undefined;
       void this.control({ top: "ack" });
     }
@@ -254,18 +278,18 @@ export class Attachment implements Receiver {
   #onReceived(received: Received): Maybe<void> {
     // It was being opened when this side ended the session: nothing more is delivered.
     if (this.connection.failed && !isSilence(this.connection.error)) return;
-    if (received.kind === "message") this.#onMessage(received.seq, received.raw.length);
+    if (received.kind === "message") this.#onMessage(received.seq, received.raw.length, received.claims.items.length);
     return chain(this.#handle(received), () => {
       this.#receipts?.handled();
       this.#renewIfDue();
     });
   }
 
-  #onMessage(seq: number, bytes: number): void {
+  #onMessage(seq: number, bytes: number, items: number): void {
     const { ledger } = this.established;
     if (ledger.withheld !== undefined) return;
-    if (ledger.resumable && this.#session.overfull()) ledger.withheld = seq - 1;
-    else this.#receipts?.committed(bytes);
+    if (ledger.resumable && this.#session.overfull(items)) ledger.withheld = seq - 1;
+    else this.#receipts?.committed(bytes, items);
   }
 
   #handle(received: Received): Maybe<void> {

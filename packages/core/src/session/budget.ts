@@ -29,7 +29,7 @@ export class Budget {
       case "pong":
         return this.#pings.delete(message.ref);
       case "err":
-        return typeof message.ref === "number" && ledger.refuse(message.ref);
+        return ledger.refuse(message.ref);
       case "ack":
         return ledger.freeAcks > 0 && ledger.freeAcks-- > 0;
       case "void":

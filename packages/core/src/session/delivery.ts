@@ -95,17 +95,20 @@ export class Delivery {
     return this.#isAt(sender.isWaiting || requests.isWaiting ? "end" : "full");
   }
 
-  /** True while the peer is not to send more: an honest one then has few enough on the way to be read to the end. */
-  get overfull(): boolean {
-    return this.#isAt("over");
+  /**
+   * True while the peer is not to send more, with `more` messages that come now: an honest one then has few enough on the
+   * way to be read to the end.
+   */
+  isOverfull(more: number): boolean {
+    return this.#isAt("over", more);
   }
 
-  #isAt(level: Level): boolean {
-    return this.#inbox.isAt(level) || this.#someStreamIsAt(level);
+  #isAt(level: Level, more = 1): boolean {
+    return this.#inbox.isAt(level, more) || this.#someStreamIsAt(level, more);
   }
 
-  #someStreamIsAt(level: Level): boolean {
-    for (const set of this.#streams.values()) for (const stream of set) if (stream.isAt(level)) return true;
+  #someStreamIsAt(level: Level, more = 1): boolean {
+    for (const set of this.#streams.values()) for (const stream of set) if (stream.isAt(level, more)) return true;
     return false;
   }
 
@@ -145,13 +148,13 @@ export class Delivery {
   /** `ref` is the item's own name, `size` what it holds in memory; `once` is true for what was not delivered before. */
   item(item: Item, ref: Ref, message: Message, size: number, undelivered: Undelivered, once?: Once): Maybe<void> {
     const { requests } = this.#o;
-    if (this.#o.failed) return;
+    if (this.#o.failed || this.#discards) return;
     if (item.ref !== null) {
       requests.resolve(item.ref, item.topic, item.data);
       return;
     }
     const { session } = this.#o;
-    undelivered.add(message.seq);
+    undelivered.add(message.seq, message.index);
     const arrival = { item, ref, message, size, once, grants: 0, session, undelivered };
     return this.#decide(arrival, (decided) => this.#check(decided));
   }
@@ -170,8 +173,8 @@ export class Delivery {
 
   #refuse(arrival: Arrival, code: ErrorCode): Maybe<void> {
     const { message, undelivered } = arrival;
-    if (undelivered.isCeded(message.seq)) return;
-    undelivered.done(message.seq);
+    if (undelivered.isCeded(message.seq, message.index)) return;
+    undelivered.done(message.seq, message.index);
     return this.#answer(arrival, code);
   }
 
@@ -192,14 +195,14 @@ export class Delivery {
         return this.#deliver({ ...arrival, item: { ...item, data }, message: { ...message, data } });
       }
       hooks.onError?.(result);
-      return request ? this.#refuse(arrival, result.code) : arrival.undelivered.done(message.seq);
+      return request ? this.#refuse(arrival, result.code) : arrival.undelivered.done(message.seq, message.index);
     });
   }
 
   #deliver(arrival: Arrival): Maybe<void> {
     const { hooks, ended, grants } = this.#o;
     const { item, message, size, undelivered } = arrival;
-    if (this.#o.failed || this.#discards || undelivered.isCeded(message.seq)) return;
+    if (this.#o.failed || this.#discards || undelivered.isCeded(message.seq, message.index)) return;
     // The client's rights changed while it was decided.
     if (grants !== arrival.grants) return this.#decide(arrival, (again) => this.#deliver(again));
     const handler = this.#handlers.get(item.topic) ?? hooks.handler?.(item.topic);
@@ -212,7 +215,7 @@ export class Delivery {
     if (item.request) return this.#refuse(arrival, "E_NO_HANDLER");
     const streams = [item.topic, undefined].flatMap((key) => [...(this.#streams.get(key) ?? [])]);
     // Where nobody reads any more it stays undelivered.
-    if (streams.length === 0) return ended.aborted ? undefined : undelivered.done(message.seq);
+    if (streams.length === 0) return ended.aborted ? undefined : undelivered.done(message.seq, message.index);
     // Whoever reads it first asks for all of them.
     let admitted: Maybe<boolean> | undefined;
     const admit = () => {
@@ -227,7 +230,7 @@ export class Delivery {
   #admit(arrival: Arrival): Maybe<boolean> {
     // This side found a reason to end the session while it waited for its turn.
     const { message, undelivered } = arrival;
-    const isOver = () => this.#o.failed || undelivered.isCeded(message.seq);
+    const isOver = () => this.#o.failed || undelivered.isCeded(message.seq, message.index);
     if (isOver()) return false;
     return chain(this.#stillGranted(arrival), (still): Maybe<boolean> => {
       if (still === undefined || isOver()) return false;
@@ -239,9 +242,9 @@ export class Delivery {
 
   /** False where another node delivers it. */
   #begin({ message, undelivered }: Arrival): boolean {
-    if (undelivered.isCeded(message.seq)) return false;
+    if (undelivered.isCeded(message.seq, message.index)) return false;
     undelivered.begin(message.seq);
-    undelivered.done(message.seq);
+    undelivered.done(message.seq, message.index);
     return true;
   }
 
@@ -262,7 +265,7 @@ export class Delivery {
       return "refused";
     };
     return chain(attempt(once, refused), (first): Maybe<boolean> => {
-      if (first === false) undelivered.done(message.seq);
+      if (first === false) undelivered.done(message.seq, message.index);
       if (first !== "refused") return first;
       return chain(this.#refuse(arrival, "E_REPLAY_STORE"), () => false);
     });

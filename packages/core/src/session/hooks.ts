@@ -76,6 +76,8 @@ export interface SessionHooks {
   readonly heartbeat: boolean;
   readonly rateLimited: boolean;
   readonly highWaterMark?: number;
+  /** False: every message has a number of its own. Default: those that are sent in one turn share one. */
+  readonly batch?: boolean;
 }
 
 /** Asks the policy. Fails closed: only `true` grants, and an error of the policy is a denial. */

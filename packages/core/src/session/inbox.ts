@@ -16,8 +16,8 @@ function isAt(level: Level, limits: Limits, messages: number, bytes: number): bo
     receiveQueueMessages + times * retainedMessages,
     receiveQueueBytes + times * retainedBytes,
   ];
-  if (level === "end") return messages > most || bytes > mostBytes + 2 * messageBytes;
-  return messages >= most || bytes >= mostBytes;
+  if (level === "end") return messages > most + 1 || bytes > mostBytes + 2 * messageBytes;
+  return messages > most || bytes >= mostBytes;
 }
 
 export interface InboxOptions {
@@ -52,8 +52,9 @@ export class Inbox {
     this.#o = options;
   }
 
-  isAt(level: Level): boolean {
-    return isAt(level, this.#o.limits, this.#waiting.length, this.#bytes);
+  /** With `more` messages. */
+  isAt(level: Level, more = 1): boolean {
+    return isAt(level, this.#o.limits, this.#waiting.length + more, this.#bytes);
   }
 
   /** How many messages wait for their turn. */
@@ -144,8 +145,8 @@ export class MessageStream implements AsyncIterableIterator<Message> {
     this.#onEnd = onEnd;
   }
 
-  isAt(level: Level): boolean {
-    return isAt(level, this.#limits, this.#queue.length, this.#bytes);
+  isAt(level: Level, more = 1): boolean {
+    return isAt(level, this.#limits, this.#queue.length + more, this.#bytes);
   }
 
   push(unread: Unread): void {

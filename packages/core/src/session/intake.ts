@@ -1,6 +1,6 @@
 import type { Item, Ref } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
-import { chain, type Maybe } from "../maybe.ts";
+import type { Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { Attachment } from "./attachment.ts";
 import { TokenBucket } from "./bucket.ts";
@@ -80,13 +80,19 @@ export class Intake {
       jti === undefined || once === undefined
         ? undefined
         : () => once({ jti, iat, exp, now: machine.now(connection.time) });
+    const size = Math.ceil(raw.length / claims.items.length);
+    const settled = ledger.part?.seq === seq ? ledger.part.settled : undefined;
     const deliver = (item: Item, index: number | undefined): Maybe<void> => {
+      if (index !== undefined && settled?.includes(index)) {
+        ledger.undelivered.add(seq, index);
+        ledger.undelivered.done(seq, index);
+        return;
+      }
       const ref: Ref = index === undefined ? seq : [seq, index];
       const message = this.#describe(received, item, index);
-      return this.#o.delivery.item(item, ref, message, raw.length, ledger.undelivered, first);
+      return this.#o.delivery.item(item, ref, message, size, ledger.undelivered, first);
     };
-    if (!claims.batch) return deliver(claims.items[0] as Item, undefined);
-    return claims.items.reduce<Maybe<void>>((done, item, i) => chain(done, () => deliver(item, i)), undefined);
+    return claims.batch ? inOrder(claims.items, deliver) : deliver(claims.items[0] as Item, undefined);
   }
 
   #describe(received: Received & { readonly kind: "message" }, item: Item, index: number | undefined): Message {
@@ -114,7 +120,16 @@ export class Intake {
   #onErr(ref: Ref, code: ErrorCode): void {
     const seq = typeof ref === "number" ? ref : ref[0];
     const error = new SealwireError(code, { ref: seq, remote: true, fatal: false });
-    const topic = this.#o.requests.reject(ref, error);
-    if (topic === undefined) this.#o.refusals.tell(seq, code);
+    const requested = this.#o.requests.reject(ref, error);
+    // Of a batch the rest was one-way.
+    if (!requested || this.#o.refusals.knows(ref)) this.#o.refusals.tell(ref, code);
+  }
+}
+
+/** One after the other, and without a promise where none has to be awaited. */
+function inOrder(items: readonly Item[], deliver: (item: Item, index: number) => Maybe<void>, from = 0): Maybe<void> {
+  for (let i = from; i < items.length; i++) {
+    const done = deliver(items[i] as Item, i);
+    if (done instanceof Promise) return done.then(() => inOrder(items, deliver, i + 1));
   }
 }

@@ -33,6 +33,16 @@ export class KeyUse {
     this.#check(seq, bytes, bye ? this.#since : elapsed, messages, room);
   }
 
+  /** True where `bytes` more can be sealed under a number that is in use. */
+  hasRoom(bytes: number): boolean {
+    return this.#bytes + bytes <= this.#limits.keyBytes - BYE_BYTES;
+  }
+
+  /** Bytes that join what is counted already. */
+  add(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
   open(seq: number, bytes: number, elapsed: number): void {
     this.#check(seq, bytes, elapsed, this.#limits.keyMessages, this.#limits.keyBytes);
   }

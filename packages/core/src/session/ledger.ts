@@ -1,9 +1,10 @@
+import type { Ref } from "../envelope/claims.ts";
 import type { Limits } from "../registry.generated.ts";
 import { ReplayWindow } from "../replay/window.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { Chain } from "./chain.ts";
-import { type Kept, Retention } from "./retention.ts";
-import { Undelivered } from "./undelivered.ts";
+import { type Kept, type KeptItem, Retention } from "./retention.ts";
+import { type Part, Undelivered } from "./undelivered.ts";
 
 /** Messages of ours whose first `err` is still free: as far back as anybody refuses in earnest. */
 const REFUSABLE = 16_384;
@@ -15,6 +16,7 @@ export interface LedgerStart {
   /** What is left of the peer's budget of control messages. Default: all of it. */
   readonly control?: number;
   readonly freeAcks?: number;
+  readonly part?: Part | undefined;
 }
 
 /** What a session counts on, whatever connection it is on. */
@@ -34,6 +36,8 @@ export class Ledger {
   #announced: number;
   /** What was committed and has not been delivered. */
   readonly undelivered: Undelivered = new Undelivered();
+  /** A batch that the peer sends again, and of which another node has handed on a part. */
+  part: Part | undefined;
   /** Acks and voids that cost the peer nothing: one for each message of ours, and those of a resume. */
   freeAcks: number;
   freeVoids = 0;
@@ -45,6 +49,8 @@ export class Ledger {
   /** Told when another connection takes these numbers over: from then on nothing of the one before is processed. */
   onTakenOver: (() => void) | undefined;
   #refused: ReplayWindow | undefined;
+  /** Of items of batches, whose first `err` is free as well: they are counted, since each has not a number of its own. */
+  #freeItemErrs = 0;
 
   constructor(limits: Limits, resumable: boolean, start: LedgerStart) {
     this.resumable = resumable;
@@ -55,6 +61,7 @@ export class Ledger {
     this.committed = start.committed;
     this.#announced = start.committed;
     this.freeAcks = start.freeAcks ?? 0;
+    this.part = start.part;
   }
 
   /** From which this session can be resumed, the newest first (specs/lifecycle.md, section 7, chains). */
@@ -86,11 +93,29 @@ export class Ledger {
     this.onKept?.(kept);
   }
 
-  /** True for the first refusal of a message of ours. */
-  refuse(seq: number): boolean {
+  /** Another message shares the number of the newest one. */
+  join(kept: Kept, item: KeptItem, bytes: number): void {
+    // With the second the first becomes an item as well.
+    this.#freeErrs(kept.items.length === 1 ? 2 : 1);
+    this.retention.join(kept, item, bytes);
+  }
+
+  #freeErrs(items: number): void {
+    this.#freeItemErrs = Math.min(REFUSABLE, this.#freeItemErrs + items);
+  }
+
+  /** As it was in a store. */
+  restore(kept: Kept): void {
+    this.retention.add(kept);
+    if (kept.items.length > 1) this.#freeErrs(kept.items.length);
+  }
+
+  /** True for the first refusal of a message of ours; of items of batches, for as many as were sent. */
+  refuse(ref: Ref): boolean {
+    if (typeof ref !== "number") return this.#freeItemErrs > 0 && this.#freeItemErrs-- > 0;
     this.#refused ??= new ReplayWindow(REFUSABLE);
     try {
-      this.#refused.commit(seq);
+      this.#refused.commit(ref);
       return true;
     } catch {
       return false;

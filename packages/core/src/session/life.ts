@@ -25,7 +25,7 @@ import { Unacknowledged } from "./unacknowledged.ts";
 export interface LifeEvents {
   /** True while the application has more to do than it may. */
   full(): boolean;
-  overfull(): boolean;
+  overfull(more: number): boolean;
   /** Throws SealwireError E_STATE for a control message that cannot come now. */
   check(message: Control): void;
   dispatch(received: Received, from: Attachment): Maybe<void>;
@@ -114,7 +114,7 @@ export class Life {
     this.machine = e.machine;
     const attachment = new Attachment(e, connection, this.#limits, this.#hooks, {
       full: () => this.#events.full(),
-      overfull: () => this.#events.overfull(),
+      overfull: (more) => this.#events.overfull(more),
       check: (message) => this.#events.check(message),
       dispatch: (received, from) => this.#events.dispatch(received, from),
       wake: () => this.#events.wake(),
@@ -193,7 +193,7 @@ export class Life {
   }
 
   #withdraw(kept: Kept, reason: ErrorCode): void {
-    this.#hooks.onError?.(new SealwireError(reason, { fatal: false, detail: `not sent again: ${kept.topic}` }));
+    this.#hooks.onError?.(new SealwireError(reason, { fatal: false, detail: `not sent again: ${topicsOf(kept)}` }));
     this.unacknowledged.withdraw(kept);
   }
 
@@ -262,7 +262,7 @@ export class Life {
     // one from ahead of its SH for new, though it may have been delivered.
     for (const message of outliving.filter(({ iat = 0 }) => same && iat <= startedAt)) {
       attempt(
-        () => void attachment.push(e.machine.prepare(message, connection.time)),
+        () => void attachment.add(message),
         // It was reported already. The new session has another codec, or takes less.
         (error) => this.#hooks.onError?.(asError(error)),
       );
@@ -344,6 +344,8 @@ export class Life {
     return { unix: this.#clock.unix(), elapsed: this.#clock.elapsed() };
   }
 }
+
+const topicsOf = ({ items }: Kept): string => [...new Set(items.map(({ topic }) => topic))].join(", ");
 
 const notTaken = (detail: string): SealwireError => new SealwireError("E_RESUME", { stage: "session", detail });
 

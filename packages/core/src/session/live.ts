@@ -130,7 +130,7 @@ export class LiveSession implements Session {
     );
     this.#life = new Life(established, connection, limits, hooks, this.#timers, {
       full: () => this.#delivery.full,
-      overfull: () => this.#delivery.overfull,
+      overfull: (more) => this.#delivery.isOverfull(more),
       check: (message) => this.#rights.check(message),
       dispatch: (received, from) => this.#intake.dispatch(received, from),
       wake: () => this.#sender.wake(),
@@ -197,7 +197,7 @@ export class LiveSession implements Session {
     let message: Outgoing;
     try {
       message = this.#sender.outgoing(topic, data, options.ttl);
-      if (options.idempotent) message = { ...message, jti: this.#messageId() };
+      if (options.idempotent) message = { ...message, jti: this.#messageId(), alone: true };
     } catch (error) {
       return Promise.reject(error);
     }
@@ -213,10 +213,9 @@ export class LiveSession implements Session {
 
   #transmit(message: Outgoing, signal: AbortSignal | undefined): Maybe<Sent> {
     signal?.throwIfAborted();
-    return chain(this.#sender.transmit(message, "message", { signal }), (seq) => {
-      const sent = { session: this.id, seq };
-      return chain(this.#sender.drained(), () => sent);
-    });
+    return chain(this.#sender.transmit(message, "message", { signal }), (sent) =>
+      chain(this.#sender.drained(), () => sent),
+    );
   }
 
   #messageId(): string {

@@ -11,6 +11,7 @@ import type { WireFrame } from "../wire/frame.ts";
 import { Budget } from "./budget.ts";
 import type { Epoch, EpochOptions, ExpandEntry } from "./epoch.ts";
 import { Epochs, type OpenedIn } from "./epochs.ts";
+import type { Place } from "./gathering.ts";
 import { KeyUse } from "./key-use.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Outgoing, Prepared, Received } from "./messages.ts";
@@ -41,7 +42,7 @@ export interface MachineOptions {
 export interface MachineEvents {
   /** A control message under `epoch` is about to be committed. Throws SealwireError E_STATE where it cannot come now. */
   onControl(message: Control, epoch: Epoch): void;
-  /** A message of a rekey is numbered and has to be sealed next. */
+  /** A message, or a message of a rekey, is numbered and has to be sealed next. */
   onPrepared(prepared: Prepared): void;
   /** Keys were derived; or, `confirmed`, the peer has shown that it has them. */
   onEpoch(epoch: Epoch, confirmed: boolean): void;
@@ -88,7 +89,8 @@ export class SessionMachine {
     this.#epochs = epochs;
     const { peerMessageBytes, startedAt } = options;
     const sealing = { keys, peerMessageBytes, startedAt, ledger, epochs, use: this.#sending };
-    this.#numbering = new Numbering({ ...sealing, budget: this.#budget });
+    const emit = (prepared: Prepared) => this.events?.onPrepared(prepared);
+    this.#numbering = new Numbering({ ...sealing, budget: this.#budget, emit });
     this.rekeying = new Rekeying({
       keys,
       epochs,
@@ -143,9 +145,19 @@ export class SessionMachine {
     this.events = undefined;
   }
 
-  prepare(message: Outgoing, time: Time): Prepared {
+  /** Numbers a message, and tells `place`. It is sealed by `flush`, or before anything else that gets a number. */
+  add(message: Outgoing, time: Time, place: Place): void {
     this.#elapsed = time.elapsed;
-    return this.#numbering.prepare(message, time.elapsed, this.now(time));
+    this.#numbering.add(message, time.elapsed, this.now(time), place);
+  }
+
+  /** A message has its number and is not sealed. */
+  get gathers(): boolean {
+    return this.#numbering.gathers;
+  }
+
+  flush(): void {
+    this.#numbering.flush();
   }
 
   prepareControl(message: Control, elapsed: number): Prepared {
@@ -283,14 +295,15 @@ export class SessionMachine {
   /** In window order an earlier one may come later. */
   #checkRcv(rcv: number): void {
     const back = rcv < this.#ledger.acknowledged && !(this.#received instanceof ReplayWindow);
-    if (back || rcv > this.#ledger.sent) {
+    if (back || rcv > this.#numbering.sealed) {
       const detail = "rcv is not between the last one and what was sent";
       throw new SealwireError("E_SEQ", { stage: "claims", detail });
     }
   }
 
   #checkRef(ref: Ref): void {
-    if ((typeof ref === "number" ? ref : ref[0]) > this.#ledger.sent) fail("ref names a message that was not sent");
+    if ((typeof ref === "number" ? ref : ref[0]) > this.#numbering.sealed)
+      fail("ref names a message that was not sent");
   }
 
   /** Sent before the peer's bye and overtaken by it: what is missing at the bye stays missing. */

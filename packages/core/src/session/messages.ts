@@ -14,6 +14,8 @@ export interface Outgoing {
   readonly request?: true;
   /** Seconds. */
   readonly ttl: number;
+  /** It shares its number with no other one. */
+  readonly alone: boolean;
   /** Names a message that may be sent again in another session, where it keeps `iat` and `exp`. */
   readonly jti?: string;
   readonly iat?: number;

@@ -1,14 +1,16 @@
-import { encodeClaims, rebind } from "../envelope/codec.ts";
+import type { OutgoingItem } from "../envelope/claims.ts";
+import { encodeClaims, encodeItem, rebind } from "../envelope/codec.ts";
 import { type Control, encodeControl } from "../envelope/control.ts";
-import { maxSealedSize } from "../envelope/sealer.ts";
+import { type MessageSealer, maxSealedSize } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
 import type { Budget } from "./budget.ts";
 import type { EpochOptions } from "./epoch.ts";
 import type { Epochs } from "./epochs.ts";
+import { BATCH, Gathering, type Place } from "./gathering.ts";
 import type { KeyUse } from "./key-use.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Outgoing, Prepared } from "./messages.ts";
-import type { Kept } from "./retention.ts";
+import type { Kept, KeptItem } from "./retention.ts";
 
 export interface NumberingOptions {
   readonly keys: EpochOptions;
@@ -20,11 +22,15 @@ export interface NumberingOptions {
   readonly epochs: Epochs;
   /** Of the keys that seal. */
   readonly use: KeyUse;
+  /** Takes what has to be sealed next. */
+  readonly emit: (prepared: Prepared) => void;
 }
 
 /** The sending half of the machine: gives each message its number and its claims. `elapsed` is of a clock that does not jump. */
 export class Numbering {
   readonly #o: NumberingOptions;
+  /** Has its number, and waits for others to join it. */
+  #open: { readonly gathering: Gathering; readonly sealer: MessageSealer } | undefined;
   #byeSent = false;
   #retired = false;
 
@@ -36,45 +42,98 @@ export class Numbering {
     return this.#byeSent;
   }
 
-  /** Nothing more is numbered. */
+  /** Nothing more is numbered, nor sealed: what has its number is kept, where it can be sent again. */
   retire(): void {
     this.#retired = true;
+    if (this.#open !== undefined) this.#finish(this.#open.gathering);
+    this.#open = undefined;
   }
 
-  /** `now`: seconds in the server's time. Every refusal (limits, closed session) happens before a sequence number is used. */
-  prepare(message: Outgoing, elapsed: number, now: number): Prepared {
+  /** A message waits to be sealed. */
+  get gathers(): boolean {
+    return this.#open !== undefined;
+  }
+
+  /** The last number that is sealed, or about to be. */
+  get sealed(): number {
+    return this.#o.ledger.sent - (this.#open === undefined ? 0 : 1);
+  }
+
+  /** Seals what waits for others to join it. */
+  flush(): void {
+    const open = this.#open;
+    if (open === undefined) return;
+    this.#open = undefined;
+    const { seq } = open.gathering.kept;
+    const claims = this.#finish(open.gathering);
+    this.#o.emit({ seq, claims, control: false, seal: () => open.sealer.application(seq, claims) });
+  }
+
+  #finish(gathering: Gathering): Uint8Array {
+    const claims = gathering.finish();
+    if (this.#o.ledger.resumable) gathering.kept.claims = claims;
+    return claims;
+  }
+
+  /**
+   * Numbers a message, and tells `place`. It is sealed at the next `flush`, together with what is added until then, if there
+   * is room for that and nothing keeps them apart. `now`: seconds in the server's time. Every refusal (limits, closed
+   * session) happens before a number is used.
+   */
+  add(message: Outgoing, elapsed: number, now: number, place: Place): void {
     this.#assertOpen();
-    const { keys, peerMessageBytes, ledger, epochs } = this.#o;
-    const { binding, sealer } = epochs.send;
-    const seq = ledger.sent + 1;
+    const item = { top: message.topic, ref: message.ref, req: message.request, data: message.data };
+    const kept = { topic: message.topic, reply: message.ref !== undefined, request: message.request === true };
     const iat = this.#issued(message, now);
     // Where the server's clock went back, `iat` of an idempotent message lies ahead of it: refused for that, and no offence.
     const exp = message.exp ?? Math.max(now + message.ttl, iat ?? 0);
-    const claims = encodeClaims(keys.codec, {
-      iss: binding?.self,
-      aud: binding?.peer,
-      bnd: binding?.sendKid,
-      seq,
-      jti: message.jti,
-      iat,
-      exp,
-      top: message.topic,
-      ref: message.ref,
-      req: message.request,
-      data: message.data,
-    });
+    if (!message.alone && this.#join(item, exp, kept, place)) return;
+    this.flush();
+    const { keys, ledger, epochs } = this.#o;
+    const { binding, sealer } = epochs.send;
+    const seq = ledger.sent + 1;
+    const { jti } = message;
+    const common = { iss: binding?.self, aud: binding?.peer, bnd: binding?.sendKid, seq, jti, iat, exp };
+    const claims = encodeClaims(keys.codec, { ...common, ...item });
+    this.#assertFits(claims);
+    this.#use(seq, claims.length, elapsed, false);
+    const whole: Kept = { seq, jti, exp, items: [kept], claims: undefined, bytes: claims.length };
+    ledger.keep(whole);
+    place.seq = seq;
+    this.#open = { gathering: new Gathering({ codec: keys.codec, common, claims, kept: whole, place }), sealer };
+    if (message.alone || claims.length >= BATCH.bytes) this.flush();
+  }
+
+  /** False where the message needs a number of its own. */
+  #join(item: OutgoingItem, exp: number, kept: KeptItem, place: Place): boolean {
+    const open = this.#open;
+    if (open === undefined || open.gathering.kept.exp !== exp) return false;
+    const { keys, ledger, peerMessageBytes, use } = this.#o;
+    const encoded = encodeItem(keys.codec, item);
+    // Reading the data may have run code of the application that sends.
+    if (open !== this.#open) return false;
+    const { gathering } = open;
+    const size = gathering.sizeWith(encoded);
+    const more = size - gathering.size;
+    // As on the wire on which it is largest, since it may be sent again on that.
+    if (size > BATCH.bytes || maxSealedSize("text", keys.level, size) > peerMessageBytes || !use.hasRoom(more))
+      return false;
+    gathering.join(encoded, place);
+    ledger.join(gathering.kept, kept, more);
+    use.add(more);
+    if (gathering.kept.items.length === BATCH.items) this.flush();
+    return true;
+  }
+
+  /** @throws SealwireError E_TOO_BIG */
+  #assertFits(claims: Uint8Array): void {
+    const { peerMessageBytes } = this.#o;
     const size = this.#sealedSize(claims);
-    if (size > peerMessageBytes) {
-      throw new SealwireError("E_TOO_BIG", {
-        fatal: false,
-        detail: `up to ${size} bytes sealed, the peer takes ${peerMessageBytes} (limit messageBytes)`,
-      });
-    }
-    this.#use(claims.length, elapsed, false);
-    const { topic, jti } = message;
-    const [reply, request] = [message.ref !== undefined, message.request === true];
-    ledger.keep({ seq, topic, jti, exp, claims, reply, request });
-    return { seq, claims, control: false, seal: () => sealer.application(seq, claims) };
+    if (size <= peerMessageBytes) return;
+    throw new SealwireError("E_TOO_BIG", {
+      fatal: false,
+      detail: `up to ${size} bytes sealed, the peer takes ${peerMessageBytes} (limit messageBytes)`,
+    });
   }
 
   #issued({ jti, iat }: Outgoing, now: number): number | undefined {
@@ -85,17 +144,18 @@ export class Numbering {
 
   prepareControl(message: Control, elapsed: number): Prepared {
     this.#assertOpen();
+    this.flush();
     const { ledger, epochs, budget } = this.#o;
     const { sealer } = epochs.send;
     const seq = ledger.sent + 1;
     const claims = encodeControl(seq, ledger.announce(), message);
-    this.#use(claims.length, elapsed, message.top === "bye");
+    this.#use(seq, claims.length, elapsed, message.top === "bye");
     if (message.top === "ping") budget.pinged(seq);
     if (message.top === "bye") this.#byeSent = true;
     return { seq, claims, control: true, seal: () => sealer.control(seq, claims) };
   }
 
-  /** A message of a lost connection once more: its number is used already. Undefined is `void`. */
+  /** A message, or a batch, of a lost connection once more: its number is used already. Undefined is `void`. */
   prepareAgain(seq: number, kept: Kept | undefined, elapsed: number): Prepared {
     const { keys, epochs, use } = this.#o;
     const { sealer, binding } = epochs.send;
@@ -130,9 +190,11 @@ export class Numbering {
     if (this.#byeSent || this.#retired) throw new SealwireError("E_CLOSED");
   }
 
-  #use(bytes: number, elapsed: number, bye: boolean): void {
+  #use(seq: number, bytes: number, elapsed: number, bye: boolean): void {
     const { ledger, use } = this.#o;
-    use.seal(ledger.sent + 1, bytes, elapsed, bye);
+    // Reading the data ran code of the application that sent.
+    if (seq !== ledger.sent + 1) throw new TypeError("the session sent while data was read that it was to send");
+    use.seal(seq, bytes, elapsed, bye);
     ledger.sent++;
   }
 }

@@ -1,5 +1,7 @@
+import type { Ref } from "../envelope/claims.ts";
 import type { SealwireError } from "../errors.ts";
 import type { ErrorCode } from "../registry.generated.ts";
+import type { Place } from "./gathering.ts";
 import { Listeners } from "./listeners.ts";
 import type { Denied } from "./types.ts";
 
@@ -9,21 +11,35 @@ const REMEMBERED = 1024;
 /** Refusals of one-way messages, and what they are about. */
 export class Refusals {
   readonly listeners: Listeners<Denied>;
-  readonly #recent = new Map<number, string>();
+  /** By number; in a batch several. */
+  readonly #recent = new Map<number, { readonly place: Place; readonly topic: string }[]>();
 
   constructor(report: ((error: SealwireError) => void) | undefined) {
     this.listeners = new Listeners("onDenied", report);
   }
 
-  remember(seq: number, topic: string): void {
+  remember(place: Place, topic: string): void {
     if (this.listeners.size === 0) return;
-    this.#recent.set(seq, topic);
+    const others = this.#recent.get(place.seq);
+    if (others !== undefined) others.push({ place, topic });
+    else this.#recent.set(place.seq, [{ place, topic }]);
     if (this.#recent.size > REMEMBERED) this.#recent.delete(this.#recent.keys().next().value as number);
   }
 
-  /** The peer refused the one-way message `seq`. */
-  tell(seq: number, code: ErrorCode): void {
-    this.listeners.tell({ topic: this.#recent.get(seq) ?? "", seq, code });
+  /** True if a one-way message was sent under this number. */
+  knows(ref: Ref): boolean {
+    return typeof ref === "number" && this.#recent.has(ref);
+  }
+
+  /** The peer refused a one-way message; by its number alone all those of a batch. */
+  tell(ref: Ref, code: ErrorCode): void {
+    const [seq, index] = typeof ref === "number" ? [ref] : ref;
+    const all = this.#recent.get(seq) ?? [];
+    const refused = index === undefined ? all : all.filter(({ place }) => place.index === index);
+    const at = index === undefined ? {} : { index };
+    if (refused.length === 0) this.listeners.tell({ topic: "", seq, ...at, code });
+    for (const { place, topic } of refused)
+      this.listeners.tell({ topic, seq, ...(place.index === undefined ? {} : { index: place.index }), code });
   }
 
   clear(): void {

@@ -2,12 +2,15 @@ import type { Ref } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
 import { attempt } from "../maybe.ts";
 import type { Data } from "../wire/json.ts";
+import type { Place } from "./gathering.ts";
 import type { Outgoing } from "./messages.ts";
 import type { Sender } from "./sender.ts";
 import type { Timers } from "./timers.ts";
 
 interface Pending {
   readonly topic: string;
+  /** Where it stands, for good once it can be answered. */
+  readonly place: Place;
   readonly resolve: (data: Data) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -17,10 +20,11 @@ export interface RequestsOptions {
   readonly timers: Timers;
 }
 
-/** Requests that wait for their reply, by the seq of the request. */
+/** Requests that wait for their reply. */
 export class PendingRequests {
   readonly #o: RequestsOptions;
-  readonly #pending = new Map<number, Pending>();
+  /** By number; in a batch several. */
+  readonly #pending = new Map<number, Pending[]>();
 
   constructor(options: RequestsOptions) {
     this.#o = options;
@@ -39,9 +43,9 @@ export class PendingRequests {
     const { sender, timers } = this.#o;
     const { topic } = message;
     const over = new AbortController();
-    let seq: number | undefined;
+    let sent: Pending | undefined;
     const late = () => {
-      const ref = seq === undefined ? {} : { ref: seq };
+      const ref = sent === undefined ? {} : { ref: sent.place.seq };
       over.abort(new SealwireError("E_TIMEOUT", { ...ref, detail: topic }));
     };
     const abort = () => over.abort(signal?.reason);
@@ -50,43 +54,64 @@ export class PendingRequests {
     try {
       return await new Promise<Data>((resolve, reject) => {
         over.signal.addEventListener("abort", () => reject(over.signal.reason), { once: true });
-        const onSeq = (number: number) => {
-          seq = number;
-          this.#pending.set(number, { topic, resolve, reject });
+        const onPlace = (place: Place) => {
+          sent = { topic, place, resolve, reject };
+          this.#add(sent);
         };
         void attempt<unknown, unknown>(
-          () => sender.transmit(message, "request", { onSeq, signal: over.signal }),
+          () => sender.transmit(message, "request", { onPlace, signal: over.signal }),
           reject,
         );
       });
     } finally {
       stop();
       signal?.removeEventListener("abort", abort);
-      if (seq !== undefined) this.#pending.delete(seq);
+      if (sent !== undefined) this.#remove(sent);
     }
+  }
+
+  #add(pending: Pending): void {
+    const { seq } = pending.place;
+    const others = this.#pending.get(seq);
+    if (others === undefined) this.#pending.set(seq, [pending]);
+    else others.push(pending);
+  }
+
+  #remove({ place }: Pending): void {
+    const rest = this.#pending.get(place.seq)?.filter((other) => other.place !== place) ?? [];
+    if (rest.length === 0) this.#pending.delete(place.seq);
+    else this.#pending.set(place.seq, rest);
   }
 
   /** A reply to nothing, or with another topic than its request, is dropped. */
   resolve(ref: Ref, topic: string, data: Data): void {
-    if (typeof ref !== "number" || this.#pending.get(ref)?.topic !== topic) return;
-    this.#settle(ref)?.resolve(data);
+    const pending = this.#find(ref);
+    if (pending?.topic !== topic) return;
+    this.#remove(pending);
+    pending.resolve(data);
   }
 
-  /** Answers with the topic of the request; undefined if none waits under this number. */
-  reject(ref: Ref, error: SealwireError): string | undefined {
-    const pending = typeof ref === "number" ? this.#settle(ref) : undefined;
-    pending?.reject(error);
-    return pending?.topic;
+  /** True if one waited under this name. A batch that was refused as a whole is named by its number: all that wait in it fail. */
+  reject(ref: Ref, error: SealwireError): boolean {
+    const one = this.#find(ref);
+    const all = one === undefined && typeof ref === "number" ? this.#pending.get(ref) : undefined;
+    const refused = one === undefined ? [...(all ?? [])] : [one];
+    for (const pending of refused) {
+      this.#remove(pending);
+      pending.reject(error);
+    }
+    return refused.length > 0;
+  }
+
+  #find(ref: Ref): Pending | undefined {
+    const [seq, at] = typeof ref === "number" ? [ref, undefined] : ref;
+    return this.#pending.get(seq)?.find(({ place }) => place.index === at);
   }
 
   /** Nobody answers any more what was sent. */
   fail(error: SealwireError): void {
-    for (const seq of [...this.#pending.keys()]) this.#settle(seq)?.reject(error);
-  }
-
-  #settle(seq: number): Pending | undefined {
-    const pending = this.#pending.get(seq);
-    this.#pending.delete(seq);
-    return pending;
+    const all = [...this.#pending.values()].flat();
+    this.#pending.clear();
+    for (const { reject } of all) reject(error);
   }
 }

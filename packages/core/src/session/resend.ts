@@ -1,5 +1,5 @@
 import { contentOf } from "../envelope/codec.ts";
-import type { Maybe } from "../maybe.ts";
+import { chain, type Maybe } from "../maybe.ts";
 import type { Codec, ErrorCode } from "../registry.generated.ts";
 import { type Attachment, isSilence } from "./attachment.ts";
 import type { Connection } from "./connection.ts";
@@ -77,14 +77,14 @@ async function verdict(asked: Asked, o: ResendOptions): Promise<boolean> {
   return asked.grants === o.grants() ? ok : await verdict(ask(asked.message, o), o);
 }
 
+/** All of a batch, whose items keep their index, or nothing of it. */
 function isStillGranted(message: Kept, { codec, hooks }: ResendOptions): Maybe<boolean> {
-  // A reply is authorized by its request.
-  if (hooks.authorize === undefined || message.reply || message.claims === undefined) return true;
-  const kind = message.request ? "request" : "message";
-  return isGranted(hooks, {
-    topic: message.topic,
-    direction: "out",
-    kind,
-    data: contentOf(codec, message.claims).data,
-  });
+  if (hooks.authorize === undefined || message.claims === undefined) return true;
+  const { items } = contentOf(codec, message.claims);
+  return items.reduce<Maybe<boolean>>((granted, { topic, ref, request, data }) => {
+    // A reply is authorized by its request.
+    if (ref !== null) return granted;
+    const kind = request ? "request" : "message";
+    return chain(granted, (ok) => ok && isGranted(hooks, { topic, direction: "out", kind, data }));
+  }, true);
 }

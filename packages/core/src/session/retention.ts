@@ -1,22 +1,30 @@
 import type { Limits } from "../registry.generated.ts";
 
-/** An application message whose receipt the peer has not acknowledged. */
-export interface Kept {
-  readonly seq: number;
+/** One application message: the whole of what has a number, or an item of a batch. */
+export interface KeptItem {
   readonly topic: string;
-  readonly jti: string | undefined;
-  /** NumericDate, in the server's time. */
-  readonly exp: number;
-  /** As sealed; undefined where the session cannot be resumed, and nothing will be sent again. */
-  readonly claims: Uint8Array | undefined;
-  /** A reply: its request has been authorized. */
+  /** Its request has been authorized. */
   readonly reply: boolean;
   readonly request: boolean;
 }
 
+/** Application messages under one number whose receipt the peer has not acknowledged. */
+export interface Kept {
+  readonly seq: number;
+  /** Of a message that stands alone. */
+  readonly jti: string | undefined;
+  /** NumericDate, in the server's time. */
+  readonly exp: number;
+  readonly items: KeptItem[];
+  /** As sealed; undefined until then, and where the session cannot be resumed, so that nothing will be sent again. */
+  claims: Uint8Array | undefined;
+  /** What it counts. */
+  bytes: number;
+}
+
 /**
  * What a session sent and the peer has not acknowledged, oldest first. In a resumable session nothing is forgotten
- * before that or its expiry, so a sender waits while `full`; elsewhere only the newest are known.
+ * before that or its expiry, so a sender waits while `full`; elsewhere only the newest are known. A batch counts its items.
  */
 export class Retention {
   readonly #limits: Limits;
@@ -24,6 +32,7 @@ export class Retention {
   #kept: Kept[] = [];
   /** The first ones of #kept are gone already: shift() would move the whole array for each. */
   #gone = 0;
+  #messages = 0;
   #bytes = 0;
 
   constructor(limits: Limits, resumable: boolean) {
@@ -33,17 +42,27 @@ export class Retention {
 
   get full(): boolean {
     if (!this.#resumable) return false;
-    return this.#size >= this.#limits.retainedMessages || this.#bytes >= this.#limits.retainedBytes;
-  }
-
-  get #size(): number {
-    return this.#kept.length - this.#gone;
+    return this.#messages >= this.#limits.retainedMessages || this.#bytes >= this.#limits.retainedBytes;
   }
 
   add(kept: Kept): void {
-    this.#kept.push(this.#resumable ? kept : { ...kept, claims: undefined });
-    this.#bytes += kept.claims?.length ?? 0;
-    if (!this.#resumable && this.#size > this.#limits.retainedMessages) this.#forget(1);
+    this.#kept.push(kept);
+    this.#count(kept.items.length, kept.bytes);
+  }
+
+  /** Another message of `bytes` bytes joins the newest one. */
+  join(kept: Kept, item: KeptItem, bytes: number): void {
+    kept.items.push(item);
+    kept.bytes += bytes;
+    this.#count(1, bytes);
+  }
+
+  #count(messages: number, bytes: number): void {
+    this.#messages += messages;
+    this.#bytes += bytes;
+    if (this.#resumable) return;
+    // The newest stays in any case.
+    while (this.#messages > this.#limits.retainedMessages && this.#gone < this.#kept.length - 1) this.#forget(1);
   }
 
   /** The peer has committed everything up to `rcv`. True if there is room where there was none. */
@@ -93,7 +112,11 @@ export class Retention {
   }
 
   #forget(count: number): void {
-    for (let i = 0; i < count; i++) this.#bytes -= (this.#kept[this.#gone + i] as Kept).claims?.length ?? 0;
+    for (let i = 0; i < count; i++) {
+      const { items, bytes } = this.#kept[this.#gone + i] as Kept;
+      this.#messages -= items.length;
+      this.#bytes -= bytes;
+    }
     this.#gone += count;
     if (this.#gone > 64 && this.#gone > this.#kept.length / 2) {
       this.#kept = this.#kept.slice(this.#gone);
@@ -104,6 +127,7 @@ export class Retention {
   #replace(kept: Kept[]): void {
     this.#kept = kept;
     this.#gone = 0;
-    this.#bytes = kept.reduce((sum, { claims }) => sum + (claims?.length ?? 0), 0);
+    this.#messages = kept.reduce((sum, { items }) => sum + items.length, 0);
+    this.#bytes = kept.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 }

@@ -3,13 +3,14 @@ import { encodeClaims } from "../envelope/codec.ts";
 import type { Control } from "../envelope/control.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe, unlessAborted } from "../maybe.ts";
-import type { Codec, Limits } from "../registry.generated.ts";
-import { assertData } from "../wire/data.ts";
+import { type Codec, DEFAULT_LIMITS, type Limits } from "../registry.generated.ts";
+import { measureData } from "../wire/data.ts";
 import type { Data } from "../wire/json.ts";
 import type { Attachment } from "./attachment.ts";
+import type { Place } from "./gathering.ts";
 import { isGranted, type SessionHooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Outgoing, Prepared } from "./messages.ts";
+import type { Outgoing } from "./messages.ts";
 import { Refusals } from "./refusals.ts";
 import type { Timers } from "./timers.ts";
 
@@ -34,21 +35,41 @@ export interface SenderHost {
   readonly ended: AbortSignal;
 }
 
+/** Containers around the data of an item of a batch, beside those of data that stands alone. */
+const BATCH_DEPTH = 2;
+
 export interface TransmitOptions {
   readonly signal?: AbortSignal | undefined;
   /** A reply: the session that asked. It is not sent in another. */
   readonly session?: string;
-  /** Told the number before the message can be answered. */
-  readonly onSeq?: (seq: number) => void;
+  /** Told the name before the message can be answered. */
+  readonly onPlace?: (place: Place) => void;
+}
+
+type Kind = "message" | "request";
+
+/** A message that waits for its turn, or for what it needs. */
+interface Waiting {
+  readonly message: Outgoing;
+  readonly kind: Kind;
+  readonly options: TransmitOptions;
+  readonly bytes: number;
+  /** When it was given. */
+  readonly since: number;
+  readonly subject: string;
+  /** By the rights that are numbered `grants`. */
+  granted: Maybe<boolean>;
+  grants: number;
+  readonly resolve: (place: Place) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** The sending half of a session: checks, authorizes, numbers and seals, in the order of the calls. */
 export class Sender {
   readonly #host: SenderHost;
   readonly refusals: Refusals;
-  #sends: Promise<void> | undefined;
-  /** Messages that wait for authorization, room, keys or a connection. */
-  #waiting = 0;
+  /** Messages that wait for authorization, room, keys or a connection: the first is at it. */
+  readonly #queue: Waiting[] = [];
   #waitingBytes = 0;
   #wakes: (() => void)[] = [];
 
@@ -59,56 +80,48 @@ export class Sender {
 
   /** @throws TypeError for what can never be sent */
   outgoing(topic: string, data: Data, ttl: number | undefined): Outgoing {
-    const { codec, limits } = this.#host;
+    const { codec, limits, hooks } = this.#host;
     if (!isTopic(topic)) {
       throw new TypeError(`not a topic (letters, digits and ._:/- up to 128): ${JSON.stringify(topic)}`);
     }
-    assertData(data, codec);
+    const depth = measureData(data, codec);
     const seconds = ttl ?? this.#host.ttl;
     if (!Number.isInteger(seconds) || seconds < 1 || seconds > limits.messageTtlMax) {
       throw new TypeError(`ttl is a number of seconds from 1 to ${limits.messageTtlMax}`);
     }
-    return { topic, data, ttl: seconds };
+    const alone =
+      hooks.batch === false ||
+      depth + BATCH_DEPTH > DEFAULT_LIMITS.claimsDepth ||
+      (codec === "json" && data instanceof Uint8Array);
+    return { topic, data, ttl: seconds, alone };
   }
 
   /** Authorizes, numbers, seals. Messages keep the order of the calls also where they have to wait. */
-  transmit(message: Outgoing, kind: "message" | "request", options: TransmitOptions = {}): Maybe<number> {
+  transmit(message: Outgoing, kind: Kind, options: TransmitOptions = {}): Maybe<Place> {
     const { topic, data } = message;
-    const { hooks, ended, elapsed, grants, subject } = this.#host;
+    const { hooks, ended } = this.#host;
     const reply = message.ref !== undefined;
     const checked = hooks.topics?.outgoing(reply ? "reply" : kind, topic, data);
     // The caller goes on meanwhile: what was checked is what is sent.
     const due = checked instanceof Promise ? copyOf(message) : message;
     const granted = chain(checked, () => this.#isGranted(due, kind));
-    if (this.#sends === undefined && !(granted instanceof Promise) && (!granted || this.#ready))
+    if (this.#queue.length === 0 && !(granted instanceof Promise) && (!granted || this.#ready))
       return this.#push(message, kind, granted, options);
     // A rejection is looked at when its turn comes, if it comes.
     if (granted instanceof Promise) granted.catch(() => {});
     if (ended.aborted) throw new SealwireError("E_CLOSED");
-    const kept = due === message ? copyOf(message) : due;
-    const bytes = this.#enqueue(kept);
-    const decided = { granted, grants, subject };
-    const result = (this.#sends ?? Promise.resolve()).then(() => this.#inTurn(kept, kind, decided, elapsed, options));
-    const tail = result.then(
-      () => this.#dequeue(bytes),
-      () => this.#dequeue(bytes),
-    );
-    this.#sends = tail;
-    void tail.then(() => {
-      if (this.#sends === tail) this.#sends = undefined;
-    });
-    return result;
+    return this.#enqueue(due === message ? copyOf(message) : due, kind, granted, options);
   }
 
   /** A reply is authorized by its request. */
-  #isGranted({ topic, data, ref }: Outgoing, kind: "message" | "request"): Maybe<boolean> {
+  #isGranted({ topic, data, ref }: Outgoing, kind: Kind): Maybe<boolean> {
     return ref !== undefined || isGranted(this.#host.hooks, { topic, direction: "out", kind, data });
   }
 
   /** True while messages of this end wait for receipts of the peer, or for the network to take what it sent. */
   get isWaiting(): boolean {
     const { attachment, ledger } = this.#host;
-    return (this.#waiting > 0 && ledger.retention.full) || (attachment?.outbox.isWaiting ?? false);
+    return (this.#queue.length > 0 && ledger.retention.full) || (attachment?.outbox.isWaiting ?? false);
   }
 
   /** True while more waits for room or a connection than may be unsent. */
@@ -127,58 +140,69 @@ export class Sender {
   }
 
   /** @throws SealwireError E_QUEUE_FULL */
-  #enqueue(message: Outgoing): number {
-    const { codec, limits } = this.#host;
+  #enqueue(message: Outgoing, kind: Kind, granted: Maybe<boolean>, options: TransmitOptions): Promise<Place> {
+    const { codec, limits, elapsed: since, grants, subject } = this.#host;
     const bytes = encodeClaims(codec, { seq: 1, exp: 0, top: message.topic, data: message.data }).length;
-    if (this.#waiting >= limits.queuedMessages || this.#waitingBytes + bytes > limits.queuedBytes)
+    if (this.#queue.length >= limits.queuedMessages || this.#waitingBytes + bytes > limits.queuedBytes)
       throw new SealwireError("E_QUEUE_FULL", { detail: message.topic });
-    this.#waiting++;
     this.#waitingBytes += bytes;
-    return bytes;
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ message, kind, options, bytes, since, subject, granted, grants, resolve, reject });
+      if (this.#queue.length === 1) void this.#serve();
+    });
   }
 
-  #dequeue(bytes: number): void {
-    this.#waiting--;
-    this.#waitingBytes -= bytes;
-  }
-
-  /**
-   * Waits for authorization, connection, keys and room; what is left of the life of the message counts from the call. It
-   * is numbered at once when all of them are there.
-   */
-  async #inTurn(
-    message: Outgoing,
-    kind: "message" | "request",
-    {
-      granted,
-      grants,
-      subject,
-    }: { readonly granted: Maybe<boolean>; readonly grants: number; readonly subject: string },
-    since: number,
-    options: TransmitOptions,
-  ): Promise<number> {
-    const { ended } = this.#host;
-    const ok = await unlessAborted(ended, granted);
-    const left = () => message.ttl * 1000 - (this.#host.elapsed - since);
-    while (ok && !this.#ready && left() > 0) {
-      options.signal?.throwIfAborted();
-      await this.#wakeUp(left(), options.signal);
+  /** One after the other. Those that need not be awaited go in one turn, so that they can share a number. */
+  async #serve(): Promise<void> {
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      try {
+        if (!this.#isDue(next)) await this.#awaitTurn(next);
+        next.resolve(this.#send(next));
+      } catch (error) {
+        next.reject(error);
+      }
+      this.#queue.shift();
+      this.#waitingBytes -= next.bytes;
     }
-    if (ok && left() <= 0)
-      throw new SealwireError("E_EXPIRED", { stage: "local", detail: `${message.topic} was not sent` });
-    if (subject !== this.#host.subject)
-      throw new SealwireError("E_CLOSED", { fatal: false, detail: `${message.topic} was not sent: another subject` });
-    const now = this.#host.grants;
+  }
+
+  /** True where it can go now, or has failed. */
+  #isDue(next: Waiting): boolean {
+    const { subject, grants } = this.#host;
+    if (next.granted instanceof Promise) return false;
+    if (!next.granted || next.subject !== subject || this.#left(next) <= 0) return true;
+    if (!this.#ready) return false;
+    if (next.grants === grants) return true;
     // The peer's rights changed meanwhile.
-    if (ok && now !== grants)
-      return this.#inTurn(
-        message,
-        kind,
-        { granted: this.#isGranted(message, kind), grants: now, subject },
-        since,
-        options,
-      );
-    return this.#push({ ...message, ttl: Math.ceil(left() / 1000) }, kind, ok, options);
+    next.grants = grants;
+    next.granted = this.#isGranted(next.message, next.kind);
+    return this.#isDue(next);
+  }
+
+  /** Waits for authorization, connection, keys and room. */
+  async #awaitTurn(next: Waiting): Promise<void> {
+    const { signal } = next.options;
+    next.granted = await unlessAborted(this.#host.ended, next.granted);
+    while (!this.#isDue(next)) {
+      signal?.throwIfAborted();
+      if (next.granted instanceof Promise) next.granted = await unlessAborted(this.#host.ended, next.granted);
+      else await this.#wakeUp(this.#left(next), signal);
+    }
+  }
+
+  /** Milliseconds of its life, which counts from the call. */
+  #left({ message, since }: Waiting): number {
+    return message.ttl * 1000 - (this.#host.elapsed - since);
+  }
+
+  #send(next: Waiting): Place {
+    const { message, kind, subject, granted, options } = next;
+    const { topic } = message;
+    const left = this.#left(next);
+    if (granted && left <= 0) throw new SealwireError("E_EXPIRED", { stage: "local", detail: `${topic} was not sent` });
+    if (subject !== this.#host.subject)
+      throw new SealwireError("E_CLOSED", { fatal: false, detail: `${topic} was not sent: another subject` });
+    return this.#push({ ...message, ttl: Math.ceil(left / 1000) }, kind, granted === true, options);
   }
 
   /** Until something may have become possible, `ms` have passed or `signal` says stop. Rejects when the session ends. */
@@ -207,28 +231,18 @@ export class Sender {
     for (const wake of this.#wakes.splice(0)) wake();
   }
 
-  #push(message: Outgoing, kind: "message" | "request", granted: boolean, options: TransmitOptions): number {
+  #push(message: Outgoing, kind: Kind, granted: boolean, options: TransmitOptions): Place {
     options.signal?.throwIfAborted();
     if (!granted) throw new SealwireError("E_DENIED", { detail: `sending ${message.topic}` });
     const { attachment, ended, session } = this.#host;
     const other = options.session !== undefined && options.session !== session;
     if (ended.aborted || attachment === undefined || other) throw new SealwireError("E_CLOSED");
-    const prepared = this.#prepare(attachment, message);
-    options.onSeq?.(prepared.seq);
-    if (kind === "message") this.refusals.remember(prepared.seq, message.topic);
-    void attachment.push(prepared);
+    const place = number(attachment, message);
+    options.onPlace?.(place);
+    if (kind === "message") this.refusals.remember(place, message.topic);
     // Not at once: whoever asks is still at it.
     if (kind === "request") void Promise.resolve().then(() => attachment.connection.pump());
-    return prepared.seq;
-  }
-
-  #prepare({ machine, connection }: Attachment, message: Outgoing): Prepared {
-    try {
-      return machine.prepare(message, connection.time);
-    } catch (error) {
-      if (error instanceof SealwireError && error.code === "E_KEY_LIMIT") connection.fail(error);
-      throw error;
-    }
+    return place;
   }
 
   control(message: Control, onSeq?: (seq: number) => void): Maybe<void> {
@@ -242,6 +256,15 @@ export class Sender {
   end(): void {
     this.refusals.clear();
     this.wake();
+  }
+}
+
+function number(attachment: Attachment, message: Outgoing): Place {
+  try {
+    return attachment.add(message);
+  } catch (error) {
+    if (error instanceof SealwireError && error.code === "E_KEY_LIMIT") attachment.connection.fail(error);
+    throw error;
   }
 }
 

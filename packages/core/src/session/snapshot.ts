@@ -14,7 +14,8 @@ import type { PartyKey } from "./epoch.ts";
 import type { SessionFacts } from "./established.ts";
 import { Ledger } from "./ledger.ts";
 import type { Time } from "./payload.ts";
-import type { Kept } from "./retention.ts";
+import type { Kept, KeptItem } from "./retention.ts";
+import type { Part } from "./undelivered.ts";
 
 /** A server's session between two connections: everything that another node needs to go on with it. */
 export interface SessionState {
@@ -63,6 +64,7 @@ export function encodeSession(state: SessionState, { unix, elapsed }: Time): Uin
       beg: facts.startedAt,
       end: facts.longestEnd,
       seq: [ledger.sent, ledger.acknowledged, ledger.committed],
+      prt: ledger.part === undefined ? null : [ledger.part.seq, ledger.part.settled],
       ctl: ledger.control.level(elapsed),
       ack: ledger.freeAcks,
       chn: ledger.chains.map(chainBytes),
@@ -85,14 +87,12 @@ function chainBytes({ bytes }: Chain): string {
   return encodeBase64url(bytes);
 }
 
-const outgoing = ({ seq, topic, jti, exp, claims, reply, request }: Kept): Json => [
+const outgoing = ({ seq, jti, exp, claims, items }: Kept): Json => [
   seq,
-  topic,
   jti ?? null,
   exp,
   claims === undefined ? null : encodeBase64url(claims),
-  reply,
-  request,
+  items.map(({ topic, reply, request }) => [topic, reply, request]),
 ];
 
 /**
@@ -117,8 +117,9 @@ export function decodeSession(bytes: Uint8Array, o: RestoreOptions): Maybe<Sessi
   // What the peer has not used for a while it may use again, as on a node that kept the session.
   const refill = (Math.max(0, o.time.unix - number(s.at)) / 1000) * o.limits.controlPerSecond;
   const control = Math.min(o.limits.controlBurst, number(s.ctl) + refill);
-  const ledger = new Ledger(o.limits, true, { sent, acknowledged, committed, control, freeAcks: integer(s.ack) });
-  for (const kept of list(s.out).map(keptOf)) ledger.retention.add(kept);
+  const start = { sent, acknowledged, committed, control, freeAcks: integer(s.ack), part: partOf(s.prt) };
+  const ledger = new Ledger(o.limits, true, start);
+  for (const kept of list(s.out).map(keptOf)) ledger.restore(kept);
   const signed = level === "sig" || level === "nest";
   const serverKey = o.signers.find(({ id }) => id.thumbprint === s.key) ?? (signed ? invalid("key") : o.signers[0]);
   const keys = { level, codec, suite, serverId: o.serverId, serverKey, exportableChain: true, role: "server" } as const;
@@ -142,7 +143,9 @@ export function decodeSession(bytes: Uint8Array, o: RestoreOptions): Maybe<Sessi
 }
 
 /** Names of the members, in the order in which they are written. */
-const MEMBERS = "v at sid pol lvl cod st aud key cnf lim sub beg end seq ctl ack chn out err scp exp ext".split(" ");
+const MEMBERS = "v at sid pol lvl cod st aud key cnf lim sub beg end seq prt ctl ack chn out err scp exp ext".split(
+  " ",
+);
 
 /** It was written by a node of this server: what bounds strangers does not bound it. */
 const UNBOUNDED = { maxDepth: 64, maxMembers: Number.MAX_SAFE_INTEGER, maxNodes: Number.MAX_SAFE_INTEGER };
@@ -157,16 +160,27 @@ function clientKeyOf(value: unknown, backend: CryptoBackend): Maybe<PartyKey | u
 }
 
 function keptOf(value: unknown): Kept {
-  const [seq, topic, jti, exp, claims, reply, request] = tuple(value, 7);
+  const [seq, jti, exp, sealed, items] = tuple(value, 5);
+  const claims = sealed === null ? undefined : base64url(sealed);
   return {
     seq: integer(seq),
-    topic: text(topic),
     jti: jti === null ? undefined : text(jti),
     exp: integer(exp),
-    claims: claims === null ? undefined : base64url(claims),
-    reply: boolean(reply),
-    request: boolean(request),
+    claims,
+    bytes: claims?.length ?? 0,
+    items: list(items).map(keptItemOf),
   };
+}
+
+function partOf(value: unknown): Part | undefined {
+  if (value === null) return undefined;
+  const [seq, settled] = tuple(value, 2);
+  return { seq: integer(seq), settled: list(settled).map(integer) };
+}
+
+function keptItemOf(value: unknown): KeptItem {
+  const [topic, reply, request] = tuple(value, 3);
+  return { topic: text(topic), reply: boolean(reply), request: boolean(request) };
 }
 
 function saidOf(value: unknown): Said {

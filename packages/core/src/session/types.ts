@@ -79,6 +79,7 @@ export interface Undetermined {
   /** Id of the session and number of the message, as `send` gave them. */
   readonly session: string;
   readonly seq: number;
+  readonly index?: number;
   readonly topic: string;
   /**
    * Of a message that was sent as idempotent. Where its session could be resumed, the next one sends it again by itself, if
@@ -126,6 +127,8 @@ export interface SendOptions {
 export interface Sent {
   readonly session: string;
   readonly seq: number;
+  /** Where messages that were sent in the same turn share the number: which of them it is, from 0. */
+  readonly index?: number;
 }
 
 export interface RequestOptions {
@@ -158,6 +161,8 @@ export type Handler<T, K extends keyof T> = (
 export interface Denied {
   readonly topic: string;
   readonly seq: number;
+  /** As of `Sent`. */
+  readonly index?: number;
   /** E_DENIED, or another reason of the peer: it came too late, or too fast. */
   readonly code: ErrorCode;
 }

@@ -69,10 +69,11 @@ export class Unacknowledged {
     const { ledger, facts } = this.#host;
     const lost = ledger.retention.all();
     ledger.retention.clear();
-    for (const { topic, claims, jti, exp } of lost) {
+    for (const { claims, jti, exp } of lost) {
       if (jti === undefined || claims === undefined) continue;
-      const { data, iat } = contentOf(facts.keys.codec, claims);
-      this.#outliving.push({ topic, data, ttl: 0, jti, iat: iat as number, exp });
+      const { items, iat } = contentOf(facts.keys.codec, claims);
+      for (const { topic, data } of items)
+        this.#outliving.push({ topic, data, ttl: 0, jti, iat: iat as number, exp, alone: true });
     }
     if (lost.length > 0) this.#tell(lost);
   }
@@ -86,16 +87,19 @@ export class Unacknowledged {
   /** The end: answers with all that is left. */
   take(): readonly Undetermined[] {
     const { retention } = this.#host.ledger;
-    const left = retention.all().map((kept) => this.#named(kept));
+    const left = retention.all().flatMap((kept) => this.#named(kept));
     retention.clear();
     return left;
   }
 
   #tell(kept: readonly Kept[]): void {
-    this.listeners.tell(kept.map((one) => this.#named(one)));
+    this.listeners.tell(kept.flatMap((one) => this.#named(one)));
   }
 
-  #named({ seq, topic, jti }: Kept): Undetermined {
-    return { session: this.#host.facts.id, seq, topic, ...(jti === undefined ? {} : { messageId: jti }) };
+  #named({ seq, items, jti }: Kept): readonly Undetermined[] {
+    const session = this.#host.facts.id;
+    const id = jti === undefined ? {} : { messageId: jti };
+    const place = (index: number) => (items.length === 1 ? {} : { index });
+    return items.map(({ topic }, index) => ({ session, seq, ...place(index), topic, ...id }));
   }
 }

@@ -1,17 +1,40 @@
+/** A batch of which the application has some items already: who goes on with it delivers the others. */
+export interface Part {
+  readonly seq: number;
+  /** Indices of those that it has, or that were refused. */
+  readonly settled: readonly number[];
+}
+
+interface Batch {
+  readonly waiting: Set<number>;
+  readonly settled: Set<number>;
+}
+
 /** Which messages of the peer are committed and not yet with the application, by number, in the order of the numbers. */
 export class Undelivered {
-  /** How many items of each wait. */
-  readonly #items = new Map<number, number>();
+  /** Undefined for a message that stands alone. A batch stays until the next message comes, since items of it may. */
+  readonly #messages = new Map<number, Batch | undefined>();
   /** The last of which the application has an item. */
   #begun = 0;
   #ceded = Number.POSITIVE_INFINITY;
+  #part: Batch | undefined;
 
+  /** Messages, a batch for one. */
   get size(): number {
-    return this.#items.size;
+    let size = 0;
+    for (const batch of this.#messages.values()) if (batch === undefined || batch.waiting.size > 0) size++;
+    return size;
   }
 
-  add(seq: number): void {
-    this.#items.set(seq, (this.#items.get(seq) ?? 0) + 1);
+  add(seq: number, index: number | undefined): void {
+    let batch = this.#messages.get(seq);
+    if (batch === undefined) {
+      for (const [other, { waiting } = { waiting: undefined }] of this.#messages)
+        if (waiting?.size === 0) this.#messages.delete(other);
+      batch = index === undefined ? undefined : { waiting: new Set(), settled: new Set() };
+      this.#messages.set(seq, batch);
+    }
+    batch?.waiting.add(index as number);
   }
 
   /** From here on nobody else may deliver it. */
@@ -19,23 +42,35 @@ export class Undelivered {
     this.#begun = Math.max(this.#begun, seq);
   }
 
-  /** An item of it was delivered, or needs not to be. */
-  done(seq: number): void {
-    const left = (this.#items.get(seq) ?? 0) - 1;
-    if (left > 0) this.#items.set(seq, left);
-    else this.#items.delete(seq);
+  /** It was delivered, or needs not to be. */
+  done(seq: number, index: number | undefined): void {
+    const batch = this.#messages.get(seq);
+    if (batch === undefined) this.#messages.delete(seq);
+    else if (batch.waiting.delete(index as number)) batch.settled.add(index as number);
   }
 
-  /** Leaves to another node what the peer can send again: answers with the number after which it does. */
-  cede(committed: number, announced: number): number {
-    const [first = committed + 1] = this.#items.keys();
-    const last = Math.max(first - 1, this.#begun, announced);
-    for (const seq of this.#items.keys()) if (seq > last) this.#items.delete(seq);
+  /**
+   * Leaves to another node what the peer can send again: answers with the number after which it does, and with what it has
+   * to know of the first batch of that.
+   */
+  cede(committed: number, announced: number): { readonly last: number; readonly part: Part | undefined } {
+    const [first = committed + 1] = this.#waiting();
+    const batch = this.#messages.get(this.#begun);
+    const inPart = first === this.#begun && announced < first && batch !== undefined;
+    const last = inPart ? first - 1 : Math.max(first - 1, this.#begun, announced);
+    for (const seq of this.#messages.keys()) if (seq > last) this.#messages.delete(seq);
     this.#ceded = last;
-    return last;
+    if (!inPart) return { last, part: undefined };
+    this.#part = batch;
+    return { last, part: { seq: first, settled: [...batch.settled] } };
   }
 
-  isCeded(seq: number): boolean {
-    return seq > this.#ceded;
+  *#waiting(): Iterable<number> {
+    for (const [seq, batch] of this.#messages) if (batch === undefined || batch.waiting.size > 0) yield seq;
+  }
+
+  isCeded(seq: number, index: number | undefined): boolean {
+    if (seq <= this.#ceded) return false;
+    return seq > this.#ceded + 1 || index === undefined || this.#part?.settled.has(index) !== true;
   }
 }

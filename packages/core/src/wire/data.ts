@@ -23,26 +23,29 @@ export function assertData(data: unknown, codec: Codec, around: Surroundings = A
   measureData(data, codec, around);
 }
 
-/** As `assertData`; answers with the number of values in the data, for a batch that counts them over its items. */
+/** As `assertData`; answers with the levels of nesting, those around the data included. */
 export function measureData(data: unknown, codec: Codec, around: Surroundings = AS_DAT): number {
-  if (data instanceof Uint8Array) return 1;
-  const check = new Check(codec, around.nodes);
+  if (data instanceof Uint8Array) return around.depth;
+  const check = new Check(codec, around);
   check.value(data, around.depth + 1);
-  return check.nodes - around.nodes;
+  return check.deepest;
 }
 
 class Check {
-  nodes: number;
+  /** The deepest level that a container has. */
+  deepest: number;
+  #nodes: number;
   readonly #codec: Codec;
   readonly #path: (string | number)[] = [];
 
-  constructor(codec: Codec, nodes: number) {
+  constructor(codec: Codec, { depth, nodes }: Surroundings) {
     this.#codec = codec;
-    this.nodes = nodes;
+    this.deepest = depth;
+    this.#nodes = nodes;
   }
 
   value(value: unknown, depth: number): void {
-    if (++this.nodes > DEFAULT_LIMITS.claimsNodes) this.#refuse(`more than ${DEFAULT_LIMITS.claimsNodes} values`);
+    if (++this.#nodes > DEFAULT_LIMITS.claimsNodes) this.#refuse(`more than ${DEFAULT_LIMITS.claimsNodes} values`);
     switch (typeof value) {
       case "boolean":
         break;
@@ -72,6 +75,7 @@ class Check {
 
   #container(value: object, depth: number): void {
     if (value instanceof Uint8Array) this.#refuse("bytes are allowed only as the whole data");
+    if (depth > this.deepest) this.deepest = depth;
     // The depth limit also ends cycles.
     if (depth > DEFAULT_LIMITS.claimsDepth) this.#refuse("nested too deep, or a cycle");
     if (typeof (value as { toJSON?: unknown }).toJSON === "function") this.#refuse("a toJSON method is not allowed");

@@ -101,7 +101,7 @@ describe("what is kept", () => {
   ] as const)(
     "a sender waits while %s are kept, in order, and goes on with a receipt [ack:keep] [ack:wait]",
     async (_, more, many) => {
-      const { pair, client, got } = await resumable({ limits: { ...limits, ...more } });
+      const { pair, client, got } = await resumable({ batch: false, limits: { ...limits, ...more } });
       const way = new SlowLink(pair.link);
       const sent = upTo(60).map((i) => client.send("t", i));
       await settle();

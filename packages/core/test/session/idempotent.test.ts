@@ -42,7 +42,10 @@ describe("a message that outlives its session", () => {
   });
 
   it("is sent again in the next one with its jti, iat and exp; no other is [idem:only] [idem:same] [idem:store]", async () => {
-    const { pair, client, seen, undetermined } = await remembering({ serverHooks: { handler: () => () => {} } });
+    const { pair, client, seen, undetermined } = await remembering({
+      batch: false,
+      serverHooks: { handler: () => () => {} },
+    });
     await client.send("t", 1, { idempotent: true });
     await settle();
     pair.link.tap = () => [];

@@ -13,6 +13,10 @@ const role = fc.constantFrom(...ROLES);
 
 const event = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constantFrom("send" as const, "request" as const), role }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("burst" as const), role, many: fc.integer({ min: 2, max: 5 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("rekey" as const), role }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("refresh" as const) }) },
   {
@@ -28,15 +32,17 @@ const event = fc.oneof(
 );
 type Event = typeof event extends fc.Arbitrary<infer E> ? E : never;
 
+const nameOf = ({ seq, index = 0 }: { readonly seq: number; readonly index?: number }): string => `${seq}/${index}`;
+
 /** A session that is used and cut at random. */
 class Play {
   readonly made: Awaited<ReturnType<typeof resumable>>;
   readonly got: Record<Role, number[]> = { client: [], server: [] };
   readonly sent: Record<Role, number> = { client: 0, server: 0 };
   readonly results: Promise<unknown>[] = [];
-  /** Numbers of the messages that `send` named. */
-  readonly names: Record<Role, Map<number, number>> = { client: new Map(), server: new Map() };
-  readonly reported: Record<Role, number[]> = { client: [], server: [] };
+  /** Names of the messages that `send` named. */
+  readonly names: Record<Role, Map<number, string>> = { client: new Map(), server: new Map() };
+  readonly reported: Record<Role, string[]> = { client: [], server: [] };
   readonly wires: SlowLink[] = [];
   #refreshing = false;
 
@@ -45,7 +51,7 @@ class Play {
     this.wires.push(new SlowLink(made.pair.link));
     for (const side of ROLES) {
       const session = sessionOf(made.pair, side);
-      session.onUndetermined((list) => this.reported[side].push(...list.map(({ seq }) => seq)));
+      session.onUndetermined((list) => this.reported[side].push(...list.map(nameOf)));
       session.handle("m", (n) => void this.got[side].push(n as number));
       session.handle("q", (n) => {
         this.got[side].push(n as number);
@@ -62,21 +68,16 @@ class Play {
   async do(e: Event): Promise<void> {
     const { pair, client } = this.made;
     switch (e.do) {
-      case "send": {
-        const n = ++this.sent[e.role];
-        const named = sessionOf(pair, e.role).send("m", n);
-        this.results.push(named.then(({ seq }) => this.names[e.role].set(n, seq)));
+      case "send":
+        this.send(e.role);
         break;
-      }
-      case "request": {
-        const n = ++this.sent[e.role];
-        this.results.push(
-          sessionOf(pair, e.role)
-            .request("q", n)
-            .then((reply) => expect(reply).toBe(2 * n)),
-        );
+      case "request":
+        this.request(e.role);
         break;
-      }
+      // In one turn, as one batch.
+      case "burst":
+        for (let i = 0; i < e.many; i++) i % 2 === 0 ? this.send(e.role) : this.request(e.role);
+        break;
       case "rekey":
         sessionOf(pair, e.role).rekey();
         break;
@@ -111,6 +112,18 @@ class Play {
       }
     }
     await settle(1);
+  }
+
+  send(role: Role): void {
+    const n = ++this.sent[role];
+    const named = sessionOf(this.made.pair, role).send("m", n);
+    this.results.push(named.then((sent) => this.names[role].set(n, nameOf(sent))));
+  }
+
+  request(role: Role): void {
+    const n = ++this.sent[role];
+    const asked = sessionOf(this.made.pair, role).request("q", n);
+    this.results.push(asked.then((reply) => expect(reply).toBe(2 * n)));
   }
 
   resume(chain: number): void {
@@ -185,10 +198,10 @@ it("a session that is given up reports or delivers each message, and settles eve
         const peer = side === "client" ? "server" : "client";
         // In order, without a gap; the rest is on record, once, or was never sent.
         expect(play.got[peer]).toEqual(upTo(play.got[peer].length));
-        const reported = [...play.reported[side], ...undetermined.map(({ seq }) => seq)];
+        const reported = [...play.reported[side], ...undetermined.map(nameOf)];
         expect(new Set(reported).size).toBe(reported.length);
-        for (const [n, seq] of play.names[side])
-          expect(play.got[peer].includes(n) || reported.includes(seq), `${side}: ${n}`).toBe(true);
+        for (const [n, name] of play.names[side])
+          expect(play.got[peer].includes(n) || reported.includes(name), `${side}: ${n}`).toBe(true);
         expect(session.life.ledger.retention.all()).toEqual([]);
       }
       expect(pair.clock.pending).toBe(0);

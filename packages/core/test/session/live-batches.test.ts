@@ -108,7 +108,7 @@ describe("received batches", () => {
   });
 
   it("a reply to an item refers to the item; a reply in a batch reaches its request [batch:list] [req:reply]", async () => {
-    const pair = await live();
+    const pair = await live({ batch: false });
     pair.server.session!.handle("q", (d) => `answer ${d}`);
     const asked = pair.server.session!.request("up", 7);
     const puppet = Puppet.seize(pair);

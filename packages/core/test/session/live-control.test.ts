@@ -126,7 +126,7 @@ describe("control messages", () => {
     "E_INVALID",
   ];
   it.each(CODES)("err %s ends the request it names, and nothing else", async (code) => {
-    const pair = await live();
+    const pair = await live({ batch: false });
     const [asked, other] = [1, 2].map((d) => pair.client.session!.request("t", d));
     const puppet = Puppet.seize(pair, "server");
     puppet.deliver(

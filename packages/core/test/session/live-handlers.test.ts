@@ -101,7 +101,7 @@ describe("authorization", () => {
     const first = gate<boolean>();
     const authorize = ({ data }: { data: unknown }) =>
       data === 0 ? first.promise : data === 2 ? Promise.resolve(true) : true;
-    const pair = await live({ serverHooks: { authorize } });
+    const pair = await live({ batch: false, serverHooks: { authorize } });
     const sent = [0, 1, 2, 3].map((d) => pair.server.session!.send("t", d));
     await settle();
     expect(seqsOf(pair, "server")).toEqual([]);
@@ -120,7 +120,7 @@ describe("authorization", () => {
   it("a message denied behind a slow one leaves no gap; an aborted one neither", async () => {
     const first = gate<boolean>();
     const authorize = ({ data }: { data: unknown }) => (data === 0 ? first.promise : data !== 1);
-    const pair = await live({ serverHooks: { authorize } });
+    const pair = await live({ batch: false, serverHooks: { authorize } });
     const abort = new AbortController();
     const options = [{}, {}, { signal: abort.signal }, {}];
     const sent = Promise.allSettled([0, 1, 2, 3].map((d) => pair.server.session!.send("t", d, options[d])));

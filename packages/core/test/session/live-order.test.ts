@@ -37,7 +37,7 @@ describe("order under load", () => {
       const ms = 20 - Math.min(20, 4 * calls++);
       return new Promise((resolve) => setTimeout(() => resolve(seal(iv, aad, plaintext, room)), ms));
     });
-    const pair = await live({ backend, serverBackend: node });
+    const pair = await live({ batch: false, backend, serverBackend: node });
     const seen: unknown[] = [];
     pair.server.session!.handle("t", (d) => void seen.push(d));
     await Promise.all(upTo(8).map((i) => pair.client.session!.send("t", i)));

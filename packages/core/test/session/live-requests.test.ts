@@ -265,7 +265,7 @@ describe("refs that somebody else wrote", () => {
     ["of an item of the request", "q", [2, 0]],
     ["of a request that was answered", "q", 3],
   ])("a reply that names nothing that waits is dropped and counted: %s [req:ref-stale]", async (_, top, value) => {
-    const pair = await live();
+    const pair = await live({ batch: false });
     pair.client.session!.handle(top, () => expect.unreachable("a reply is not delivered"));
     const seen = pair.client.session!.messages(top);
     await pair.client.session!.send("q", 0);

@@ -89,6 +89,7 @@ describe.each(WIRES)("%s", (protocol) => {
   it("requests, replies, control and refusals survive any order", async () => {
     const pair = await opened({
       protocol,
+      batch: false,
       serverHooks: { authorize: (request: { topic: string }) => request.topic !== "no" },
     });
     pair.server.session!.handle("double", (n) => 2 * (n as number));

@@ -42,6 +42,8 @@ export interface PairOptions {
   readonly limits?: Partial<Limits>;
   readonly client?: Partial<ClientHandshakeOptions>;
   readonly server?: Partial<ServerHandshakeOptions>;
+  /** Of both ends. Tests that look at numbers give each message one. */
+  readonly batch?: boolean;
   readonly clientHooks?: Partial<SessionHooks>;
   readonly serverHooks?: Partial<SessionHooks>;
   /** Seconds that the client's clock is behind the server's. */
@@ -167,6 +169,7 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
   const hooksOf = (role: "client" | "server"): SessionHooks => ({
     heartbeat: role === "server",
     rateLimited: role === "server",
+    ...(options.batch === undefined ? {} : { batch: options.batch }),
     ...(role === "client" ? options.clientHooks : options.serverHooks),
   });
   const hooks = { client: hooksOf("client"), server: hooksOf("server") };

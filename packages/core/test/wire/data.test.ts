@@ -95,9 +95,10 @@ describe.each(codecs)("assertData for codec %s", (codec) => {
     expect(() => assertData(array(100_000), codec, alone)).toThrowError(TypeError);
   });
 
-  it("counts values", () => {
-    expect(measureData({ a: [1, 2], b: "x" }, codec)).toBe(5);
-    expect(measureData(new Uint8Array(9), codec)).toBe(1);
+  it("measures how deep it is nested", () => {
+    expect([1, [], { a: [1, 2], b: "x" }, [[], [[]]], new Uint8Array(9)].map((d) => measureData(d, codec))).toEqual([
+      1, 2, 3, 4, 1,
+    ]);
   });
 });
 

@@ -118,9 +118,11 @@ export class ClientSide {
       client.opened.add(`${session.id} ${seq}`);
       return;
     }
-    const { req, dat } = decodeClaims(this.#stage.plan.codec, claims);
+    const { req, dat, bat } = decodeClaims(this.#stage.plan.codec, claims);
     // Requests have no other name that the application sees.
     if (req === true) client.requests.set((dat as [number])[0], { session: session.id, seq });
+    for (const [index, [, , data, asks]] of ((bat ?? []) as [string, unknown, [number], boolean?][]).entries())
+      if (asks === true) client.requests.set(data[0], { session: session.id, seq, index });
   }
 
   #established(session: ClientSession): void {

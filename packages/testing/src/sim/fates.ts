@@ -63,11 +63,14 @@ function fate(
   }
   const name = "seq" in outcome ? outcome : (known as Sent);
   if (delivered.has(n) || isNamed(end.refused, name) || isNamed(end.undetermined, name) || seen(name)) return [];
-  return [`${who} was lost: ${name.seq} of session ${name.session.slice(0, 6)}`];
+  return [`${who} was lost: ${spell(name)}`];
 }
 
-const isNamed = (list: readonly Sent[], { session, seq }: Sent): boolean =>
-  list.some((named) => named.session === session && named.seq === seq);
+const isNamed = (list: readonly Sent[], { session, seq, index }: Sent): boolean =>
+  list.some((named) => named.session === session && named.seq === seq && named.index === index);
+
+const spell = ({ session, seq, index }: Sent): string =>
+  `${index === undefined ? seq : `${seq}[${index}]`} of session ${session.slice(0, 6)}`;
 
 /**
  * What the servers that had a session one after the other were told of its messages. `parked`: the last one left it in the
@@ -103,7 +106,7 @@ const isLate = ({ troubles, end }: RunRecord["plan"], at: number): boolean =>
   troubles.some(({ kind }) => kind === "jump") || end.at - at > 60_000;
 
 function toldTwice({ undetermined }: EndRecord): string[] {
-  const names = undetermined.map(({ session, seq }) => `${seq} of session ${session.slice(0, 6)}`);
+  const names = undetermined.map(spell);
   return names.filter((name, i) => names.indexOf(name) < i).map((name) => `${name} was reported twice`);
 }
 

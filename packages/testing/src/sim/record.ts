@@ -33,6 +33,7 @@ export interface Delivered {
 export interface Refused {
   readonly session: string;
   readonly seq: number;
+  readonly index?: number;
   readonly code: string;
 }
 

@@ -63,8 +63,8 @@ export class Speaker {
 
   #listen(): void {
     const { stage, session, record } = this.#o;
-    session.onDenied(({ seq, code }) => {
-      record.refused.push({ session: session.id, seq, code });
+    session.onDenied(({ seq, index, code }) => {
+      record.refused.push({ session: session.id, seq, ...(index === undefined ? {} : { index }), code });
       this.#note(`hears that message ${seq} was refused: ${code}`);
     });
     session.onUndetermined((messages) => {

@@ -14,7 +14,7 @@ describe("connections that are lost", () => {
     for (const n of upTo(150)) {
       void session.send("n", n);
       void peer?.send("n", n);
-      if (random.chance(0.15)) world.cut();
+      if (random.chance(0.1)) world.cut();
       await world.advance(random.between(0, 60));
     }
     await world.until(() => world.arrived.length >= 150 && world.seen.delivered.length >= 150);
