@@ -207,10 +207,10 @@ function timing(): Group {
   end(longer.t, 60, () => pings(longer.t, 2));
   bad("sixty-one", "a session of 61 seconds", longer.t);
   const both = withEnd(120);
-  both.t.tick(59, () => ({ emit: pings(both.t, 1) }));
-  both.t.tick(1, () => ({ emit: [soon(both.t), ...pings(both.t, 1)] })).hears();
+  both.t.tick(54, () => ({ emit: pings(both.t, 1) }));
+  both.t.tick(6, () => ({ emit: [soon(both.t), ...pings(both.t, 1)] })).hears();
   end(both.t, 60, () => pings(both.t, 1));
-  bad("with-ping", "auth-soon and a ping at one instant: auth-soon first", both.t);
+  bad("with-ping", "auth-soon in these six seconds, at the latest together with a ping and before it", both.t);
   const lowered = withEnd(100, { refreshSeconds: 5 });
   lowered.t.tick(94, () => ({ emit: pings(lowered.t, 3) })).tick(1, () => ({ emit: [soon(lowered.t)] }));
   end(lowered.t, 5, () => []);

@@ -2,6 +2,7 @@ import type { Control } from "../envelope/control.ts";
 import { asError, SealwireError } from "../errors.ts";
 import { type Maybe, unlessAborted } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
+import { decodeBase64url } from "../wire/base64url.ts";
 import type { Attachment } from "./attachment.ts";
 import type { Grant, SessionHooks } from "./hooks.ts";
 import type { Life } from "./life.ts";
@@ -19,6 +20,9 @@ export interface RightsOptions {
   readonly onEnd: (error: SealwireError) => void;
 }
 
+/** From 0 up to, not including, 1. */
+const partOf = (session: string): number => new DataView(decodeBase64url(session).buffer).getUint32(0) / 2 ** 32;
+
 const LATE = "the new token was not checked in time (limit handshakeSeconds)";
 
 /** What the client may do in a session and until when, and how a new token changes both (specs/lifecycle.md, section 4). */
@@ -32,16 +36,14 @@ export class Rights {
   #checking: AbortController | undefined;
 
   constructor(options: RightsOptions, { scopes, expiresAt }: Grant) {
-    const { source, hooks, limits, timers, elapsed, onEnd } = options;
+    const { source, timers, elapsed, onEnd } = options;
     this.#o = options;
     this.#granted = { scopes, expiresAt };
-    const soon = () => void source.life.attachment?.control({ top: "auth-soon" });
     this.#term = new Term({
       timers,
       elapsed,
       onEnd: () => onEnd(new SealwireError("E_SESSION_EXPIRED")),
-      ...(hooks.refresh === undefined ? {} : { onSoon: soon }),
-      soonMs: limits.refreshSeconds * 1000,
+      onSoon: () => void source.life.attachment?.control({ top: "auth-soon" }),
     });
   }
 
@@ -70,8 +72,20 @@ export class Rights {
 
   /** Starts the time until the end. */
   watch(): void {
-    const { facts, serverTime } = this.#o.source.life;
-    this.#term.set(this.expiresAt * 1000 - serverTime, this.expiresAt < facts.longestEnd);
+    const left = this.expiresAt * 1000 - this.#o.source.life.serverTime;
+    this.#term.set(left, this.#reminder(left));
+  }
+
+  /**
+   * Server: milliseconds before the end at which the client is asked for a token, if one can change the end. Many sessions
+   * can have one end: each has a moment of its own, which its name decides.
+   */
+  #reminder(left: number): number | undefined {
+    const { hooks, limits, source } = this.#o;
+    const { id, longestEnd } = source.life.facts;
+    const latest = limits.refreshSeconds * 1000;
+    if (hooks.refresh === undefined || this.expiresAt >= longestEnd || left <= latest) return undefined;
+    return latest + Math.floor(Math.min(latest / 10, (left - latest) / 2) * partOf(id));
   }
 
   /** Takes over what a token grants, bounded by the longest life of the session. */

@@ -4,9 +4,7 @@ export interface TermOptions {
   readonly timers: Timers;
   readonly elapsed: () => number;
   readonly onEnd: () => void;
-  /** Before the end, and how long before, in milliseconds; not for a term shorter than that. */
-  readonly onSoon?: () => void;
-  readonly soonMs: number;
+  readonly onSoon: () => void;
 }
 
 /** The time until a session ends, on a clock that does not jump; a refresh sets it anew. */
@@ -29,14 +27,14 @@ export class Term {
     return this.#end - this.#o.elapsed();
   }
 
-  /** `remind`: an earlier word can change the end. */
-  set(ms: number, remind: boolean): void {
-    const { soonMs, onSoon } = this.#o;
-    this.#end = this.#o.elapsed() + ms;
+  /** `soonMs`: so long before the end a word is said of it. */
+  set(ms: number, soonMs: number | undefined): void {
+    const { elapsed, onEnd, onSoon } = this.#o;
+    this.#end = elapsed() + ms;
     this.#cancelEnd();
     this.#cancelSoon();
-    this.#cancelEnd = this.#at(0, this.#o.onEnd);
-    this.#cancelSoon = remind && onSoon !== undefined && ms > soonMs ? this.#at(soonMs, onSoon) : () => {};
+    this.#cancelEnd = this.#at(0, onEnd);
+    this.#cancelSoon = soonMs === undefined ? () => {} : this.#at(soonMs, onSoon);
   }
 
   /** Calls `fn` when `before` milliseconds are left. */

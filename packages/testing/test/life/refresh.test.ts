@@ -96,7 +96,8 @@ describe("where there is none", () => {
   });
 
   it("a function that fails: told, asked again with growing pauses, and in time once it works", async () => {
-    const { world, session } = await open(600);
+    // The server does not ask before that.
+    const { world, session } = await open(600, { limits: { refreshSeconds: 5 } });
     world.token = (reason) =>
       reason === "refresh" && world.now < 540_000 ? Promise.reject(new TypeError("no")) : world.issue();
     await world.advance(599_000);
