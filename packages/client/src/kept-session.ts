@@ -12,7 +12,7 @@ import type { Dialer } from "./dialer.ts";
 import type { ConnectOptions, ReconnectOptions } from "./options.ts";
 import type { Platform } from "./platform.ts";
 import { isProofKeyStore } from "./proof-store.ts";
-import { isUnanswered, ReconnectPolicy } from "./reconnect-policy.ts";
+import { isPutOff, isUnanswered, ReconnectPolicy } from "./reconnect-policy.ts";
 import { Refresher } from "./refresher.ts";
 import { TokenFailure } from "./token-failure.ts";
 
@@ -158,7 +158,7 @@ export class KeptSession {
       return true;
     } catch (error) {
       if (session.state !== "reconnecting") return true;
-      if (chain !== undefined && !isUnanswered(error)) this.#refused.add(chain.kid);
+      if (chain !== undefined && !isUnanswered(error) && !isPutOff(error)) this.#refused.add(chain.kid);
       this.#report(error);
       if (this.#policy.afterAttempt(error, chain !== undefined)) return false;
       this.#giveUp(session, error);

@@ -120,6 +120,10 @@ export class ReconnectPolicy {
   }
 }
 
+/** A server that has no room, or not for so much, at this moment: not that it does not know a session. */
+export const isPutOff = (error: unknown): boolean =>
+  isSealwireError(error) && error.remote && (error.code === "E_BUSY" || error.code === "E_QUOTA");
+
 /** Nothing that a server said: none was reached in time, or no token or key set was to be had. */
 export function isUnanswered(error: unknown): boolean {
   if (error instanceof TokenFailure || !isSealwireError(error)) return true;

@@ -205,6 +205,8 @@ export interface Limits {
   readonly ackSeconds: number;
   /** chains that a client holds; chains, default 4; beyond it full handshake. */
   readonly resumeChains: number;
+  /** resumes of a session, as many of them at once; resumes/min, default 12; beyond it E_QUOTA. */
+  readonly resumesPerMinute: number;
   /** time before the end of a session at which the server asks for a new token; s, default 60; beyond it auth-soon is sent. */
   readonly refreshSeconds: number;
   /** revocations that a server remembers; entries, default 1000000; beyond it E_QUEUE_FULL. */
@@ -296,6 +298,7 @@ export const DEFAULT_LIMITS: Limits = {
   "ackBytes": 262144,
   "ackSeconds": 2,
   "resumeChains": 4,
+  "resumesPerMinute": 12,
   "refreshSeconds": 60,
   "revocations": 1000000,
   "byeSeconds": 2,

@@ -3,7 +3,8 @@ import { openClient, quantile, sleep, startWire, startWorld } from "./world.mjs"
 
 /** @param {number} cuts */
 export async function measureResume(cuts) {
-  const world = await startWorld();
+  // More than anybody needs: a server takes no more than it is set to.
+  const world = await startWorld({ limits: { resumesPerMinute: 60 * cuts } });
   const wire = await startWire(world.port);
   const token = await world.token();
   // Without the pause that spreads clients: it is at random up to half a second by default, and grows where cuts come often.

@@ -8,6 +8,7 @@ import { resumeBehind } from "./lifecycle-resume-behind.ts";
 import { resumeClients } from "./lifecycle-resume-client.ts";
 import { resumeConfirmations } from "./lifecycle-resume-confirm.ts";
 import { resumeHellos } from "./lifecycle-resume-hello.ts";
+import { resumeRate } from "./lifecycle-resume-rate.ts";
 import { resumeServers } from "./lifecycle-resume-server.ts";
 import { resumeTimes } from "./lifecycle-resume-time.ts";
 
@@ -22,4 +23,5 @@ export const generate: Generator = () => [
   ...resumeAgain(),
   ...resumeBehind(),
   ...resumeTimes(),
+  ...resumeRate(),
 ];

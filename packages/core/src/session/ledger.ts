@@ -15,6 +15,8 @@ export interface LedgerStart {
   readonly committed: number;
   /** What is left of the peer's budget of control messages. Default: all of it. */
   readonly control?: number;
+  /** And of its resumes. */
+  readonly resumes?: number;
   readonly freeAcks?: number;
   readonly part?: Part | undefined;
 }
@@ -25,6 +27,8 @@ export class Ledger {
   readonly retention: Retention;
   /** Budget of the peer's control messages. */
   readonly control: TokenBucket;
+  /** Server: budget of the client's resumes, in each of which all that is not acknowledged is sent again. */
+  readonly resumes: TokenBucket;
   /** Number used last. */
   sent: number;
   /** Highest number of ours that the peer said it has committed. */
@@ -56,6 +60,8 @@ export class Ledger {
     this.resumable = resumable;
     this.retention = new Retention(limits, resumable);
     this.control = new TokenBucket(limits.controlPerSecond, limits.controlBurst, start.control);
+    const { resumesPerMinute } = limits;
+    this.resumes = new TokenBucket(resumesPerMinute / 60, resumesPerMinute, start.resumes);
     this.sent = start.sent;
     this.acknowledged = start.acknowledged;
     this.committed = start.committed;

@@ -38,10 +38,10 @@ export interface RestoreOptions {
   readonly time: Time;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 
 /**
- * The state as bytes: JSON, version 1. Secret: it holds the chains, with which anybody can be either end of the session,
+ * The state as bytes: JSON, version 2. Secret: it holds the chains, with which anybody can be either end of the session,
  * and the unacknowledged messages in clear. @throws TypeError where the chains of the session are not exportable
  */
 export function encodeSession(state: SessionState, { unix, elapsed }: Time): Uint8Array {
@@ -66,6 +66,7 @@ export function encodeSession(state: SessionState, { unix, elapsed }: Time): Uin
       seq: [ledger.sent, ledger.acknowledged, ledger.committed],
       prt: ledger.part === undefined ? null : [ledger.part.seq, ledger.part.settled],
       ctl: ledger.control.level(elapsed),
+      rsm: ledger.resumes.level(elapsed),
       ack: ledger.freeAcks,
       chn: ledger.chains.map(chainBytes),
       out: ledger.retention.all().map(outgoing),
@@ -115,9 +116,11 @@ export function decodeSession(bytes: Uint8Array, o: RestoreOptions): Maybe<Sessi
   const [sent, acknowledged, committed] = tuple(s.seq, 3).map(integer) as [number, number, number];
   if (acknowledged > sent) return invalid("seq");
   // What the peer has not used for a while it may use again, as on a node that kept the session.
-  const refill = (Math.max(0, o.time.unix - number(s.at)) / 1000) * o.limits.controlPerSecond;
-  const control = Math.min(o.limits.controlBurst, number(s.ctl) + refill);
-  const start = { sent, acknowledged, committed, control, freeAcks: integer(s.ack), part: partOf(s.prt) };
+  const seconds = Math.max(0, o.time.unix - number(s.at)) / 1000;
+  const { controlPerSecond, controlBurst, resumesPerMinute } = o.limits;
+  const control = Math.min(controlBurst, number(s.ctl) + seconds * controlPerSecond);
+  const resumes = Math.min(resumesPerMinute, number(s.rsm) + (seconds / 60) * resumesPerMinute);
+  const start = { sent, acknowledged, committed, control, resumes, freeAcks: integer(s.ack), part: partOf(s.prt) };
   const ledger = new Ledger(o.limits, true, start);
   for (const kept of list(s.out).map(keptOf)) ledger.restore(kept);
   const signed = level === "sig" || level === "nest";
@@ -143,7 +146,7 @@ export function decodeSession(bytes: Uint8Array, o: RestoreOptions): Maybe<Sessi
 }
 
 /** Names of the members, in the order in which they are written. */
-const MEMBERS = "v at sid pol lvl cod st aud key cnf lim sub beg end seq prt ctl ack chn out err scp exp ext".split(
+const MEMBERS = "v at sid pol lvl cod st aud key cnf lim sub beg end seq prt ctl rsm ack chn out err scp exp ext".split(
   " ",
 );
 

@@ -74,6 +74,18 @@ describe("a session as bytes", () => {
     expect(await level(1000)).toBe(controlBurst);
   });
 
+  it("and so does that of resumes [resume:rate]", async () => {
+    const { state, restore } = await parked();
+    const { resumesPerMinute } = DEFAULT_LIMITS;
+    state.ledger.resumes.spend(resumesPerMinute, AT.elapsed);
+    const bytes = encodeSession(state, AT);
+    const level = async (seconds: number) => {
+      const time = { unix: AT.unix + seconds * 1000, elapsed: 0 };
+      return (await decodeSession(bytes, { ...restore, time })).ledger.resumes.level(0);
+    };
+    expect([await level(-10), await level(30), await level(90)]).toEqual([0, resumesPerMinute / 2, resumesPerMinute]);
+  });
+
   it("of another server, or at a signed level without its identity key, is refused", async () => {
     const { state, restore } = await parked({ level: "sig" });
     const bytes = encodeSession(state, AT);
@@ -94,7 +106,7 @@ describe("a session as bytes", () => {
 describe("bytes that are no session", () => {
   type Parsed = Record<string, unknown>;
   const changes: Record<string, (s: Parsed) => unknown> = {
-    "another version": (s) => ({ ...s, v: 2 }),
+    "another version": (s) => ({ ...s, v: 1 }),
     "a member more": (s) => ({ ...s, more: 1 }),
     "an unknown level": (s) => ({ ...s, lvl: "none" }),
     "an unknown code": (s) => ({ ...s, err: [[1, "E_NONE", null]] }),

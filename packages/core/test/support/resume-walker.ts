@@ -51,7 +51,13 @@ export class ResumeWalker {
 
   static async open(): Promise<ResumeWalker> {
     const { pair, got } = await resumable({
-      limits: { controlBurst: MANY, itemsBurst: MANY, itemsPerSecond: MANY, bytesPerSecond: MANY },
+      limits: {
+        controlBurst: MANY,
+        itemsBurst: MANY,
+        itemsPerSecond: MANY,
+        bytesPerSecond: MANY,
+        resumesPerMinute: MANY,
+      },
       serverHooks: { trace: () => {} },
       clientHooks: { trace: () => {} },
     });

@@ -116,6 +116,55 @@ describe("attempts", () => {
     expect(hellos.slice(0, 4)).toEqual(["resume", "resume", "new", "new"]);
   });
 
+  it.each(["busy", "quota"])(
+    "[resume:put-off] %s refuses no chain: the same one for as long as it is worth anything",
+    async (code) => {
+      const { world, session } = await lost();
+      const hellos: string[] = [];
+      impostor(world, (ws, hello) => {
+        hellos.push(hello);
+        ws.send(JSON.stringify({ typ: "sealwire-err", code }));
+        ws.close(code === "busy" ? 1013 : 4529, code);
+      });
+      world.cut();
+      await world.advance(100_000);
+      expect([hellos.length > 4, new Set(hellos)]).toEqual([true, new Set(["resume"])]);
+      world.serve();
+      await world.until(() => session.state === "open");
+      expect(world.sessions).toHaveLength(2);
+    },
+  );
+
+  it("[resume:rate] that the server does not take so soon after another are made later, and the session goes on", async () => {
+    const world = new World().serve({ limits: { resumesPerMinute: 1 } });
+    const session = await world.connect();
+    const { id } = session;
+    await session.send("n", 1);
+    for (let i = 0; i < 3; i++) {
+      world.cut();
+      await world.advance(0);
+      await world.until(() => session.state === "open");
+    }
+    expect([session.id, world.sessions.length]).toEqual([id, 1]);
+    expect(world.now).toBeGreaterThan(120_000);
+  });
+
+  it("[resume:rate] are spread so that a server takes them all, also where each connection is lost at once", async () => {
+    const refused: string[] = [];
+    const world = new World().serve({ onError: ({ code }) => void refused.push(code) });
+    world.tokenSeconds = 3600;
+    const session = await world.connect();
+    let cuts = 0;
+    while (world.now < HOUR / 4) {
+      cuts++;
+      world.cut();
+      await world.advance(0);
+      await world.until(() => session.state === "open");
+    }
+    expect([cuts > 60, world.sessions.length]).toEqual([true, 1]);
+    expect(refused).not.toContain("E_QUOTA");
+  });
+
   it("no network: none but now and then, and one at once when it is back", async () => {
     const { world, session } = await lost();
     world.online = false;

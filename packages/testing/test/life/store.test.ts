@@ -330,3 +330,21 @@ describe("who may come back", () => {
     await world.until(() => got.length === 1);
   });
 });
+
+describe("resumes of a session in a store", () => {
+  it("[resume:rate] are counted from server to server", async () => {
+    const over = { limits: { resumesPerMinute: 2 } };
+    const p = await place(over);
+    const { world, session, serve, errors } = p;
+    const { id } = session;
+    for (const name of ["b", "c", "d"]) {
+      await lose(p);
+      serve(name, over);
+      const from = world.now;
+      await world.until(() => session.state === "open");
+      const refused = errors.filter(({ code }) => code === "E_QUOTA").length;
+      expect([refused > 0, world.now - from > 20_000]).toEqual(name === "d" ? [true, true] : [false, false]);
+    }
+    expect(session.id).toBe(id);
+  });
+});

@@ -47,6 +47,7 @@ DEFAULTS: dict[str, int] = {
     "ackBytes": 262144,
     "ackSeconds": 2,
     "resumeChains": 4,
+    "resumesPerMinute": 12,
     "refreshSeconds": 60,
     "byeSeconds": 2,
     "requestSeconds": 30,

@@ -35,6 +35,7 @@ class ResumeAttempt:
         connection.check_hello(ch)
         self._check_same(ch)
         self._check_token(ch)
+        self._session.resumes.check(server.time.clock)
         self._peer = ch["rs"]["rcv"]
         self._own = self._session.committed
         self._answer(ch, text.encode("ascii"), hello_keys)
@@ -93,6 +94,7 @@ class ResumeAttempt:
             raise Refused("E_SEQ", "claims")
         if self._chain not in session.chains.held:
             raise Refused("E_RESUME", "session")
+        session.resumes.take(self._server.time.clock)
         self._server.supersede(session)
         session.take_up(self._connection.number, self._channel, 0, self._own, self._peer)
         self._server.carry(self._connection)

@@ -6,6 +6,7 @@ Everything that ends the session is raised as Refused; the endpoint turns it int
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from .budget import Bucket
 from .chains import Chains
 from .channel import Channel, Terms
 from .control import Control
@@ -53,6 +54,7 @@ class Session(Sending):
         self.sid, self.sub, self.end, self.longest_end = opened.sid, opened.sub, opened.exp, longest_end
         self.rekeying = Rekeying(self, channel)
         self.chains = Chains(channel.chain, terms.is_client)
+        self.resumes = Bucket(limits["resumesPerMinute"] / 60, limits["resumesPerMinute"], time.clock)  # of a server
         self._dropped = 0
         self._delivery = Delivery(self)
         self.store: Store | None = None

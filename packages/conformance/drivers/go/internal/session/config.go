@@ -19,7 +19,7 @@ var defaults = map[string]int64{
 	"clientAuthLifeSeconds": 60, "idleSeconds": 120, "heartbeatSeconds": 30, "sessionSeconds": 86400, "byeSeconds": 2,
 	"requestSeconds": 30, "keyMessages": 16777216, "keyBytes": 274877906944, "replayWindow": 1024, "replayDrops": 16,
 	"resumeSeconds": 120, "retainedMessages": 1000, "retainedBytes": 4194304, "ackMessages": 64, "ackBytes": 262144, "ackSeconds": 2,
-	"resumeChains": 4, "refreshSeconds": 60, "rekeyMessages": 1048576, "rekeyBytes": 68719476736, "rekeySeconds": 3600,
+	"resumeChains": 4, "resumesPerMinute": 12, "refreshSeconds": 60, "rekeyMessages": 1048576, "rekeyBytes": 68719476736, "rekeySeconds": 3600,
 	"rekeyWaitSeconds": 30, "keySeconds": 86400, "replayEntries": 100000,
 }
 

@@ -7,10 +7,15 @@ import (
 	"sealwire/driver/internal/value"
 )
 
-// budget is the bucket of inbound control messages, and what is free besides.
-type budget struct {
+// bucket is what is left of a budget, and when that was so.
+type bucket struct {
 	units float64
 	at    int64
+}
+
+// budget is the bucket of inbound control messages, and what is free besides.
+type budget struct {
+	bucket
 	acks  int64 // that were free
 	voids int64 // that are still free
 }

@@ -103,6 +103,7 @@ func (s *session) takeUp(c *conn, in *message.Opened) error {
 		s.offset = c.offset
 	} else {
 		s.chains = []kdf.Chain{r.epoch.chain}
+		s.resumes.units = s.resumesLeft() - 1
 	}
 	s.enter(c, r.epoch, &replay.Strict{Last: uint64(r.own)})
 	e := r.epoch

@@ -63,6 +63,9 @@ func (c *conn) onResumeClientHello(f *wire.Frame) error {
 	if !slices.Equal(h.st, []string{s.agreed.suite}) || h.msg != s.peerMsg || !s.canSendFrom(h.rcv) || !c.admits(s, h.ath) {
 		return fault.New("E_RESUME", "session")
 	}
+	if s.resumesLeft() < 1 {
+		return fault.New("E_QUOTA", "rate")
+	}
 	c.selected = s.agreed
 	peer, err := c.kexKey(h)
 	if err != nil {
@@ -70,6 +73,14 @@ func (c *conn) onResumeClientHello(f *wire.Frame) error {
 	}
 	c.resuming = &resumption{session: s, chain: chain, own: int64(s.committed()), peer: h.rcv}
 	return c.sendResumeServerHello(peer)
+}
+
+// resumesLeft is what the session has of its resumes.
+func (s *session) resumesLeft() float64 {
+	most := float64(s.limit("resumesPerMinute"))
+	s.resumes.units = min(most, s.resumes.units+float64(s.now-s.resumes.at)*most/60)
+	s.resumes.at = s.now
+	return s.resumes.units
 }
 
 // admits compares the token of the upgrade with that of the session.

@@ -53,6 +53,7 @@ type session struct {
 	queue    []*sent           // wait for room
 	owed     owed              // what is to be acknowledged
 	budget   budget            // of control messages
+	resumes  bucket            // of a server
 	asked    int64             // the auth that waits for its answer
 	refusals []*refusal        // err that the peer has not committed
 	soonDone bool              // nothing is to be said any more about the end that is near
@@ -85,7 +86,8 @@ func (c *conn) opens(g grant) {
 		Endpoint: c.Endpoint, state: open, sid: kdf.SID(c.th2), grant: g, agreed: c.selected,
 		peerMsg: c.peerMsg, offset: c.offset, helloAt: c.helloAt, signer: c.signer, peerKey: c.peerKey, self: c.serverID,
 		requests: map[int64]request{}, oneWay: map[int64]bool{}, pings: map[int64]bool{},
-		budget: budget{units: float64(c.limit("controlBurst")), at: c.now}, heard: c.now, pinged: c.now,
+		budget:  budget{bucket: bucket{float64(c.limit("controlBurst")), c.now}},
+		resumes: bucket{float64(c.limit("resumesPerMinute")), c.now}, heard: c.now, pinged: c.now,
 	}
 	if c.client {
 		s.signer, s.self, s.peer = c.proof, "", c.serverID
