@@ -88,14 +88,20 @@ describe("a new token", () => {
   });
 
   it("a second one before the answer ends the session [refresh:pending]", async () => {
-    const { pair, server } = await refreshing({ codec: "json", serverHooks: { refresh: () => new Promise(() => {}) } });
+    let asked = 0;
+    const refresh = (): Promise<Grant> => {
+      asked++;
+      return new Promise(() => {});
+    };
+    const { pair, server } = await refreshing({ codec: "json", serverHooks: { refresh } });
     // A client of ours has one at a time.
     const puppet = Puppet.seize(pair, "client");
     puppet.deliver(await puppet.control({ top: "auth", at: "a" }));
     await settle();
     expect(server.state).toBe("open");
-    puppet.deliver(await puppet.control({ top: "auth", at: "b" }));
+    for (let i = 0; i < 20; i++) puppet.deliver(await puppet.control({ top: "auth", at: "b" }));
     await expectRefusal(pair, { side: "server", code: "E_STATE", stage: "commit", close: 4400 });
+    expect([asked, server.life.ledger.committed]).toEqual([1, 1]);
   });
 
   it("whose check never ends is refused in time, and holds nothing up [refresh:deadline]", async () => {

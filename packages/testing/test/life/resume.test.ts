@@ -98,6 +98,22 @@ describe("connections that are lost", () => {
   });
 });
 
+it("a session that is over by the clock of its server is refused, and a new one with a new token takes its place [sr:end]", async () => {
+  const errors: SealwireError[] = [];
+  const world = new World().serve({ onError: (error) => errors.push(error) });
+  const session = await world.connect();
+  const { id } = session;
+  world.server.clock.jump(700_000);
+  world.cut();
+  await world.advance(0);
+  await world.until(() => session.state === "open");
+  expect(errors.map(({ code, stage }) => `${code} ${stage}`)).toContain("E_RESUME session");
+  expect([session.id === id, world.sessions.length]).toEqual([false, 2]);
+  expect(world.asked.filter(({ reason }) => reason === "connect")).toHaveLength(2);
+  await world.advance(130_000);
+  expect((await world.sessions[0]?.closed)?.error?.code).toBe("E_TRUNCATED");
+});
+
 describe("a server that has lost its memory", () => {
   it("the chains are refused twice, then a new session: what was marked arrives once, the rest is reported", async () => {
     // What is kept between the two is the store of idempotent messages alone.
