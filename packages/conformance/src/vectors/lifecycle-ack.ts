@@ -9,6 +9,7 @@ import { type Life, LifeGroup, RES } from "./lifecycle-scene.ts";
 
 const SECTION = "6-acknowledgement";
 const QUOTA: Verdict = ["E_QUOTA", "rate"];
+const STATE: Verdict = ["E_STATE", "commit"];
 const HELLO = { text: "hello" };
 
 const ack = (t: Life): Values => ({ emit: [t.peer.answers({ top: "ack" })] });
@@ -80,6 +81,32 @@ function sends(g: LifeGroup): void {
   g.ok("no-loop", "ack is not acknowledged", ["ack:no-loop"], quiet);
   const resumed = resumes(g.life().hears().lose().tick(10)).tick(15);
   g.ok("resumed", "a resume has said it; without a connection nothing is due", ["ack:send"], resumed);
+}
+
+/** The 64th message makes receipt and rekey due. */
+function withRekey(g: LifeGroup, client: boolean): void {
+  // A client waits for a tenth more.
+  const init = { limits: { rekeyMessages: client ? 58 : 64 } };
+  const due = (): Life => {
+    const t = many(g.life(), 63);
+    const message = t.peer.message();
+    return t.recv(message, { deliver: [hello(64)], emit: [t.peer.answers({ top: "ack" }), t.rekey()] });
+  };
+  const req = ["rekey:after-ack", "ack:send", "rekey:trigger"];
+  const t = due();
+  g.ok(
+    "with-rekey",
+    "64 messages, after which keys are renewed: ack, then rekey",
+    req,
+    t.answered().acked().hears(),
+    init,
+  );
+  const other = due();
+  other.fails(other.answer({ ref: 1 }), STATE);
+  g.bad("with-rekey-first", "the peer answers the first number as a rekey", req, other, STATE, {
+    from: "with-rekey",
+    init,
+  });
 }
 
 /** One message with as many bytes as are acknowledged at once. */
@@ -218,6 +245,7 @@ export function acks(): Group[] {
     });
     g.ok("message", "a message is delivered", ["hs:states"], g.life().hears());
     sends(g);
+    withRekey(g, client);
     free(g);
     keeps(g);
     return g.group;

@@ -1,10 +1,12 @@
 // When keys have to be renewed, how long an answer may take, and what one epoch may be used for (specs/lifecycle.md, section 3).
+import { wireJwk } from "../kit/keys.ts";
 import type { Group } from "./file.ts";
 import type { Values, Verdict } from "./handshake-scene.ts";
 import { type Life, LifeGroup } from "./lifecycle-scene.ts";
 
 const SECTION = "3-rekey";
 const TIMEOUT: Verdict = ["E_TIMEOUT_HS", "local"];
+const STATE: Verdict = ["E_STATE", "commit"];
 const KEY_LIMIT: Verdict = ["E_KEY_LIMIT", "commit"];
 
 const limited = (limits: Values): Values => ({ limits });
@@ -169,6 +171,25 @@ function keyLimits(g: LifeGroup, client: boolean): void {
     from: "fresh",
     init: four,
   });
+  const fifth = (): Life => g.life().sends("chat.say", 1).hears().hears().hears().hears();
+  const order = ["level:order", "limit:key-open"];
+  const unasked = fifth();
+  unasked.fails(
+    unasked.peer.control({ top: "rekeyed", n: 1, epk: wireJwk(unasked.draw(unasked.peer.role).key), ref: 1 }),
+    STATE,
+  );
+  g.bad("state-first", "the fifth message of one key, and it is rekeyed to no proposal", order, unasked, STATE, {
+    from: "fresh",
+    init: four,
+  });
+  if (client) {
+    const auth = fifth();
+    auth.fails(auth.peer.control({ top: "auth-no", ref: 1 }), STATE);
+    g.bad("state-first-auth", "the fifth message of one key, and it is auth-no to no auth", order, auth, STATE, {
+      from: "fresh",
+      init: four,
+    });
+  }
   const seconds = limited({ rekeySeconds: 40, keySeconds: 50 });
   const [due, more] = client ? [44, 6] : [40, 10];
   const asks = (t: Life): Life => t.tick(due, () => ({ emit: [...beats(t, 1), t.rekey()] }));
