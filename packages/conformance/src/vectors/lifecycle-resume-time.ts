@@ -141,6 +141,26 @@ function lives(g: LifeGroup): void {
   g.ok("waits", "the same where it waited for room", ["ack:wait", "seq:late"], full, two);
 }
 
+/** What waits for a connection, or for room, is bounded. */
+function queues(g: LifeGroup): void {
+  const throws = (t: Life, data: number): Life =>
+    t.step({ op: "send", top: "chat.say", data }, { thrown: { error: "E_QUEUE_FULL" } });
+  const waits = (t: Life, data: number): Life => t.step({ op: "send", top: "chat.say", data });
+  const init = { limits: { queuedMessages: 2, retainedMessages: 1 } };
+  const t = throws(waits(waits(g.life().hears().lose(), 1), 2), 3);
+  new Attempt(t, { heard: 0 }).done({ fresh: () => [t.peer.says({ dat: 1 })] });
+  throws(waits(t, 4), 5);
+  t.recv(t.peer.control({ top: "ack", rcv: 1 }), { emit: [t.peer.says({ dat: 2 })] });
+  t.recv(t.peer.control({ top: "ack", rcv: 2 }), { emit: [t.peer.says({ dat: 4 })] });
+  g.ok(
+    "queue-full",
+    "two messages may wait: the third is refused, and the others go out in order",
+    ["ack:wait", "seq:late"],
+    t,
+    init,
+  );
+}
+
 /** A session that can wait longer than a message may live. */
 function longest(): Group {
   const g = new LifeGroup("resume", "life", "6-acknowledgement", { role: "server", res: 600 });
@@ -161,6 +181,7 @@ export function resumeTimes(): Group[] {
     budget(g);
     keys(g);
     lives(g);
+    queues(g);
     return g.group;
   });
   return [...groups, longest()];

@@ -14,7 +14,7 @@ import (
 // defaults are the limits that the state machine looks at, by their names in the registry.
 var defaults = map[string]int64{
 	"tokenBytes": token.MaxBytes, "clientHelloBytes": 4096, "clientHelloSeconds": 5, "clientAuthBytes": 16384, "handshakeSeconds": 10,
-	"earlyDataBytes": 65536, "messageBytes": 1048576, "controlPerSecond": 10, "controlBurst": 50, "messageTtl": 60,
+	"earlyDataBytes": 65536, "messageBytes": 1048576, "controlPerSecond": 10, "controlBurst": 50, "queuedMessages": 10000, "queuedBytes": 16777216, "messageTtl": 60,
 	"messageTtlMax": 300, "skewSeconds": 30, "clockOffsetWarnSeconds": 300, "clockOffsetMaxSeconds": 86400,
 	"clientAuthLifeSeconds": 60, "idleSeconds": 120, "heartbeatSeconds": 30, "sessionSeconds": 86400, "byeSeconds": 2,
 	"requestSeconds": 30, "keyMessages": 16777216, "keyBytes": 274877906944, "replayWindow": 1024, "replayDrops": 16,

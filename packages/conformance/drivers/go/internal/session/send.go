@@ -66,10 +66,22 @@ func (s *session) send(item claims.Item, ttl int64, jti string) error {
 		return err
 	}
 	if s.conn == nil || s.full() || len(s.queue) > 0 {
-		s.queue = append(s.queue, m)
-		return nil
+		return s.waits(m)
 	}
 	return s.number(m)
+}
+
+// waits puts a message behind those that wait for a connection or for room, as many as may.
+func (s *session) waits(m *sent) error {
+	bytes := m.body
+	for _, q := range s.queue {
+		bytes += q.body
+	}
+	if int64(len(s.queue)) >= s.limit("queuedMessages") || bytes > s.limit("queuedBytes") {
+		return fault.New("E_QUEUE_FULL", "local")
+	}
+	s.queue = append(s.queue, m)
+	return nil
 }
 
 // prepare writes what an application message has from the moment at which it takes its number, and does the checks
