@@ -63,7 +63,8 @@ export const parkableOf = (session: LiveServerSession, leaves = false): Parkable
   get kids() {
     return [parkedName(session.id), ...session.life.ledger.chains.map(({ kid }) => kid)];
   },
-  state: (id, until) => session.snapshot(extraOf(session.peer, { id, until, lookout: leaves ? null : id })),
+  state: (id, until) =>
+    encodeSession(...session.snapshot(extraOf(session.peer, { id, until, lookout: leaves ? null : id }))),
 });
 
 /** One that was taken from the store and not taken up. */

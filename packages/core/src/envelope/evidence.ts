@@ -1,4 +1,4 @@
-import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
+import type { JSONWebKeySet } from "jose";
 import { backend } from "#backend";
 import type { PublicJwk } from "../crypto/backend.ts";
 import { checkPublicJwk } from "../crypto/jwk.ts";
@@ -125,6 +125,8 @@ async function clientOf(
 ): Promise<VerifiedEvidence["signer"]> {
   if (token === undefined) return refuseOwner("E_TOKEN", "the message of a client comes without its token");
   if (!COMPACT.test(token)) return refuseOwner("E_TOKEN", "the token is not a compact JWT");
+  // Not with the module: few pages verify evidence, and all would load it.
+  const { createLocalJWKSet, jwtVerify } = await import("jose");
   for (const { issuer, keys, typ = "at+jwt", algorithms = ["ES256", "Ed25519"] } of issuers ?? []) {
     if (algorithms.some((alg) => alg === "none" || alg.startsWith("HS")))
       throw new TypeError("issuers.algorithms: only signatures");

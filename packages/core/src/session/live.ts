@@ -13,10 +13,11 @@ import type { AnyHandler, Grant, SessionHooks } from "./hooks.ts";
 import { Intake } from "./intake.ts";
 import { Life } from "./life.ts";
 import type { Outgoing } from "./messages.ts";
+import type { Time } from "./payload.ts";
 import { PendingRequests } from "./requests.ts";
 import { Rights } from "./rights.ts";
 import { Sender } from "./sender.ts";
-import { encodeSession } from "./snapshot.ts";
+import type { SessionState as Snapshot } from "./snapshot.ts";
 import { Timers } from "./timers.ts";
 import type {
   CloseInfo,
@@ -339,11 +340,11 @@ export class LiveSession implements Session {
     this.#life.attachment?.retire();
   }
 
-  /** Server: all that another node needs to go on with it. */
-  snapshot(extra: Json): Uint8Array {
-    const { facts, ledger, refusals } = this.#life;
+  /** Server: all that another node needs to go on with it, and when that was, for `encodeSession`. Clients do not load it. */
+  snapshot(extra: Json): readonly [Snapshot, Time] {
+    const { facts, ledger, refusals, time } = this.#life;
     const { scopes, expiresAt } = this.#rights;
-    return encodeSession({ facts, ledger, refusals: refusals.all(), scopes, expiresAt, extra }, this.#life.time);
+    return [{ facts, ledger, refusals: refusals.all(), scopes, expiresAt, extra }, time];
   }
 
   /** Another node has the session, or seems to: this end lets go of it, and of its connection (1001). */

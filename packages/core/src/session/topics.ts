@@ -66,9 +66,12 @@ export function defineTopics<const S extends { readonly [topic: string]: TopicSc
   return new TopicChecks(schemas) as unknown as Topics<MapOf<S>>;
 }
 
+/** Instead of `instanceof`: who defines no topics does not load what checks them. */
+const defined = new WeakSet<TopicChecks>();
+
 /** The checks of the option `topics`. @throws TypeError for what `defineTopics` did not make */
 export function topicChecks(topics: unknown): TopicChecks | undefined {
-  if (topics === undefined || topics instanceof TopicChecks) return topics;
+  if (topics === undefined || defined.has(topics as TopicChecks)) return topics as TopicChecks | undefined;
   throw new TypeError("topics is not what defineTopics made, or of another copy of @sealwire/core");
 }
 
@@ -95,6 +98,7 @@ export class TopicChecks {
       if (!isTopic(topic)) throw new TypeError(`topics: not a topic: ${JSON.stringify(topic)}`);
       this.#topics.set(topic, validatorsOf(topic, schema));
     }
+    defined.add(this);
   }
 
   /** @throws TypeError for a topic that is not defined: nothing will ever come there */
