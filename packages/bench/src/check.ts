@@ -65,7 +65,7 @@ export function check(r: Results): readonly Verdict[] {
       { most: 64 },
       " B",
     ),
-    verdict("client for browsers, minified and gzipped", r.bundle.gzip / 1000, { most: 25 }, " kB"),
+    verdict("client for browsers, minified and gzipped", r.bundle.connect.gzip / 1000, { most: 25 }, " kB"),
   ];
 }
 

@@ -3,6 +3,7 @@
 // prints the results, `--only=echo,micro` leaves the rest out and writes nothing. Otherwise REPORT.md is written.
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
+import { bundle, ENTRIES } from "./bundle.ts";
 import { check, verdictLines } from "./check.ts";
 import { echo, latency } from "./echo/run.ts";
 import { handshakes } from "./handshake.ts";
@@ -11,7 +12,7 @@ import { micro } from "./micro/run.ts";
 import { report } from "./report.ts";
 import type { EchoTable, Results } from "./results.ts";
 import { quantile } from "./rounds.ts";
-import { bundle, overhead, startUp } from "./size.ts";
+import { overhead, startUp } from "./size.ts";
 
 const flag = (name: string) => process.argv.includes(`--${name}`);
 const quick = flag("quick") || flag("check");
@@ -65,7 +66,7 @@ async function run(): Promise<Results> {
       : { sealwire: [], ws: [], bare: [], perSecond: [] },
     memory: wanted("memory") ? await memory(quick ? [1000] : [1000, 10_000], say) : [],
     overhead: [1, 255, 65_535, 65_536].map((seq) => ({ seq, bytes: overhead(seq) })),
-    bundle: await bundle(),
+    bundle: { connect: await bundle(ENTRIES.connect), all: await bundle(ENTRIES.all) },
     startUp: wanted("startup")
       ? startUp(["@sealwire/server", "@sealwire/client", "jose", "cbor-x", "ws", "socket.io"], quick ? 3 : 9)
       : {},

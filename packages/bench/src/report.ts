@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import type { BundleFigure } from "./bundle.ts";
 import type { Verdict } from "./check.ts";
 import type { Results } from "./results.ts";
 import { quantile } from "./rounds.ts";
@@ -108,12 +109,27 @@ function otherParts({ handshakes, memory, overhead, bundle, startUp }: Results):
       overhead.map(({ seq, bytes }) => [String(seq), String(bytes)]),
     ),
     "## Size and start",
-    `The client for browsers: ${spell(bundle.minified / 1000)} kB minified, ${spell(bundle.gzip / 1000)} kB gzipped.`,
+    `The client for browsers, with \`connect\` alone: ${sizeOf(bundle.connect)}; with all that it exports: ${sizeOf(bundle.all)}. What it consists of, each share being what the whole is smaller by without it:`,
+    table(
+      ["", "`connect`: kB minified", "kB gzipped", "all: kB minified", "kB gzipped"],
+      partNames(bundle).map((part) => [part, ...sharesOf(bundle.connect, part), ...sharesOf(bundle.all, part)]),
+    ),
     table(
       ["import", "ms"],
       Object.entries(startUp).map(([name, ms]) => [name, spell(ms)]),
     ),
   ];
+}
+
+const kB = (bytes: number): string => spell(bytes / 1000);
+const sizeOf = ({ minified, gzip }: BundleFigure): string => `${kB(minified)} kB minified, ${kB(gzip)} kB gzipped`;
+const partNames = ({ connect, all }: Results["bundle"]): string[] => [
+  ...new Set([...connect.parts, ...all.parts].map(({ part }) => part)),
+];
+
+function sharesOf({ parts }: BundleFigure, name: string): [string, string] {
+  const found = parts.find(({ part }) => part === name);
+  return found === undefined ? ["", ""] : [kB(found.minified), kB(found.gzip)];
 }
 
 function plot(name: string, svg: string): string {

@@ -1,8 +1,8 @@
+import type { BundleFigure } from "./bundle.ts";
 import type { EchoFigure, Latency } from "./echo/run.ts";
 import type { HandshakeFigures } from "./handshake.ts";
 import type { MemoryFigure } from "./memory.ts";
 import type { MicroTable } from "./micro/run.ts";
-import type { BundleFigure } from "./size.ts";
 
 /** Everything that one run has measured; the report and the check are made of it, and of nothing else. */
 export interface Results {
@@ -15,7 +15,7 @@ export interface Results {
   readonly handshakes: HandshakeFigures;
   readonly memory: readonly MemoryFigure[];
   readonly overhead: readonly { readonly seq: number; readonly bytes: number }[];
-  readonly bundle: BundleFigure;
+  readonly bundle: { readonly connect: BundleFigure; readonly all: BundleFigure };
   readonly startUp: Readonly<Record<string, number>>;
 }
 

@@ -1,9 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
 import { encodeClaims, MessageSealer } from "@sealwire/core/internal";
 import { aeadKey, macKey } from "@sealwire/core/internal/node";
-import { build } from "esbuild";
 import { quantile } from "./rounds.ts";
 
 /** Bytes that a frame has beyond its data: 256 B, topic of 8 characters, aead, binary wire, cbor, by sequence number. */
@@ -19,41 +17,6 @@ export function overhead(seq: number): number {
   // exp of any moment from 1970 to 2106 takes five bytes, those of the first days aside.
   const claims = encodeClaims("cbor", { seq, exp: 1_893_456_060, top: "chat.msg", data });
   return (sealer.application(seq, claims) as Uint8Array).length - data.length;
-}
-
-export interface BundleFigure {
-  readonly minified: number;
-  readonly gzip: number;
-}
-
-/** The client as a browser gets it before it connects: what is imported only when needed is not in it. */
-export async function bundle(): Promise<BundleFigure> {
-  const { outputFiles, metafile } = await build({
-    stdin: { contents: 'export * from "@sealwire/client"', resolveDir: fileURLToPath(new URL(".", import.meta.url)) },
-    bundle: true,
-    splitting: true,
-    outdir: "out",
-    format: "esm",
-    platform: "browser",
-    target: "es2022",
-    minify: true,
-    write: false,
-    metafile: true,
-    logLevel: "silent",
-  });
-  const entry = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === "<stdin>")?.[0] as string;
-  const needed = new Set<string>();
-  const add = (name: string) => {
-    if (needed.has(name)) return;
-    needed.add(name);
-    for (const { path, kind } of metafile.outputs[name]?.imports ?? []) if (kind === "import-statement") add(path);
-  };
-  add(entry);
-  const files = outputFiles.filter(({ path }) => [...needed].some((name) => path.endsWith(name)));
-  return {
-    minified: files.reduce((sum, { contents }) => sum + contents.length, 0),
-    gzip: files.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0),
-  };
 }
 
 /** Milliseconds that an import takes in a fresh process, median. */

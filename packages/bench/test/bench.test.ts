@@ -31,17 +31,36 @@ it("every kind of server echoes what its load sends", async () => {
 });
 
 it("handshakes, memory and size are measured", async () => {
-  const [{ handshakes }, { memory }, { bundle, overhead }] = [
-    await at("handshake"),
-    await at("memory"),
-    await at("size"),
-  ];
+  const [{ handshakes }, { memory }, { overhead }] = [await at("handshake"), await at("memory"), await at("size")];
   const figures = await handshakes({ rounds: 1, count: 3 }, quiet);
   for (const values of Object.values(figures) as number[][]) expect(values).toEqual([expect.any(Number)]);
   expect(await memory([20], quiet)).toMatchObject([{ connections: 20 }]);
   expect([1, 255, 65_535, 65_536].map(overhead)).toEqual([58, 60, 62, 66]);
-  const { minified, gzip } = await bundle();
+});
+
+it("the client for browsers is measured, and each part of it", async () => {
+  const { bundle } = await at("bundle");
+  const { minified, gzip, parts } = await bundle();
   expect(gzip).toBeLessThan(minified);
+  const names = parts.map(({ part }: { part: string }) => part);
+  expect(names).toEqual(expect.arrayContaining(["client", "core/session", "core/registry", "cbor-x"]));
+  expect(parts.reduce((sum: number, part: { minified: number }) => sum + part.minified, 0)).toBe(minified);
+});
+
+it("a page that connects gets nothing at once that only tokens, envelopes, evidence or servers need", async () => {
+  const { browserBundle, ENTRIES } = await at("bundle");
+  const { modules } = await browserBundle(ENTRIES.connect);
+  expect(modules).toContain("packages/core/dist/session/live.js");
+  const rare =
+    /jose|standalone|evidence|snapshot|server-(handshake|resume)|memory-store|expiring-table|contract|standard-schema/;
+  expect(modules.filter((path: string) => rare.test(path))).toEqual([]);
+});
+
+it("jose and what a server does with a session are nowhere in what the client exports, until jose is needed", async () => {
+  const { browserBundle, ENTRIES } = await at("bundle");
+  const { modules } = await browserBundle(ENTRIES.all);
+  expect(modules).toContain("packages/core/dist/envelope/evidence.js");
+  expect(modules.filter((path: string) => /jose|snapshot|server-(handshake|resume)/.test(path))).toEqual([]);
 });
 
 it("a plot names what it shows, and its longest bar is the largest value", () => {
