@@ -1,4 +1,3 @@
-import type { JSONWebKeySet } from "jose";
 import { backend } from "#backend";
 import type { PublicJwk } from "../crypto/backend.ts";
 import { checkPublicJwk } from "../crypto/jwk.ts";
@@ -117,38 +116,21 @@ async function serverOf(iss: string, print: string, { server }: EvidenceOptions)
     : { kind: "server", id: iss };
 }
 
-/** Only the token links the key to a person: its signature counts, not its expiry. */
+/** Only the token links the key to a person. */
 async function clientOf(
   token: string | undefined,
   print: string,
-  { issuers }: EvidenceOptions,
+  { issuers = [] }: EvidenceOptions,
 ): Promise<VerifiedEvidence["signer"]> {
   if (token === undefined) return refuseOwner("E_TOKEN", "the message of a client comes without its token");
   if (!COMPACT.test(token)) return refuseOwner("E_TOKEN", "the token is not a compact JWT");
-  // Not with the module: few pages verify evidence, and all would load it.
-  const { createLocalJWKSet, jwtVerify } = await import("jose");
-  for (const { issuer, keys, typ = "at+jwt", algorithms = ["ES256", "Ed25519"] } of issuers ?? []) {
-    if (algorithms.some((alg) => alg === "none" || alg.startsWith("HS")))
-      throw new TypeError("issuers.algorithms: only signatures");
-    const payload = await jwtVerify(token, createLocalJWKSet(keys as unknown as JSONWebKeySet), {
-      issuer,
-      typ,
-      algorithms: [...algorithms],
-      // A moment at which nothing has expired yet; `nbf` and `iat` are not what evidence is about either.
-      currentDate: new Date(0),
-      clockTolerance: Number.MAX_SAFE_INTEGER,
-      requiredClaims: ["sub", "exp"],
-    }).then(
-      (verified) => verified.payload,
-      () => undefined,
-    );
-    if (payload === undefined) continue;
-    const { sub, cnf } = payload;
-    if (typeof sub !== "string") return refuseOwner("E_TOKEN", "sub is not a string");
-    const bound = cnf as Record<string, unknown> | undefined;
-    if (bound?.jkt !== print || Object.keys(bound).length !== 1)
-      return refuseOwner("E_POP", "the token is bound to another key");
-    return { kind: "client", id: sub, issuer };
-  }
-  return refuseOwner("E_TOKEN", "no configured issuer signed the token");
+  const { issuedToken } = await import("./issued.ts");
+  const issued = await issuedToken(token, issuers);
+  if (issued === undefined) return refuseOwner("E_TOKEN", "no configured issuer signed the token");
+  const { sub, cnf } = issued.payload;
+  if (typeof sub !== "string") return refuseOwner("E_TOKEN", "sub is not a string");
+  const bound = cnf as Record<string, unknown> | undefined;
+  if (bound?.jkt !== print || Object.keys(bound).length !== 1)
+    return refuseOwner("E_POP", "the token is bound to another key");
+  return { kind: "client", id: sub, issuer: issued.issuer };
 }
