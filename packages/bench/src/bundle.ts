@@ -97,12 +97,13 @@ const packed = (code: string): number => gzipSync(code, { level: 9 }).length;
 
 /** For each part the code without it. */
 function withoutEach(code: string, map: SourceMap): Map<string, string> {
-  const partAt = code.split("\n").flatMap((line, y) => {
+  const lines = code.split("\n");
+  const partAt = lines.flatMap((line, y) => {
     const parts = [...line].map((_, x) => {
       const entry = map.findEntry(y, x);
       return "originalSource" in entry ? partOf(entry.originalSource) : "bundler";
     });
-    return [...parts, parts.at(-1) ?? "bundler"];
+    return y === lines.length - 1 ? parts : [...parts, parts.at(-1) ?? "bundler"];
   });
   const without = (part: string) => [...code].filter((_, i) => partAt[i] !== part).join("");
   return new Map([...new Set(partAt)].map((part) => [part, without(part)]));
