@@ -142,9 +142,14 @@ export class Sender {
   /** @throws SealwireError E_QUEUE_FULL */
   #enqueue(message: Outgoing, kind: Kind, granted: Maybe<boolean>, options: TransmitOptions): Promise<Place> {
     const { codec, limits, elapsed: since, grants, subject } = this.#host;
-    const bytes = encodeClaims(codec, { seq: 1, exp: 0, top: message.topic, data: message.data }).length;
+    const { topic, data } = message;
+    // Of other data nothing but its encoding tells.
+    const bytes =
+      data instanceof Uint8Array
+        ? topic.length + data.length
+        : encodeClaims(codec, { seq: 1, exp: 0, top: topic, data }).length;
     if (this.#queue.length >= limits.queuedMessages || this.#waitingBytes + bytes > limits.queuedBytes)
-      throw new SealwireError("E_QUEUE_FULL", { detail: message.topic });
+      throw new SealwireError("E_QUEUE_FULL", { detail: topic });
     this.#waitingBytes += bytes;
     return new Promise((resolve, reject) => {
       this.#queue.push({ message, kind, options, bytes, since, subject, granted, grants, resolve, reject });
@@ -268,4 +273,8 @@ function number(attachment: Attachment, message: Outgoing): Place {
   }
 }
 
-const copyOf = (message: Outgoing): Outgoing => ({ ...message, data: structuredClone(message.data) });
+/** Of bytes not by structuredClone: that copies the whole buffer which they are a view into. */
+const copyOf = (message: Outgoing): Outgoing => {
+  const { data } = message;
+  return { ...message, data: data instanceof Uint8Array ? new Uint8Array(data) : structuredClone(data) };
+};

@@ -41,6 +41,22 @@ it("many messages that wait for a connection leave no listener behind when the s
   expect(warnings).toEqual([]);
 });
 
+it("bytes that wait are copied, and not the buffer that they are a part of", async () => {
+  const { pair, got, client } = await resumable({ codec: "cbor" });
+  await cut(pair);
+  const file = new Uint8Array(16 * 2 ** 20).fill(7);
+  const before = process.memoryUsage().arrayBuffers;
+  for (const n of upTo(10)) void client.send("t", file.subarray(n, n + 4));
+  await settle();
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(file.length);
+  file.fill(8);
+  await resume(pair);
+  await settle();
+  expect(got.server).toEqual(upTo(10).map(() => Uint8Array.of(7, 7, 7, 7)));
+  await client.close();
+  await released(pair);
+});
+
 it("a peer's reason to end stands, also where its socket never closes [close:end]", async () => {
   const pair = await live({ limits: { byeSeconds: 60, idleSeconds: 45 } });
   pair.link.client.close = () => {};
