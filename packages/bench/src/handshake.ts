@@ -14,6 +14,7 @@ import {
 import { Child } from "./child.ts";
 import type { Place } from "./echo/world.ts";
 import type { Contender } from "./rounds.ts";
+import { Traffic } from "./traffic/run.ts";
 
 export interface HandshakeFigures {
   /** Microseconds of the server's CPU for one connection, one value a round. */
@@ -22,20 +23,39 @@ export interface HandshakeFigures {
   /** Microseconds for the cryptographic operations of the server in one handshake. */
   readonly bare: readonly number[];
   readonly perSecond: readonly number[];
+  /** As `sealwire`, for a connection that was cut and whose session was taken up again on the same server. */
+  readonly resume: readonly number[];
+  readonly resumesPerSecond: readonly number[];
 }
 
-/** Connections opened and closed, one server and one load; beside it the bare operations, in this process. */
+const none = (): { [K in keyof HandshakeFigures]: number[] } => ({
+  sealwire: [],
+  ws: [],
+  bare: [],
+  perSecond: [],
+  resume: [],
+  resumesPerSecond: [],
+});
+
+export const NO_HANDSHAKES: HandshakeFigures = none();
+
+/**
+ * Connections opened and closed, one server and one load; sessions taken up again, one server and one load; and the bare
+ * operations, in this process. In the same rounds.
+ */
 export async function handshakes(
   { rounds, count }: { readonly rounds: number; readonly count: number },
   say: (what: string) => void,
 ): Promise<HandshakeFigures> {
-  const figures = { sealwire: [] as number[], ws: [] as number[], bare: [] as number[], perSecond: [] as number[] };
+  const figures = none();
+  const resumed = new Traffic("sealwire");
   const kinds = ["sealwire", "ws"] as const;
   const servers = kinds.map((kind) => ({ kind, server: new Child("echo/server.js"), load: new Child("echo/load.js") }));
   const bare = bareOperations();
   try {
     const places: Place[] = [];
     for (const { kind, server } of servers) places.push(await server.ask<Place>("serve", kind));
+    await resumed.open(count);
     // The first round is not counted: the engine compiles.
     for (let round = -1; round < rounds; round++) {
       say(`handshakes: round ${Math.max(1, round + 1)} of ${rounds}`);
@@ -50,6 +70,11 @@ export async function handshakes(
         figures[kind].push(cpu);
         if (kind === "sealwire") figures.perSecond.push(count / seconds);
       }
+      const { ms, cpu } = await resumed.resume();
+      if (round >= 0) {
+        figures.resume.push(cpu / count);
+        figures.resumesPerSecond.push((count * 1000) / ms);
+      }
       const before = process.cpuUsage();
       await bare.run(count);
       const { user, system } = process.cpuUsage(before);
@@ -57,6 +82,7 @@ export async function handshakes(
     }
   } finally {
     for (const { server, load } of servers) await Promise.all([server.end(), load.end()]);
+    await resumed.end();
   }
   return figures;
 }

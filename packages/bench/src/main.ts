@@ -6,13 +6,14 @@ import { cpus, loadavg, release, totalmem } from "node:os";
 import { bundle, ENTRIES } from "./bundle.ts";
 import { check, verdictLines } from "./check.ts";
 import { echo, latency } from "./echo/run.ts";
-import { handshakes } from "./handshake.ts";
+import { handshakes, NO_HANDSHAKES } from "./handshake.ts";
 import { memory } from "./memory.ts";
 import { micro } from "./micro/run.ts";
 import { report } from "./report.ts";
 import type { EchoTable, Results } from "./results.ts";
 import { quantile } from "./rounds.ts";
 import { overhead, startUp } from "./size.ts";
+import { fanOut, file } from "./traffic/run.ts";
 
 const flag = (name: string) => process.argv.includes(`--${name}`);
 const quick = flag("quick") || flag("check");
@@ -39,7 +40,6 @@ async function echoTables(): Promise<EchoTable[]> {
     tables.push({ what, size, figures: await echo(options, say) });
   };
   await add("50 connections, 4 in flight", 256, 50, 4, quick ? undefined : ["ws", "jose", "socket.io", "sealwire"]);
-  await add("one connection, 64 KiB chunks", 65_536, 1, 8, ["ws", "sealwire"]);
   if (quick) return tables;
   await add("one connection, one in flight", 256, 1, 1);
   await add("500 connections, 1 in flight", 256, 500, 1);
@@ -61,9 +61,13 @@ async function run(): Promise<Results> {
     micro: tables,
     echo: echoes,
     latency: { rate, figures: wanted("echo") ? await latency(["ws", "sealwire"], rate, paced, say) : {} },
+    fanOut: wanted("fanout")
+      ? await fanOut(quick ? { sizes: [1, 50], rounds: 3 } : { sizes: [1, 10, 100, 1000], rounds: 7 }, say)
+      : [],
+    file: wanted("file") ? await file({ rounds: quick ? 3 : 9, bytes: 50_000_000 }, say) : [],
     handshakes: wanted("handshakes")
-      ? await handshakes(quick ? { rounds: 5, count: 100 } : { rounds: 7, count: 200 }, say)
-      : { sealwire: [], ws: [], bare: [], perSecond: [] },
+      ? await handshakes(quick ? { rounds: 5, count: 50 } : { rounds: 7, count: 200 }, say)
+      : NO_HANDSHAKES,
     memory: wanted("memory") ? await memory(quick ? [1000] : [1000, 10_000], say) : [],
     overhead: [1, 255, 65_535, 65_536].map((seq) => ({ seq, bytes: overhead(seq) })),
     bundle: { connect: await bundle(ENTRIES.connect), all: await bundle(ENTRIES.all) },

@@ -26,6 +26,7 @@ export function report(r: Results, verdicts: readonly Verdict[]): string {
     "`jose` rows: how many times as long jose takes. The handshake row is what a connection costs the server above a bare `ws` connection; the floor of an object is cbor-x and the bare cipher.",
     ...microParts(r),
     ...echoParts(r),
+    ...trafficParts(r),
     ...otherParts(r),
   ]
     .join("\n\n")
@@ -85,19 +86,60 @@ function echoParts({ echo, latency }: Results): string[] {
   return parts;
 }
 
+function trafficParts({ fanOut, file }: Results): string[] {
+  const parts = fanOut.map(({ subscribers, figures }) => {
+    const title = `Fan-out of 256 B to ${subscribers.toLocaleString("en-US")}`;
+    const rows = Object.entries(figures);
+    const all = rows.map(([name, { cpu }]) => ({ name, value: quantile(cpu, 0.5), own: name === "sealwire" }));
+    return [
+      `## ${title}`,
+      plot(`fan-out-${subscribers}`, bars(`${title}: server's CPU a delivery`, "µs", all)),
+      table(
+        ["", "server's CPU µs a delivery", "quartiles", "ms until the last has it", "quartiles"],
+        rows.map(([name, { cpu, last }]) => [name, ...spread(cpu), ...spread(last)]),
+      ),
+    ];
+  });
+  const files = file.map(({ to, bytes, chunk, figures }) => {
+    const title = `A file of ${bytes / 1e6} MB to the ${to}, in chunks of ${chunk / 1024} KiB`;
+    const rows = Object.entries(figures);
+    const all = rows.map(([name, { perSecond }]) => ({
+      name,
+      value: quantile(perSecond, 0.5),
+      own: name === "sealwire",
+    }));
+    return [
+      `## ${title}`,
+      plot(`file-to-${to}`, bars(title, "MB/s", all)),
+      table(
+        ["", "MB/s", "quartiles", "server's CPU ms for all", "quartiles"],
+        rows.map(([name, { perSecond, cpu }]) => [name, ...spread(perSecond), ...spread(cpu)]),
+      ),
+    ];
+  });
+  return [...parts, ...files].flat();
+}
+
+/** Median, and quartiles. */
+const spread = (of: readonly number[]): [string, string] => [
+  spell(quantile(of, 0.5)),
+  `[${spell(quantile(of, 0.25))}, ${spell(quantile(of, 0.75))}]`,
+];
+
 function otherParts({ handshakes, memory, overhead, bundle, startUp }: Results): string[] {
   const median = (of: readonly number[]) => spell(quantile(of, 0.5));
   return [
-    "## Handshakes",
+    "## Handshakes and resumes",
     table(
-      ["", "server's CPU µs"],
+      ["", "server's CPU µs", "quartiles"],
       [
-        ["a Sealwire connection", median(handshakes.sealwire)],
-        ["a bare ws connection", median(handshakes.ws)],
-        ["the cryptographic operations of a handshake alone", median(handshakes.bare)],
+        ["a Sealwire connection", ...spread(handshakes.sealwire)],
+        ["a connection cut, and its session resumed on another one", ...spread(handshakes.resume)],
+        ["a bare ws connection", ...spread(handshakes.ws)],
+        ["the cryptographic operations of a handshake alone", ...spread(handshakes.bare)],
       ],
     ),
-    `${median(handshakes.perSecond)} handshakes/s, one client process that opens one after the other.`,
+    `${median(handshakes.perSecond)} handshakes/s and ${median(handshakes.resumesPerSecond)} resumes/s: one client process, one after the other, the work of both ends.`,
     "## Memory of the server for an idle connection",
     table(
       ["connections", "Sealwire", "bare ws"],

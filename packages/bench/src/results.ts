@@ -3,6 +3,7 @@ import type { EchoFigure, Latency } from "./echo/run.ts";
 import type { HandshakeFigures } from "./handshake.ts";
 import type { MemoryFigure } from "./memory.ts";
 import type { MicroTable } from "./micro/run.ts";
+import type { FanOutTable, FileTable } from "./traffic/run.ts";
 
 /** Everything that one run has measured; the report and the check are made of it, and of nothing else. */
 export interface Results {
@@ -12,6 +13,8 @@ export interface Results {
   readonly micro: readonly MicroTable[];
   readonly echo: readonly EchoTable[];
   readonly latency: { readonly rate: number; readonly figures: Readonly<Record<string, readonly Latency[]>> };
+  readonly fanOut: readonly FanOutTable[];
+  readonly file: readonly FileTable[];
   readonly handshakes: HandshakeFigures;
   readonly memory: readonly MemoryFigure[];
   readonly overhead: readonly { readonly seq: number; readonly bytes: number }[];

@@ -33,6 +33,7 @@ it("every kind of server echoes what its load sends", async () => {
 it("handshakes, memory and size are measured", async () => {
   const [{ handshakes }, { memory }, { overhead }] = [await at("handshake"), await at("memory"), await at("size")];
   const figures = await handshakes({ rounds: 1, count: 3 }, quiet);
+  expect(Object.keys(figures)).toContain("resume");
   for (const values of Object.values(figures) as number[][]) expect(values).toEqual([expect.any(Number)]);
   expect(await memory([20], quiet)).toMatchObject([{ connections: 20 }]);
   expect([1, 255, 65_535, 65_536].map(overhead)).toEqual([58, 60, 62, 66]);
@@ -61,6 +62,20 @@ it("jose and what a server does with a session are nowhere in what the client ex
   const { modules } = await browserBundle(ENTRIES.all);
   expect(modules).toContain("packages/core/dist/envelope/evidence.js");
   expect(modules.filter((path: string) => /jose|snapshot|server-(handshake|resume)/.test(path))).toEqual([]);
+});
+
+it("one message reaches every subscriber, and a file the other end, whole", async () => {
+  const { fanOut, file } = await at("traffic/run");
+  const [spread] = await fanOut({ sizes: [3], rounds: 1 }, quiet);
+  expect(spread.subscribers).toBe(3);
+  for (const kind of ["ws", "socket.io", "sealwire"]) {
+    expect(spread.figures[kind].last[0], kind).toBeGreaterThan(0);
+    expect(spread.figures[kind].cpu[0], kind).toBeGreaterThan(0);
+  }
+  const tables = await file({ rounds: 1, bytes: 2_000_000 }, quiet);
+  expect(tables.map(({ to }: { to: string }) => to)).toEqual(["server", "client"]);
+  for (const { figures } of tables)
+    for (const kind of ["ws", "sealwire"]) expect(figures[kind].perSecond[0], kind).toBeGreaterThan(0);
 });
 
 it("a plot names what it shows, and its longest bar is the largest value", () => {

@@ -2,7 +2,7 @@ import { randomBytes, webcrypto } from "node:crypto";
 import { once } from "node:events";
 import { createServer as createHttp } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { ClientSession } from "@sealwire/client";
+import type { ClientSession, ReconnectOptions } from "@sealwire/client";
 import { connect } from "@sealwire/client";
 import { generateKey } from "@sealwire/core";
 import { createDevelopmentIssuer } from "@sealwire/issuer";
@@ -32,7 +32,7 @@ export interface Line {
 
 const ID = "https://bench.invalid";
 const CLIENT = "bench";
-const TOPIC = "chat.msg";
+export const TOPIC = "chat.msg";
 
 /** Nothing bounds the load but the machine: every limit that would is raised. */
 const LIMITS = {
@@ -51,7 +51,7 @@ export async function serve(kind: Kind): Promise<Place> {
   return { ...place, port: (http.address() as AddressInfo).port };
 }
 
-type Http = ReturnType<typeof createHttp>;
+export type Http = ReturnType<typeof createHttp>;
 
 const START: Readonly<Record<Kind, (http: Http) => Promise<Omit<Place, "port">>>> = {
   async ws(http) {
@@ -77,30 +77,35 @@ const START: Readonly<Record<Kind, (http: Http) => Promise<Omit<Place, "port">>>
     server.on("connection", (socket) => socket.on("m", (data) => socket.emit("m", data)));
     return {};
   },
-  async sealwire(http) {
-    const issuer = await createDevelopmentIssuer({
-      issuer: "http://127.0.0.1",
-      audience: ID,
-      clients: { [CLIENT]: {} },
-      accounts: () => ({ scopes: [] }),
-      accessTokenSeconds: 36_000,
-    });
-    const jwks = await (await issuer.handle(new Request("http://127.0.0.1/jwks"))).json();
-    const { privateJwk, publicJwk } = await generateKey();
-    const server = createServer({
-      identity: { id: ID, keys: [privateJwk] },
-      tokens: { issuer: issuer.issuer, keys: jwks as never },
-      authorize: () => true,
-      limits: LIMITS,
-    });
-    server.onSession((session: ServerSession) => {
-      session.handle(TOPIC, (data) => void session.send(TOPIC, data));
-    });
-    server.attach(http);
-    const { access_token: token } = await issuer.signIn("alice", { clientId: CLIENT });
-    return { token, server: { id: ID, keys: { keys: [publicJwk] } } };
-  },
+  sealwire: (http) => serveSealwire(http, (session) => echoTo(session)),
 };
+
+const echoTo = (session: ServerSession): void => void session.handle(TOPIC, (data) => void session.send(TOPIC, data));
+
+export async function serveSealwire(
+  http: Http,
+  onSession: (session: ServerSession) => void,
+): Promise<Omit<Place, "port">> {
+  const issuer = await createDevelopmentIssuer({
+    issuer: "http://127.0.0.1",
+    audience: ID,
+    clients: { [CLIENT]: {} },
+    accounts: () => ({ scopes: [] }),
+    accessTokenSeconds: 36_000,
+  });
+  const jwks = await (await issuer.handle(new Request("http://127.0.0.1/jwks"))).json();
+  const { privateJwk, publicJwk } = await generateKey();
+  const server = createServer({
+    identity: { id: ID, keys: [privateJwk] },
+    tokens: { issuer: issuer.issuer, keys: jwks as never },
+    authorize: () => true,
+    limits: LIMITS,
+  });
+  server.onSession(onSession);
+  server.attach(http);
+  const { access_token: token } = await issuer.signIn("alice", { clientId: CLIENT });
+  return { token, server: { id: ID, keys: { keys: [publicJwk] } } };
+}
 
 export function open(kind: Kind, place: Place, onReply: () => void): Promise<Line> {
   return OPEN[kind](place, onReply);
@@ -146,15 +151,19 @@ const OPEN: Readonly<Record<Kind, (place: Place, onReply: () => void) => Promise
   },
 };
 
-export async function openSession({ port, token = "", server }: Place): Promise<ClientSession> {
+export async function openSession(
+  { port, token = "", server }: Place,
+  reconnect: ReconnectOptions = {},
+): Promise<ClientSession> {
   return await connect(`ws://127.0.0.1:${port}/`, {
     server: server as never,
     token: () => token,
     limits: LIMITS,
-  } as never);
+    reconnect,
+  });
 }
 
-async function dial(port: number): Promise<WebSocket> {
+export async function dial(port: number): Promise<WebSocket> {
   const ws = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false });
   await once(ws, "open");
   return ws;
