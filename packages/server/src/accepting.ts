@@ -5,6 +5,7 @@ import {
   adaptWebSocket,
   type Clock,
   Connection,
+  type ConnectionEnd,
   type CryptoBackend,
   type ProofKey,
   ServerHandshake,
@@ -15,14 +16,21 @@ import type { WebSocket, WebSocketServer } from "ws";
 import { type Carried, carrierReader } from "./carried.ts";
 import type { checkOptions } from "./check.ts";
 import { type SessionHost, within } from "./hosting.ts";
+import { Opening } from "./opening.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Platform } from "./platform.ts";
 import { countBytes } from "./pre-auth.ts";
-import type { Resumable } from "./resumable.ts";
 import type { LiveServerSession } from "./session.ts";
-import type { Place } from "./session-room.ts";
 import type { CheckedToken, VerifyToken } from "./tokens.ts";
-import { Admission, addressOf, originAllowed, type Refusal, refuseUpgrade, selectProtocol } from "./upgrade.ts";
+import {
+  Admission,
+  type Admitted,
+  addressOf,
+  originAllowed,
+  type Refusal,
+  refuseUpgrade,
+  selectProtocol,
+} from "./upgrade.ts";
 
 export interface AcceptingOptions {
   readonly platform: Platform;
@@ -44,12 +52,18 @@ interface Where {
 interface Upgraded {
   readonly carried: Carried;
   readonly address: string;
-  /** It has a session: it is not one of the unauthenticated any more. */
-  readonly ready: () => void;
   readonly signers: readonly ProofKey[];
-  /** Told of each step of the handshake: others are asked in it, for tokens, sessions and their consent. */
-  readonly asking: (step: Promise<unknown>) => void;
 }
+
+/** A connection from its 101 to its end. */
+interface Accepted {
+  readonly address: string;
+  session: LiveServerSession | undefined;
+  /** Until it has a session: nothing of its handshake, nor of its request, is held longer. */
+  opening: Opening | undefined;
+}
+
+const nothing = (): void => {};
 
 /** From the upgrade request to the connection of a session, new or resumed. */
 export class Accepting {
@@ -58,9 +72,12 @@ export class Accepting {
   readonly #readCarried: ReturnType<typeof carrierReader>;
   readonly #wss: WebSocketServer;
   readonly #admission: Admission;
-  readonly #connections = new Map<Connection, Promise<void>>();
+  readonly #connections = new Map<Connection, Accepted>();
+  /** Called when the last one has ended. */
+  #onEmpty: (() => void)[] = [];
   /** Every connection from the upgrade on, also those that never get as far as a session. */
-  readonly #sockets = new Set<Duplex>();
+  readonly #sockets = new Map<Duplex, Admitted>();
+  readonly #onSocketClosed: (this: Duplex) => void;
   #closing = false;
 
   constructor(options: AcceptingOptions) {
@@ -68,6 +85,11 @@ export class Accepting {
     const { platform, checked, verifyToken } = options;
     const { limits, protocols } = checked;
     this.#clock = platform.clock;
+    const left = (socket: Duplex) => this.#left(socket);
+    // One function for all of them, which is called on the socket.
+    this.#onSocketClosed = function () {
+      left(this);
+    };
     this.#admission = new Admission(limits);
     this.#readCarried = carrierReader(options.options, limits, verifyToken, platform.clock);
     this.#wss = new platform.WebSocketServer({
@@ -103,36 +125,22 @@ export class Accepting {
       refuse(carried);
       return;
     }
-    const place = this.#closing ? undefined : this.#admission.enter(address);
-    if (place === undefined) {
+    const admitted = this.#closing ? undefined : this.#admission.enter(address);
+    if (admitted === undefined) {
       refuse({ status: 503, text: "no room for another connection now", error: new SealwireError("E_BUSY") });
       return;
     }
-    this.#sockets.add(socket);
-    socket.on("error", () => {});
-    let asked: Promise<unknown> | undefined;
-    const asking = (step: Promise<unknown>): void => {
-      const done = () => {
-        if (asked === work) asked = undefined;
-      };
-      const work: Promise<void> = step.then(done, done);
-      asked = work;
-    };
-    // Whoever does not wait for what others are asked for the handshake keeps the place until they have answered.
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      if (asked === undefined) place.leave();
-      else void within(this.#clock, limits.handshakeSeconds * 1000, asked).then(place.leave);
-    });
+    this.#sockets.set(socket, admitted);
+    socket.on("error", nothing);
+    socket.on("close", this.#onSocketClosed);
     const upgrade = ([signers, refusal]: [readonly ProofKey[], Refusal | undefined]) => {
       if (refusal !== undefined) return refuse(refusal);
       if (this.#closing) return refuse({ status: 503, text: "this server is closing" });
       // A broken upgrade request is answered by ws itself, and the socket closes.
       this.#wss.handleUpgrade(req, socket, head, (ws) => {
-        if (ws.protocol !== "")
-          return this.#open(ws, socket, { carried, address, ready: place.ready, signers, asking });
+        if (ws.protocol !== "") return this.#open(ws, socket, admitted, { carried, address, signers });
         // A page that offered no subprotocol can read this code; a refused upgrade it could not.
-        ws.on("error", () => {});
+        ws.on("error", nothing);
         ws.close(4406, "negotiate");
       });
     };
@@ -144,25 +152,21 @@ export class Accepting {
     Promise.all([this.#o.signers, carried.early()]).then(upgrade, notReady);
   }
 
-  #open(ws: WebSocket, socket: Duplex, { carried, address, ready, signers, asking }: Upgraded): void {
-    const { host, report } = this.#o;
+  /** Whoever does not wait for what others are asked for the handshake keeps the place until they have answered. */
+  #left(socket: Duplex): void {
+    const admitted = this.#sockets.get(socket);
+    if (!this.#sockets.delete(socket) || admitted === undefined) return;
+    const { asked } = admitted;
+    if (asked === undefined) admitted.leave();
+    else void within(this.#clock, this.#o.checked.limits.handshakeSeconds * 1000, asked).then(() => admitted.leave());
+  }
+
+  #open(ws: WebSocket, socket: Duplex, admitted: Admitted, { carried, address, signers }: Upgraded): void {
+    const { host } = this.#o;
     const { limits } = this.#o.checked;
-    let found: Resumable | undefined;
-    const findSession: typeof host.find = async (kid, check) => {
-      found = await host.find(kid, check);
-      return found;
-    };
-    let place: Place | undefined;
-    let over = false;
-    const admit = async (token: CheckedToken) => {
-      if (!(await carried.admit(token)) || over) return false;
-      // One that is resumed has its room already, or takes it from the store.
-      if (found === undefined) place = host.room(token);
-      return true;
-    };
-    const machine = this.#handshake(ws.protocol, { ...carried, admit }, signers, findSession);
-    let session: LiveServerSession | undefined;
-    let closed = () => {};
+    const opening = new Opening(host, carried);
+    const accepted: Accepted = { address, session: undefined, opening };
+    const machine = this.#handshake(ws.protocol, carried, signers, opening);
     const connection = new Connection({
       socket: adaptWebSocket(ws as unknown as WebSocketLike, this.#clock),
       clock: this.#clock,
@@ -171,53 +175,45 @@ export class Accepting {
         admit: (size) => machine.admit(size),
         receive: (frame, time) => {
           const step = machine.receive(frame, time);
-          asking(step);
+          admitted.asking(step);
           return step;
         },
       },
       rateLimited: true,
       onEstablished: (established, step) => {
-        ready();
-        stopCounting();
-        const { candidate, token } = step as ServerStep<CheckedToken>;
-        session =
-          candidate === undefined
-            ? host.begin(
-                established,
-                connection,
-                { token: token as CheckedToken, remoteAddress: address },
-                place as Place,
-              )
-            : (candidate as Resumable).take(established, connection, address);
-        return session.receiver;
+        admitted.ready();
+        accepted.session = opening.establish(established, connection, step as ServerStep<CheckedToken>, address);
+        accepted.opening = undefined;
+        return accepted.session.receiver;
       },
-      onClosed: (info) => {
-        stopCounting();
-        this.#connections.delete(connection);
-        over = true;
-        if (session === undefined) {
-          found?.release();
-          place?.leave();
-        }
-        const superseded = info.error?.code === "E_SUPERSEDED";
-        if (info.error !== undefined && !superseded) report(info.error, where(session, address));
-        closed();
-      },
+      onClosed: this.#onClosed,
     });
-    this.#connections.set(
-      connection,
-      new Promise((resolve) => {
-        closed = resolve;
-      }),
-    );
-    const stopCounting = countBytes(socket, limits.unauthenticatedBytes, (error) => connection.fail(error));
+    this.#connections.set(connection, accepted);
+    opening.stopCounting = countBytes(socket, limits.unauthenticatedBytes, (error) => connection.fail(error));
+  }
+
+  /** For all of them. */
+  readonly #onClosed = (info: ConnectionEnd, connection: Connection): void => {
+    const { session, address, opening } = this.#connections.get(connection) as Accepted;
+    opening?.end();
+    this.#connections.delete(connection);
+    const superseded = info.error?.code === "E_SUPERSEDED";
+    if (info.error !== undefined && !superseded) this.#o.report(info.error, where(session, address));
+    if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
+  };
+
+  #empty(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onEmpty.push(resolve);
+    });
   }
 
   #handshake(
     protocol: string,
     carried: Carried,
     signers: readonly ProofKey[],
-    findSession: SessionHost["find"],
+    opening: Opening,
   ): ServerHandshake<CheckedToken> {
     const { backend, host } = this.#o;
     const { identity, proof = "optional", order = "strict" } = this.#o.options;
@@ -233,11 +229,11 @@ export class Accepting {
       order,
       resume: resumeSeconds,
       exportableChain: host.exportable,
-      findSession,
+      findSession: (kid, check) => opening.find(kid, check),
       limits,
       upgradeToken: carried.token,
       verifyToken: carried.verifyToken,
-      admit: carried.admit,
+      admit: (token) => opening.admit(token),
     });
   }
 
@@ -249,12 +245,12 @@ export class Accepting {
 
   /** Waits for the connections, no longer than `ms`; what is left then is cut. */
   async finish(ms: number, detach: () => void): Promise<void> {
-    await within(this.#clock, ms, Promise.all(this.#connections.values()));
+    await within(this.#clock, ms, this.#empty());
     // Until here a new upgrade got its 503; from here on it is the business of the HTTP server.
     detach();
     for (const connection of this.#connections.keys()) connection.terminate();
-    for (const socket of this.#sockets) socket.destroy();
-    await Promise.all(this.#connections.values());
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    await this.#empty();
   }
 }
 

@@ -72,11 +72,17 @@ export function bearerTokens(req: IncomingMessage): readonly string[] {
   return values.flatMap((value) => /^ *(?:Bearer|DPoP) +([A-Za-z0-9._~+/-]+=*) *$/i.exec(value)?.[1] ?? []);
 }
 
+interface Counts {
+  all: number;
+  pending: number;
+}
+
 /** Counts connections, in all and per address, before and after SR. */
 export class Admission {
   readonly #limits: Limits;
-  readonly #open = new Map<string, { all: number; pending: number }>();
-  #pending = 0;
+  readonly #open = new Map<string, Counts>();
+  /** Those that have no session yet. */
+  pending = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -86,30 +92,67 @@ export class Admission {
     return this.#open.size;
   }
 
-  /** Undefined where there is no room; otherwise what to call when the session is ready and when the connection ends. */
-  enter(from: string): { ready: () => void; leave: () => void } | undefined {
+  /** Undefined where there is no room. */
+  enter(from: string): Admitted | undefined {
     const { connectionsPerAddress, unauthenticatedPerAddress, unauthenticatedTotal } = this.#limits;
     const address = networkOf(from);
     const counts = this.#open.get(address) ?? { all: 0, pending: 0 };
     if (counts.all >= connectionsPerAddress || counts.pending >= unauthenticatedPerAddress) return undefined;
-    if (this.#pending >= unauthenticatedTotal) return undefined;
+    if (this.pending >= unauthenticatedTotal) return undefined;
     counts.all++;
     counts.pending++;
-    this.#pending++;
+    this.pending++;
     this.#open.set(address, counts);
-    let pending = true;
-    const ready = () => {
-      if (!pending) return;
-      pending = false;
-      counts.pending--;
-      this.#pending--;
+    return new Admitted(this, address, counts);
+  }
+
+  /** Nothing of this address is open any more. */
+  forget(address: string): void {
+    this.#open.delete(address);
+  }
+}
+
+/** The place of one connection, from its upgrade to its end. */
+export class Admitted {
+  readonly #admission: Admission;
+  readonly #address: string;
+  readonly #counts: Counts;
+  #pending = true;
+  #asked: Promise<void> | undefined;
+
+  constructor(admission: Admission, address: string, counts: Counts) {
+    this.#admission = admission;
+    this.#address = address;
+    this.#counts = counts;
+  }
+
+  /** Told of each step of the handshake: others are asked in it, for tokens, sessions and their consent. */
+  asking(step: Promise<unknown>): void {
+    const done = () => {
+      if (this.#asked === work) this.#asked = undefined;
     };
-    const leave = () => {
-      ready();
-      counts.all--;
-      if (counts.all === 0) this.#open.delete(address);
-    };
-    return { ready, leave };
+    const work: Promise<void> = step.then(done, done);
+    this.#asked = work;
+  }
+
+  /** What others are still asked; undefined if nothing is. */
+  get asked(): Promise<void> | undefined {
+    return this.#asked;
+  }
+
+  /** It has a session: it is not one of the unauthenticated any more. */
+  ready(): void {
+    if (!this.#pending) return;
+    this.#pending = false;
+    this.#counts.pending--;
+    this.#admission.pending--;
+  }
+
+  /** The connection has ended. */
+  leave(): void {
+    this.ready();
+    this.#counts.all--;
+    if (this.#counts.all === 0) this.#admission.forget(this.#address);
   }
 }
 

@@ -43,7 +43,11 @@ export interface ConnectionOptions {
   readonly rateLimited: boolean;
   readonly onEstablished: (established: Established, step: HandshakeStep) => Receiver;
   /** Called once, at the end of everything. */
-  readonly onClosed: (info: ConnectionEnd) => void;
+  readonly onClosed: (info: ConnectionEnd, connection: Connection) => void;
+}
+
+interface Opening extends Pick<ConnectionOptions, "handshake" | "onEstablished"> {
+  readonly timers: (() => void)[];
 }
 
 /**
@@ -51,7 +55,14 @@ export interface ConnectionOptions {
  * Every failure goes through `fail`, every end through `#finish`, once; after it no timer is left.
  */
 export class Connection {
-  readonly #o: ConnectionOptions;
+  readonly #socket: SessionSocket;
+  readonly #clock: Clock;
+  readonly #limits: Limits;
+  readonly #rateLimited: boolean;
+  readonly #onClosed: ConnectionOptions["onClosed"];
+  readonly #speaksFirst: boolean;
+  /** Undefined once it is over: a session holds nothing of it. */
+  #opening: Opening | undefined;
   readonly #wire: "text" | "binary";
   readonly #queue: Payload[] = [];
   readonly #timers: Timers;
@@ -69,17 +80,21 @@ export class Connection {
   #socketClosed: { code: number; reason: string } | undefined;
   #done = false;
   #lastHeard: number;
-  #handshakeTimers: (() => void)[] = [];
 
   constructor(options: ConnectionOptions) {
-    this.#o = options;
-    const { socket, clock, limits, handshake } = options;
+    const { socket, clock, limits, handshake, onEstablished } = options;
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#rateLimited = options.rateLimited;
+    this.#onClosed = options.onClosed;
+    this.#speaksFirst = handshake.start !== undefined;
     this.#wire = wireOf(socket.protocol);
     this.#timers = new Timers(clock);
     this.#lastHeard = clock.elapsed();
     this.#bytes = new TokenBucket(limits.bytesPerSecond, limits.bytesPerSecond);
-    this.#handshakeTimers = [this.#deadline(limits.handshakeSeconds)];
-    if (handshake.start === undefined) this.#handshakeTimers.push(this.#deadline(limits.clientHelloSeconds));
+    this.#opening = { handshake, onEstablished, timers: [this.#deadline(limits.handshakeSeconds)] };
+    if (!this.#speaksFirst) this.#opening.timers.push(this.#deadline(limits.clientHelloSeconds));
     socket.listen({
       onMessage: (payload) => this.#arrive(payload),
       onError: (code, detail) => this.fail(new SealwireError(code, { stage: "frame", detail })),
@@ -89,15 +104,15 @@ export class Connection {
   }
 
   get clock(): Clock {
-    return this.#o.clock;
+    return this.#clock;
   }
 
   get time(): Time {
-    return { unix: this.#o.clock.unix(), elapsed: this.#o.clock.elapsed() };
+    return { unix: this.#clock.unix(), elapsed: this.#clock.elapsed() };
   }
 
   get bufferedAmount(): number {
-    return this.#o.socket.bufferedAmount;
+    return this.#socket.bufferedAmount;
   }
 
   get established(): boolean {
@@ -121,12 +136,12 @@ export class Connection {
 
   /** Milliseconds since something arrived; 0 while this side itself does not read. */
   get silence(): number {
-    return this.#paused || this.#busy ? 0 : this.#o.clock.elapsed() - this.#lastHeard;
+    return this.#paused || this.#busy ? 0 : this.#clock.elapsed() - this.#lastHeard;
   }
 
   /** Milliseconds for which this side itself has not read. */
   get paused(): number {
-    return this.#paused ? this.#o.clock.elapsed() - this.#pausedAt : 0;
+    return this.#paused ? this.#clock.elapsed() - this.#pausedAt : 0;
   }
 
   /** Runs `fn` after `ms` unless the connection ends before; the result cancels it. */
@@ -135,11 +150,11 @@ export class Connection {
   }
 
   send(payload: Payload): void {
-    if (this.#socketClosed === undefined) this.#o.socket.send(payload);
+    if (this.#socketClosed === undefined) this.#socket.send(payload);
   }
 
   drained(mark: number): Promise<void> {
-    return this.#o.socket.drained(mark);
+    return this.#socket.drained(mark);
   }
 
   /** Lets nothing more be processed for `ms`: the peer exceeded its rate, and nothing authentic is dropped for that. */
@@ -163,7 +178,7 @@ export class Connection {
     const receiver = this.#receiver;
     if (receiver === undefined) {
       // The server answers in clear; a client's reason is in its close frame alone.
-      if (this.#o.handshake.start === undefined) this.send(clearError(this.#wire, error));
+      if (!this.#speaksFirst) this.send(clearError(this.#wire, error));
       close();
       return;
     }
@@ -173,7 +188,7 @@ export class Connection {
       return;
     }
     // What the bye waits for may never be done: an authorization that hangs must not keep a revoked peer connected.
-    const cancel = this.timer(close, this.#o.limits.byeSeconds * 1000);
+    const cancel = this.timer(close, this.#limits.byeSeconds * 1000);
     const done = () => {
       cancel();
       close();
@@ -198,15 +213,15 @@ export class Connection {
   /** Ends the connection without waiting for anybody. */
   terminate(): void {
     this.#closing = true;
-    this.#o.socket.terminate();
+    this.#socket.terminate();
   }
 
   #closeSocket(code: number, reason: string): void {
     if (this.#socketClosed !== undefined) return;
-    this.#o.socket.close(code, reason);
+    this.#socket.close(code, reason);
     // Paused reading would keep the peer's close frame from ever being seen.
-    this.#o.socket.resume();
-    this.timer(() => this.#o.socket.terminate(), this.#o.limits.byeSeconds * 1000);
+    this.#socket.resume();
+    this.timer(() => this.#socket.terminate(), this.#limits.byeSeconds * 1000);
   }
 
   #deadline(seconds: number): () => void {
@@ -215,19 +230,19 @@ export class Connection {
 
   #arrive(payload: Payload): void {
     if (this.#closing) return;
-    this.#lastHeard = this.#o.clock.elapsed();
+    this.#lastHeard = this.#clock.elapsed();
     const size = sizeOf(payload);
     try {
       // Size is checked on arrival, before the message is queued or parsed.
-      if (size > this.#o.limits.messageBytes) throw new SealwireError("E_TOO_BIG", { detail: "messageBytes" });
-      if (this.#receiver === undefined) this.#o.handshake.admit?.(size);
+      if (size > this.#limits.messageBytes) throw new SealwireError("E_TOO_BIG", { detail: "messageBytes" });
+      if (this.#receiver === undefined) this.#opening?.handshake.admit?.(size);
     } catch (error) {
       this.fail(asError(error));
       return;
     }
     this.#queue.push(payload);
     this.#queuedBytes += size;
-    if (this.#o.rateLimited) this.throttle(this.#bytes.spend(size, this.#lastHeard));
+    if (this.#rateLimited) this.throttle(this.#bytes.spend(size, this.#lastHeard));
     this.pump();
   }
 
@@ -261,17 +276,17 @@ export class Connection {
   }
 
   #regulate(): void {
-    const { receiveQueueMessages, receiveQueueBytes } = this.#o.limits;
+    const { receiveQueueMessages, receiveQueueBytes } = this.#limits;
     const long = this.#queue.length >= receiveQueueMessages || this.#queuedBytes >= receiveQueueBytes;
     const pause = !this.#closing && this.#socketClosed === undefined && (long || this.#blocked());
     if (pause === this.#paused) return;
     this.#paused = pause;
     if (pause) {
-      this.#pausedAt = this.#o.clock.elapsed();
-      this.#o.socket.pause();
+      this.#pausedAt = this.#clock.elapsed();
+      this.#socket.pause();
     } else {
-      this.#lastHeard = this.#o.clock.elapsed();
-      this.#o.socket.resume();
+      this.#lastHeard = this.#clock.elapsed();
+      this.#socket.resume();
     }
   }
 
@@ -288,10 +303,11 @@ export class Connection {
   #process(payload: Payload): void | Promise<void> {
     const frame = decodePayload(this.#wire, payload);
     if (this.#receiver !== undefined) return this.#receiver.receive(frame);
-    this.#handshakeTimers.splice(1).forEach((cancel) => {
+    const { handshake, timers } = this.#opening as Opening;
+    timers.splice(1).forEach((cancel) => {
       cancel();
     });
-    return this.#o.handshake.receive(frame, this.time).then((step) => this.#advance(step));
+    return handshake.receive(frame, this.time).then((step) => this.#advance(step));
   }
 
   #advance(step: HandshakeStep): void {
@@ -299,20 +315,22 @@ export class Connection {
     if (this.#closing) return;
     if (step.send !== undefined) this.send(step.send);
     if (step.established === undefined) return;
-    this.#handshakeTimers[0]?.();
-    this.#receiver = this.#o.onEstablished(step.established, step);
+    const { timers, onEstablished } = this.#opening as Opening;
+    timers[0]?.();
+    this.#receiver = onEstablished(step.established, step);
+    this.#opening = undefined;
   }
 
   #onSocketClosed(code: number, reason: string): void {
     if (this.#socketClosed !== undefined) return;
     this.#socketClosed = { code, reason };
     // A token check that hangs holds nothing back: without a peer there is no one to let in.
-    if (this.#receiver === undefined && this.#o.handshake.start === undefined) {
+    if (this.#receiver === undefined && !this.#speaksFirst) {
       this.#finish();
       return;
     }
     // Nor does an authorization that never answers keep the session for ever.
-    this.timer(() => this.#finish(), this.#o.limits.byeSeconds * 1000);
+    this.timer(() => this.#finish(), this.#limits.byeSeconds * 1000);
     this.pump();
   }
 
@@ -325,7 +343,7 @@ export class Connection {
     const { code } = this.#socketClosed as { code: number };
     const info = closeInfo(code, this.#error, this.#receiver);
     this.#receiver?.ended(info);
-    this.#o.onClosed(info);
+    this.#onClosed(info, this);
   }
 
   /** The peer's bye carried a coarse name: its reason is authentic. */
