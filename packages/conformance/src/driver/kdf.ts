@@ -71,8 +71,8 @@ async function agree({ suite, own, peer }: Input): Promise<SharedSecret> {
 
 /** The keys of an epoch and its chain. */
 async function epochKeys(schedule: KeySchedule, ctx: Uint8Array): Promise<void> {
-  await schedule.trafficKeys("c", ctx);
-  await schedule.trafficKeys("s", ctx);
+  await schedule.trafficKeys("c", ctx, "mac");
+  await schedule.trafficKeys("s", ctx, "mac");
   await deriveChain(backend, schedule, ctx, false);
 }
 

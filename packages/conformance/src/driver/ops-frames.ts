@@ -4,6 +4,7 @@ import {
   decodePayload,
   encodePayload,
   expandFrame,
+  StaticIv,
   sizeOf,
   type Wire,
   type WireFrame,
@@ -59,6 +60,8 @@ export const ops: Ops = {
     const { message, headers, staticIv } = input as unknown as Expand;
     const known: Uint8Array[] = [];
     for (const [h, header] of Object.entries(headers)) known[Number(h)] = Buffer.from(header);
-    return { text: expandFrame(decodeFrame(unhex(message.binary)), { headers: known, staticIv: unhex(staticIv) }) };
+    return {
+      text: expandFrame(decodeFrame(unhex(message.binary)), { headers: known, iv: new StaticIv(unhex(staticIv)) }),
+    };
   },
 };

@@ -48,8 +48,8 @@ async function derive({ suite, own, peer, m1, m2, p3 }: Input): Promise<object> 
   const schedule = new KeySchedule(watched, th2);
   await schedule.handshakeKeys("c", th2);
   await schedule.handshakeKeys("s", th3);
-  await schedule.trafficKeys("c", th3);
-  await schedule.trafficKeys("s", th3);
+  await schedule.trafficKeys("c", th3, "mac");
+  await schedule.trafficKeys("s", th3, "mac");
   await schedule.chain(th3);
   await schedule.channelBinding(th3);
   return { th2: hex(th2), th3: hex(th3), sid: await sessionId(backend, th2), labels };

@@ -5,42 +5,78 @@ import type { AeadKey } from "./backend.ts";
 const IV_BYTES = 12;
 const TWO_32 = 2 ** 32;
 
-/** `staticIv XOR (0x00000000 || uint64_be(seq))`, as TLS 1.3 (RFC 8446 section 5.3) and OSCORE do it. */
-export function nonce(staticIv: Uint8Array, seq: number): Uint8Array {
-  // Not slice(): that of a Buffer is a view.
-  const iv = new Uint8Array(staticIv);
-  // Bit operators work on 32 bits; seq has up to 53.
-  const high = Math.floor(seq / TWO_32);
-  for (let i = 0; i < 4; i++) {
-    iv[7 - i] = (iv[7 - i] as number) ^ (high >>> (8 * i));
-    iv[11 - i] = (iv[11 - i] as number) ^ (seq >>> (8 * i));
+/**
+ * The static IV of one direction under one key. Kept as three words: a session that is idle holds no buffer for it, and
+ * nobody can change it.
+ */
+export class StaticIv {
+  readonly #first: number;
+  readonly #high: number;
+  readonly #low: number;
+
+  constructor(bytes: Uint8Array) {
+    if (bytes.length !== IV_BYTES) throw new TypeError("A static IV of A256GCM has 12 bytes.");
+    [this.#first, this.#high, this.#low] = [wordOf(bytes, 0), wordOf(bytes, 4), wordOf(bytes, 8)];
   }
-  return iv;
+
+  /** `iv XOR (0x00000000 || uint64_be(seq))`, as TLS 1.3 (RFC 8446 section 5.3) and OSCORE do it. */
+  nonce(seq: number): Uint8Array {
+    const iv = new Uint8Array(IV_BYTES);
+    writeWord(iv, 0, this.#first);
+    // Bit operators work on 32 bits; seq has up to 53.
+    writeWord(iv, 4, this.#high ^ Math.floor(seq / TWO_32));
+    writeWord(iv, 8, this.#low ^ seq);
+    return iv;
+  }
+
+  /**
+   * The inverse of `nonce`.
+   *
+   * @throws SealwireError `E_IV` if no sequence number gives this IV
+   */
+  seqOf(iv: Uint8Array): number {
+    if (iv.length !== IV_BYTES) throw new SealwireError("E_IV", { detail: "not 12 bytes" });
+    if (wordOf(iv, 0) !== this.#first)
+      throw new SealwireError("E_IV", { detail: "not the IV of this direction and epoch" });
+    const [high, low] = [(wordOf(iv, 4) ^ this.#high) >>> 0, (wordOf(iv, 8) ^ this.#low) >>> 0];
+    const seq = high * TWO_32 + low;
+    if (!Number.isSafeInteger(seq)) throw new SealwireError("E_IV", { detail: "sequence number above 2^53 - 1" });
+    return seq;
+  }
 }
 
-/**
- * The inverse of `nonce`.
- *
- * @throws SealwireError `E_IV` if no sequence number gives this IV
- */
+/** Big endian, signed: what the engine keeps without a box. */
+function wordOf(bytes: Uint8Array, at: number): number {
+  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as [number, number, number, number];
+  return (a << 24) | (b << 16) | (c << 8) | d;
+}
+
+function writeWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word >>> 24;
+  bytes[at + 1] = word >>> 16;
+  bytes[at + 2] = word >>> 8;
+  bytes[at + 3] = word;
+}
+
+/** `StaticIv.nonce`, for an IV that is used once. */
+export function nonce(staticIv: Uint8Array, seq: number): Uint8Array {
+  return new StaticIv(staticIv).nonce(seq);
+}
+
+/** `StaticIv.seqOf`, for an IV that is used once. */
 export function seqOfNonce(staticIv: Uint8Array, iv: Uint8Array): number {
-  if (iv.length !== IV_BYTES) throw new SealwireError("E_IV", { detail: "not 12 bytes" });
-  const word = (at: number): number => (viewOf(iv).getUint32(at) ^ viewOf(staticIv).getUint32(at)) >>> 0;
-  if (word(0) !== 0) throw new SealwireError("E_IV", { detail: "not the IV of this direction and epoch" });
-  const seq = word(4) * TWO_32 + word(8);
-  if (!Number.isSafeInteger(seq)) throw new SealwireError("E_IV", { detail: "sequence number above 2^53 - 1" });
-  return seq;
+  return new StaticIv(staticIv).seqOf(iv);
 }
 
 /** Seals under one key, each sequence number at most once: the same (key, nonce) twice would break AES-GCM. */
 export class AeadSealer {
   readonly #key: AeadKey;
-  readonly #staticIv: Uint8Array;
+  readonly iv: StaticIv;
   #next = 0;
 
   constructor(key: AeadKey, staticIv: Uint8Array) {
     this.#key = key;
-    this.#staticIv = checkedStaticIv(staticIv);
+    this.iv = new StaticIv(staticIv);
   }
 
   /**
@@ -55,7 +91,7 @@ export class AeadSealer {
     // Before the cipher runs: a seq whose sealing failed is used up as well.
     this.#next = seq + 1;
     try {
-      const sealed = this.#key.seal(nonce(this.#staticIv, seq), aad, plaintext, room);
+      const sealed = this.#key.seal(this.iv.nonce(seq), aad, plaintext, room);
       return sealed instanceof Promise ? sealed.catch(notSealed) : sealed;
     } catch (cause) {
       return notSealed(cause);
@@ -66,17 +102,17 @@ export class AeadSealer {
 /** Opens under one key. Replay and order are the caller's matter: they are decided before the cipher runs. */
 export class AeadOpener {
   readonly #key: AeadKey;
-  readonly #staticIv: Uint8Array;
+  readonly iv: StaticIv;
 
   constructor(key: AeadKey, staticIv: Uint8Array) {
     this.#key = key;
-    this.#staticIv = checkedStaticIv(staticIv);
+    this.iv = new StaticIv(staticIv);
   }
 
   /** @throws SealwireError `E_CRYPTO` for whatever reason it fails, without telling which */
   open(seq: number, aad: Uint8Array, data: Uint8Array): Maybe<Uint8Array> {
     try {
-      const text = this.#key.open(nonce(this.#staticIv, seq), aad, data);
+      const text = this.#key.open(this.iv.nonce(seq), aad, data);
       return text instanceof Promise ? text.catch(notOpened) : text;
     } catch (cause) {
       return notOpened(cause);
@@ -90,14 +126,4 @@ function notSealed(cause: unknown): never {
 
 function notOpened(cause: unknown): never {
   throw new SealwireError("E_CRYPTO", { cause });
-}
-
-/** A copy: nobody else may change it. */
-function checkedStaticIv(staticIv: Uint8Array): Uint8Array {
-  if (staticIv.length !== IV_BYTES) throw new TypeError("A static IV of A256GCM has 12 bytes.");
-  return new Uint8Array(staticIv);
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -42,39 +42,54 @@ const SIGNATURE_BYTES = 64;
 /** Without it OpenSSL accepts tags of 4, 8 and 12 bytes. */
 const GCM = { authTagLength: TAG_BYTES };
 
-export function aeadKey(raw: Uint8Array): AeadKey {
-  const key = createSecretKey(raw);
-  return {
-    seal(iv, aad, plaintext, room = 0) {
-      const cipher = createCipheriv("aes-256-gcm", key, iv, GCM);
-      cipher.setAAD(aad);
-      const text = cipher.update(plaintext);
-      cipher.final();
-      const sealed = new Uint8Array(room + text.length + TAG_BYTES);
-      sealed.set(text, room);
-      sealed.set(cipher.getAuthTag(), room + text.length);
-      return sealed;
-    },
-    open(iv, aad, data) {
-      if (data.length < TAG_BYTES) throw new Error("shorter than a tag");
-      const end = data.length - TAG_BYTES;
-      const decipher = createDecipheriv("aes-256-gcm", key, iv, GCM);
-      decipher.setAAD(aad);
-      decipher.setAuthTag(data.subarray(end));
-      const text = decipher.update(data.subarray(0, end));
-      decipher.final(); // throws unless the tag is right
-      return plain(text);
-    },
-  };
+export const aeadKey = (raw: Uint8Array): AeadKey => new NodeAead(createSecretKey(raw));
+
+export const macKey = (raw: Uint8Array): MacKey => new NodeMac(createSecretKey(raw));
+
+class NodeAead implements AeadKey {
+  readonly #key: KeyObject;
+
+  constructor(key: KeyObject) {
+    this.#key = key;
+  }
+
+  seal(iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, room = 0): Uint8Array {
+    const cipher = createCipheriv("aes-256-gcm", this.#key, iv, GCM);
+    cipher.setAAD(aad);
+    const text = cipher.update(plaintext);
+    cipher.final();
+    const sealed = new Uint8Array(room + text.length + TAG_BYTES);
+    sealed.set(text, room);
+    sealed.set(cipher.getAuthTag(), room + text.length);
+    return sealed;
+  }
+
+  open(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): Uint8Array {
+    if (data.length < TAG_BYTES) throw new Error("shorter than a tag");
+    const end = data.length - TAG_BYTES;
+    const decipher = createDecipheriv("aes-256-gcm", this.#key, iv, GCM);
+    decipher.setAAD(aad);
+    decipher.setAuthTag(data.subarray(end));
+    const text = decipher.update(data.subarray(0, end));
+    decipher.final(); // throws unless the tag is right
+    return plain(text);
+  }
 }
 
-export function macKey(raw: Uint8Array): MacKey {
-  const key = createSecretKey(raw);
-  const mac = (data: Uint8Array): Uint8Array => plain(createHmac("sha256", key).update(data).digest());
-  return {
-    sign: mac,
-    verify: (data, tag) => tag.length === MAC_BYTES && timingSafeEqual(mac(data), tag),
-  };
+class NodeMac implements MacKey {
+  readonly #key: KeyObject;
+
+  constructor(key: KeyObject) {
+    this.#key = key;
+  }
+
+  sign(data: Uint8Array): Uint8Array {
+    return plain(createHmac("sha256", this.#key).update(data).digest());
+  }
+
+  verify(data: Uint8Array, tag: Uint8Array): boolean {
+    return tag.length === MAC_BYTES && timingSafeEqual(this.sign(data), tag);
+  }
 }
 
 /** Overwrites `z`: from here on only OpenSSL holds it. */

@@ -1,4 +1,4 @@
-import { nonce } from "../crypto/aead.ts";
+import type { StaticIv } from "../crypto/aead.ts";
 import { encodeText, type WireFrame } from "../wire/frame.ts";
 
 const TAG = 16;
@@ -7,7 +7,7 @@ const TAG = 16;
 export interface ExpandContext {
   /** Protected headers by `h`: 2 * epoch for application messages, 2 * epoch + 1 for control. */
   readonly headers: readonly (Uint8Array | undefined)[];
-  readonly staticIv: Uint8Array;
+  readonly iv: StaticIv;
 }
 
 /**
@@ -15,7 +15,7 @@ export interface ExpandContext {
  * with the session's key. Nothing is verified. Throws TypeError for a frame of another epoch, and
  * for one that holds no tag.
  */
-export function expandFrame(frame: WireFrame, { headers, staticIv }: ExpandContext): string {
+export function expandFrame(frame: WireFrame, { headers, iv }: ExpandContext): string {
   if (frame.form < 3) return encodeText(frame as Exclude<WireFrame, { form: 3 | 4 }>);
   const short = frame as Extract<WireFrame, { form: 3 | 4 }>;
   const header = headers[short.h];
@@ -26,7 +26,7 @@ export function expandFrame(frame: WireFrame, { headers, staticIv }: ExpandConte
   return encodeText({
     form: 2,
     protected: header,
-    iv: nonce(staticIv, short.seq),
+    iv: iv.nonce(short.seq),
     ciphertext: short.sealed.subarray(0, -TAG),
     tag: short.sealed.subarray(-TAG),
   });

@@ -1,12 +1,22 @@
 import type { PublicJwk } from "../crypto/backend.ts";
 import type { Codec, Level, SignatureAlg } from "../registry.generated.ts";
-import { encodeBase64url } from "../wire/base64url.ts";
-import { utf8 } from "../wire/bytes.ts";
+import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
+import { compactText, utf8 } from "../wire/bytes.ts";
 
 /** A protected header: its JSON bytes, and the AAD of a JWE under it (the ASCII bytes of its base64url form). */
-export interface Header {
-  readonly json: Uint8Array;
+export class Header {
   readonly aad: Uint8Array;
+  #json: Uint8Array | undefined;
+
+  constructor(json: string) {
+    this.aad = utf8.encode(encodeBase64url(utf8.encode(json)));
+  }
+
+  /** The binary wire leaves it out: there it is not kept. */
+  get json(): Uint8Array {
+    this.#json ??= decodeBase64url(compactText(this.aad));
+    return this.#json;
+  }
 }
 
 interface Members {
@@ -20,10 +30,7 @@ interface Members {
 }
 
 /** The member order of the literal that is passed is the order on the wire (specs/envelope.md, headers). */
-function header(members: Members): Header {
-  const json = utf8.encode(JSON.stringify(members));
-  return { json, aad: utf8.encode(encodeBase64url(json)) };
-}
+const header = (members: Members): Header => new Header(JSON.stringify(members));
 
 const cborCty = (codec: Codec): { cty?: "sealwire+cbor" } => (codec === "cbor" ? { cty: "sealwire+cbor" } : {});
 
@@ -42,24 +49,45 @@ function applicationHeader(level: Level, codec: Codec, kid: string, signer?: Sig
     case "nest":
       return header({ alg: "dir", enc: "A256GCM", cty: "JWT", kid, typ: "sealwire+jwt" });
     case "sig":
-      return signedHeader(codec, signer);
+      return signedHeader(codec, signer as SignerId);
   }
 }
 
-/** The constant headers of one direction in one epoch: what its sealer writes and its opener admits. */
-export interface SessionHeaders {
-  readonly application: Header;
-  readonly control: Header;
-  /** The signed message inside `nest`. */
-  readonly inner: Header | undefined;
-}
+/** The constant headers of one direction in one epoch: what its sealer writes and its opener admits. Made when needed. */
+export class SessionHeaders {
+  readonly #level: Level;
+  readonly #codec: Codec;
+  readonly #kid: string;
+  readonly #signer: SignerId | undefined;
+  #application: Header | undefined;
+  #inner: Header | undefined;
 
-export function sessionHeaders(level: Level, codec: Codec, kid: string, signer?: SignerId): SessionHeaders {
-  return {
-    application: applicationHeader(level, codec, kid, signer),
-    control: controlHeader(kid),
-    inner: level === "nest" ? signedHeader(codec, signer) : undefined,
-  };
+  /** @throws TypeError for a level that signs, without the signer */
+  constructor(level: Level, codec: Codec, kid: string, signer?: SignerId) {
+    if (signer === undefined && (level === "sig" || level === "nest"))
+      throw new TypeError("levels sig and nest need a signing key on both sides");
+    this.#level = level;
+    this.#codec = codec;
+    this.#kid = kid;
+    this.#signer = signer;
+  }
+
+  get application(): Header {
+    this.#application ??= applicationHeader(this.#level, this.#codec, this.#kid, this.#signer);
+    return this.#application;
+  }
+
+  /** Not kept: control messages are rare, and every session that is idle has some. */
+  get control(): Header {
+    return controlHeader(this.#kid);
+  }
+
+  /** The signed message inside `nest`. */
+  get inner(): Header | undefined {
+    if (this.#level !== "nest") return undefined;
+    this.#inner ??= signedHeader(this.#codec, this.#signer as SignerId);
+    return this.#inner;
+  }
 }
 
 export interface SignerId {
@@ -68,8 +96,7 @@ export interface SignerId {
 }
 
 /** Header of the signed message: the whole of it at `sig`, the inner one at `nest`. */
-function signedHeader(codec: Codec, signer: SignerId | undefined): Header {
-  if (signer === undefined) throw new TypeError("levels sig and nest need a signing key on both sides");
+function signedHeader(codec: Codec, signer: SignerId): Header {
   return header({ alg: signer.alg, ...cborCty(codec), kid: signer.thumbprint, typ: "sealwire+jwt" });
 }
 

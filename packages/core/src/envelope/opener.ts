@@ -1,10 +1,11 @@
-import { AeadOpener, seqOfNonce } from "../crypto/aead.ts";
-import type { Verifier } from "../crypto/backend.ts";
+import { AeadOpener, type StaticIv } from "../crypto/aead.ts";
+import type { MacKey, Verifier } from "../crypto/backend.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
-import { concat, equal } from "../wire/bytes.ts";
-import { compactJws, decodeText, signingInputOf, type WireFrame } from "../wire/frame.ts";
-import { type Header, type SessionHeaders, type SignerId, sessionHeaders } from "./headers.ts";
+import type { Level } from "../registry.generated.ts";
+import { compactText, concat, equal } from "../wire/bytes.ts";
+import { compactJws, decodeText, signingInputOf, type Wire, type WireFrame } from "../wire/frame.ts";
+import { type Header, SessionHeaders, type SignerId } from "./headers.ts";
 import type { Protection } from "./sealer.ts";
 
 /** An authentic message, its claims not yet read. */
@@ -22,27 +23,37 @@ export type SequenceCheck = (seq: number) => void;
 
 /** Steps header, sequence, crypto and inner of the receive pipeline, for one direction in one epoch. */
 export class MessageOpener {
-  readonly #p: Protection;
+  readonly #wire: Wire;
+  readonly #level: Level;
+  readonly #epoch: number;
+  readonly #mac: MacKey | undefined;
   readonly #aead: AeadOpener;
   readonly #verifier: Verifier | undefined;
-  readonly #headers: SessionHeaders;
+  readonly headers: SessionHeaders;
 
   constructor(protection: Protection, peer?: { readonly verifier: Verifier; readonly id: SignerId }) {
-    const { level, codec, keys } = protection;
-    this.#p = protection;
+    const { wire, level, codec, epoch, keys } = protection;
+    this.#wire = wire;
+    this.#level = level;
+    this.#epoch = epoch;
+    this.#mac = keys.mac;
     this.#verifier = peer?.verifier;
     this.#aead = new AeadOpener(keys.aead, keys.iv);
-    this.#headers = sessionHeaders(level, codec, keys.kid, peer?.id);
+    this.headers = new SessionHeaders(level, codec, keys.kid, peer?.id);
+  }
+
+  get iv(): StaticIv {
+    return this.#aead.iv;
   }
 
   /** False at sig on the text wire: its header is that of every epoch. */
   get headerTellsEpoch(): boolean {
-    return this.#p.level !== "sig" || this.#p.wire !== "text";
+    return this.#level !== "sig" || this.#wire !== "text";
   }
 
   /** Step header: what the receive table of this direction and epoch says of the frame; undefined if it holds nothing. */
   admits(frame: WireFrame): "application" | "control" | undefined {
-    const { level, wire, epoch } = this.#p;
+    const [level, wire, epoch] = [this.#level, this.#wire, this.#epoch];
     const encrypted = level === "aead" || level === "nest";
     // The full forms belong to the handshake on the binary wire: one object, one form.
     if (frame.form === 0 || frame.form < 3 === (wire === "binary")) return undefined;
@@ -52,8 +63,8 @@ export class MessageOpener {
       return h === 2 * epoch + 1 && form === 3 ? "control" : undefined;
     }
     const { form, protected: header } = frame as Extract<WireFrame, { protected: Uint8Array }>;
-    if (form === 2 && equal(header, this.#headers.control.json)) return "control";
-    return encrypted === (form === 2) && equal(header, this.#headers.application.json) ? "application" : undefined;
+    if (encrypted === (form === 2) && equal(header, this.headers.application.json)) return "application";
+    return form === 2 && equal(header, this.headers.control.json) ? "control" : undefined;
   }
 
   open(frame: WireFrame, check: SequenceCheck): Maybe<OpenedFrame> {
@@ -66,7 +77,7 @@ export class MessageOpener {
       case 4:
         return this.#verify(frame.payload, frame.signature);
       case 2: {
-        const seq = seqOfNonce(this.#p.keys.iv, frame.iv);
+        const seq = this.iv.seqOf(frame.iv);
         return this.#decrypt(control, seq, check, concat(frame.ciphertext, frame.tag), frame.tag.length);
       }
       case 3:
@@ -78,21 +89,21 @@ export class MessageOpener {
     check(seq);
     // A shorter tag is easier to forge, and some libraries take one (RFC 7518 section 5.3 asks for 128 bits).
     if (tag !== 16 || sealed.length < 16) throw new SealwireError("E_CRYPTO");
-    const { aad } = control ? this.#headers.control : this.#headers.application;
+    const { aad } = control ? this.headers.control : this.headers.application;
     return chain(this.#aead.open(seq, aad, sealed), (claims) =>
-      !control && this.#headers.inner !== undefined
-        ? this.#openInner(this.#headers.inner, seq, claims)
+      !control && this.headers.inner !== undefined
+        ? this.#openInner(this.headers.inner, seq, claims)
         : { control, seq, claims, jws: undefined },
     );
   }
 
   #verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {
-    const header = this.#headers.application;
-    const signed = this.#p.level === "sig";
+    const header = this.headers.application;
+    const signed = this.#level === "sig";
     const input = signingInputOf(header.aad, claims);
     const verdict = signed
       ? (this.#verifier as Verifier).verify(input, signature)
-      : this.#p.keys.mac.verify(input, signature);
+      : (this.#mac as MacKey).verify(input, signature);
     return chain(verdict, (ok) => {
       if (!ok) throw new SealwireError("E_CRYPTO");
       const jws = signed ? compactJws({ form: 1, protected: header.json, payload: claims, signature }) : undefined;
@@ -112,13 +123,6 @@ export class MessageOpener {
       return { control: false, seq, claims: frame.payload, jws };
     });
   }
-}
-
-/** Bytes to a string, one character each: anything outside the compact alphabet is refused by the decoder after it. */
-export function compactText(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return text;
 }
 
 function innerFrame(jws: string): WireFrame {

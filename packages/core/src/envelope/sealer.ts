@@ -1,4 +1,4 @@
-import { AeadSealer, nonce } from "../crypto/aead.ts";
+import { AeadSealer, type StaticIv } from "../crypto/aead.ts";
 import type { AeadKey, MacKey, Signer } from "../crypto/backend.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { Codec, Level } from "../registry.generated.ts";
@@ -12,7 +12,7 @@ import {
   type Wire,
   writeShortJwe,
 } from "../wire/frame.ts";
-import { type Header, type SessionHeaders, type SignerId, sessionHeaders } from "./headers.ts";
+import { type Header, SessionHeaders, type SignerId } from "./headers.ts";
 
 /** What one WebSocket message carries: a string on the text wire, bytes on the binary one. */
 export type Payload = string | Uint8Array;
@@ -23,7 +23,8 @@ export interface TrafficKeys {
   readonly kid: string;
   readonly iv: Uint8Array;
   readonly aead: AeadKey;
-  readonly mac: MacKey;
+  /** At level `mac` alone. */
+  readonly mac: MacKey | undefined;
 }
 
 /** Everything about a direction that both of its ends agree on. */
@@ -48,33 +49,42 @@ export function maxSealedSize(wire: Wire, level: Level, claims: number): number 
 
 /** Seals the messages of one direction in one epoch. */
 export class MessageSealer {
-  readonly #p: Protection;
+  readonly #wire: Wire;
+  readonly #level: Level;
+  readonly #epoch: number;
+  readonly #mac: MacKey | undefined;
   readonly #aead: AeadSealer;
   readonly #signer: Signer | undefined;
-  readonly #headers: SessionHeaders;
+  readonly headers: SessionHeaders;
 
   constructor(protection: Protection, signer?: { readonly signer: Signer; readonly id: SignerId }) {
-    const { level, codec, keys } = protection;
-    this.#p = protection;
+    const { wire, level, codec, epoch, keys } = protection;
+    this.#wire = wire;
+    this.#level = level;
+    this.#epoch = epoch;
+    this.#mac = keys.mac;
     this.#signer = signer?.signer;
     this.#aead = new AeadSealer(keys.aead, keys.iv);
-    this.#headers = sessionHeaders(level, codec, keys.kid, signer?.id);
+    this.headers = new SessionHeaders(level, codec, keys.kid, signer?.id);
+  }
+
+  get iv(): StaticIv {
+    return this.#aead.iv;
   }
 
   control(seq: number, claims: Uint8Array): Maybe<Payload> {
-    return this.#encrypt(this.#headers.control, 1, seq, claims);
+    return this.#encrypt(this.headers.control, 1, seq, claims);
   }
 
   application(seq: number, claims: Uint8Array): Maybe<Payload> {
-    const { level, keys } = this.#p;
-    switch (level) {
+    switch (this.#level) {
       case "aead":
-        return this.#encrypt(this.#headers.application, 0, seq, claims);
+        return this.#encrypt(this.headers.application, 0, seq, claims);
       case "nest": {
-        const inner = this.#headers.inner as Header;
+        const inner = this.headers.inner as Header;
         return chain(this.#sign(inner, claims), (signature) =>
           this.#encrypt(
-            this.#headers.application,
+            this.headers.application,
             0,
             seq,
             ascii(compactJws({ form: 1, protected: inner.json, payload: claims, signature })),
@@ -82,11 +92,11 @@ export class MessageSealer {
         );
       }
       case "mac":
-        return chain(keys.mac.sign(signingInputOf(this.#headers.application.aad, claims)), (tag) =>
+        return chain((this.#mac as MacKey).sign(signingInputOf(this.headers.application.aad, claims)), (tag) =>
           this.#signed(claims, tag),
         );
       case "sig":
-        return chain(this.#sign(this.#headers.application, claims), (signature) => this.#signed(claims, signature));
+        return chain(this.#sign(this.headers.application, claims), (signature) => this.#signed(claims, signature));
     }
   }
 
@@ -95,14 +105,14 @@ export class MessageSealer {
   }
 
   #signed(payload: Uint8Array, signature: Uint8Array): Payload {
-    return this.#p.wire === "binary"
-      ? encodeFrame({ form: 4, h: 2 * this.#p.epoch, payload, signature })
-      : encodeText({ form: 1, protected: this.#headers.application.json, payload, signature });
+    return this.#wire === "binary"
+      ? encodeFrame({ form: 4, h: 2 * this.#epoch, payload, signature })
+      : encodeText({ form: 1, protected: this.headers.application.json, payload, signature });
   }
 
   #encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {
-    if (this.#p.wire === "binary") {
-      const h = 2 * this.#p.epoch + parity;
+    if (this.#wire === "binary") {
+      const h = 2 * this.#epoch + parity;
       const frame = this.#aead.seal(seq, header.aad, plaintext, shortJweRoom(h, seq, plaintext.length + TAG));
       if (frame instanceof Promise)
         return frame.then((sealed) => writeShortJwe(sealed, h, seq, plaintext.length + TAG));
@@ -112,7 +122,7 @@ export class MessageSealer {
       encodeText({
         form: 2,
         protected: header.json,
-        iv: nonce(this.#p.keys.iv, seq),
+        iv: this.iv.nonce(seq),
         ciphertext: sealed.subarray(0, -TAG),
         tag: sealed.subarray(-TAG),
       }),

@@ -1,5 +1,6 @@
+import type { StaticIv } from "../crypto/aead.ts";
 import type { CryptoBackend, Signer, Verifier } from "../crypto/backend.ts";
-import { type SignerId, sessionHeaders } from "../envelope/headers.ts";
+import type { SessionHeaders, SignerId } from "../envelope/headers.ts";
 import { MessageOpener } from "../envelope/opener.ts";
 import { MessageSealer, type Protection, type TrafficKeys } from "../envelope/sealer.ts";
 import { chain as after, all, type Maybe } from "../maybe.ts";
@@ -45,20 +46,19 @@ export interface Epoch {
   readonly opener: MessageOpener;
   readonly binding: Binding | undefined;
   readonly chain: Chain;
-  /** For `expand`: headers by direction, application and control, and the static IV. None of it is secret. */
-  readonly table: Readonly<Record<"in" | "out", ExpandEntry>>;
 }
 
+/** For `expand`: what the short forms of one direction leave out. None of it is secret. */
 export interface ExpandEntry {
-  readonly headers: readonly [application: Uint8Array, control: Uint8Array];
-  readonly staticIv: Uint8Array;
+  readonly headers: SessionHeaders;
+  readonly iv: StaticIv;
 }
 
 /** Derives the keys of epoch `n`, with `ctx` TH3 (handshake), TH2 (resume) or TR (rekey). */
 export function deriveEpoch(o: EpochOptions, n: number, schedule: KeySchedule, ctx: Uint8Array): Maybe<Epoch> {
   const derived = all<readonly [TrafficKeys, TrafficKeys, Chain]>([
-    schedule.trafficKeys("c", ctx),
-    schedule.trafficKeys("s", ctx),
+    schedule.trafficKeys("c", ctx, o.level),
+    schedule.trafficKeys("s", ctx, o.level),
     deriveChain(o.backend, schedule, ctx, o.exportableChain),
   ]);
   return after(derived, ([c, s, chain]) => {
@@ -75,10 +75,6 @@ export function buildEpoch(o: EpochOptions, n: number, send: TrafficKeys, receiv
     role === "client" ? [clientKey?.id.thumbprint, serverId] : [serverId, clientKey?.id.thumbprint];
   const signed = level === "sig" || level === "nest";
   const protect = (keys: TrafficKeys): Protection => ({ wire, level, codec, epoch: n, keys });
-  const entry = (keys: TrafficKeys, id: SignerId | undefined): ExpandEntry => {
-    const { application, control } = sessionHeaders(level, codec, keys.kid, id);
-    return { headers: [application.json, control.json], staticIv: keys.iv };
-  };
   return {
     n,
     sealer: new MessageSealer(protect(send), signed && self?.signer ? { signer: self.signer, id: self.id } : undefined),
@@ -90,6 +86,5 @@ export function buildEpoch(o: EpochOptions, n: number, send: TrafficKeys, receiv
       ? { self: selfName as string, peer: peerName as string, sendKid: send.kid, receiveKid: receive.kid }
       : undefined,
     chain,
-    table: { out: entry(send, self?.id), in: entry(receive, peer?.id) },
   };
 }

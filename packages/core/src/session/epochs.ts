@@ -3,7 +3,7 @@ import type { OpenedFrame } from "../envelope/opener.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { WireFrame } from "../wire/frame.ts";
-import type { Epoch } from "./epoch.ts";
+import type { Epoch, ExpandEntry } from "./epoch.ts";
 
 /** A message that opened, and the epoch under whose keys it did. */
 export interface OpenedIn extends OpenedFrame {
@@ -12,7 +12,16 @@ export interface OpenedIn extends OpenedFrame {
   readonly others: readonly Epoch[];
 }
 
-const REMEMBERED = 3;
+/** An epoch without its keys. */
+interface Past extends Readonly<Record<"in" | "out", ExpandEntry>> {
+  readonly n: number;
+}
+
+const REMEMBERED = 2;
+const NO_PAST: readonly Past[] = [];
+
+const entryOf = ({ headers, iv }: ExpandEntry): ExpandEntry => ({ headers, iv });
+
 const NONE: readonly Epoch[] = [];
 
 /** Member by member: a spread costs more than the rest of the step. */
@@ -43,25 +52,21 @@ export class Epochs {
   /** Window order: the epoch before #current, and the lowest number under #current. */
   #previous: Epoch | undefined;
   #boundary = 0;
-  /** Headers and IVs, which are not secret, of the last epochs: frames of them are still looked at. */
-  readonly #tables: Pick<Epoch, "n" | "table">[] = [];
+  /** Headers and IVs, which are not secret, of epochs that are over: frames of them are still looked at. */
+  #past: readonly Past[] = NO_PAST;
 
   /** `window`: its size; undefined is strict order. */
   constructor(first: Epoch, window: number | undefined) {
     this.#send = first;
     this.#current = first;
     this.#window = window;
-    this.#remember(first);
   }
 
   /** What the short forms of epoch `n` leave out, for an epoch of the last few. */
-  table(n: number): Epoch["table"] | undefined {
-    return this.#tables.find((table) => table.n === n)?.table;
-  }
-
-  #remember({ n, table }: Epoch): void {
-    this.#tables.push({ n, table });
-    if (this.#tables.length > REMEMBERED) this.#tables.shift();
+  table(n: number, direction: "in" | "out"): ExpandEntry | undefined {
+    const epoch = [this.#send, this.#next].find((its) => its?.n === n);
+    if (epoch !== undefined) return direction === "in" ? epoch.opener : epoch.sealer;
+    return this.#past.find((its) => its.n === n)?.[direction];
   }
 
   get send(): Epoch {
@@ -89,9 +94,10 @@ export class Epochs {
 
   /** `epoch` was derived: the peer goes over to it some time. */
   expect(epoch: Epoch): void {
+    const { n, sealer, opener } = this.#send;
+    this.#past = [...this.#past, { n, in: entryOf(opener), out: entryOf(sealer) }].slice(-REMEMBERED);
     this.#next = epoch;
     this.#previous = undefined;
-    this.#remember(epoch);
   }
 
   /** Strict order: the peer has answered, and everything after its answer is under `epoch`. */

@@ -97,7 +97,7 @@ export function expander(machine: SessionMachine): Established["expand"] {
     const entry = machine.table(n, direction);
     if (entry === undefined) throw new TypeError(`no header is known for epoch ${n}`);
     const headers: (Uint8Array | undefined)[] = [];
-    [headers[2 * n], headers[2 * n + 1]] = entry.headers;
-    return expandFrame(decoded, { headers, staticIv: entry.staticIv });
+    [headers[2 * n], headers[2 * n + 1]] = [entry.headers.application.json, entry.headers.control.json];
+    return expandFrame(decoded, { headers, iv: entry.iv });
   };
 }

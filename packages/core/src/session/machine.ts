@@ -119,7 +119,7 @@ export class SessionMachine {
 
   /** What the short forms of an epoch leave out; undefined for one that is long past. */
   table(n: number, direction: "in" | "out"): ExpandEntry | undefined {
-    return this.#epochs.table(n)?.[direction];
+    return this.#epochs.table(n, direction);
   }
 
   /** Undefined in strict order. */

@@ -1,6 +1,7 @@
 import type { AeadKey, CryptoBackend, MacKey, SharedSecret } from "../crypto/backend.ts";
 import type { TrafficKeys } from "../envelope/sealer.ts";
 import { all, chain, type Maybe } from "../maybe.ts";
+import type { Level } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { concat, lengthPrefixed, utf8 } from "../wire/bytes.ts";
 
@@ -45,14 +46,14 @@ export class KeySchedule {
     );
   }
 
-  trafficKeys(side: Side, ctx: Uint8Array): Maybe<TrafficKeys> {
+  trafficKeys(side: Side, ctx: Uint8Array, level: Level): Maybe<TrafficKeys> {
     const label = `${side} app`;
     return chain(
-      all([
+      all<readonly [Uint8Array, Uint8Array, AeadKey, MacKey | undefined]>([
         this.#bytes(`${label} kid`, ctx, 16),
         this.#bytes(`${label} iv`, ctx, 12),
         this.#aead(`${label} key`, ctx),
-        this.#secret.mac(this.#salt, info(`${label} mac`, ctx)),
+        level === "mac" ? this.#secret.mac(this.#salt, info(`${label} mac`, ctx)) : undefined,
       ]),
       ([kid, iv, aead, mac]) => ({ kid: encodeBase64url(kid), iv, aead, mac }),
     );

@@ -179,7 +179,8 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     if ((await this.#o.admit(token)) !== true) throw new SealwireError("E_FORBIDDEN", { stage: "claims" });
     const th3 = await transcriptHash(backend, "th3", state.th2, plaintext);
     const { schedule, hello } = state;
-    const { id, limits, protocol } = this.#o;
+    const { id, limits, protocol, exportableChain = false } = this.#o;
+    const signed = hello.lvl === "sig" || hello.lvl === "nest";
     const iat = Math.floor(time.unix / 1000);
     const exp = Math.min(token.expiresAt, iat + limits.sessionSeconds);
     const ready = await sealServerReady(await schedule.handshakeKeys("s", th3), {
@@ -201,8 +202,12 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
         suite: hello.st as SuiteId,
         serverId: id,
         serverKey: state.signer,
-        clientKey: ca.proof && { verifier: ca.proof.verifier, id: peerId(ca.proof) },
-        exportableChain: this.#o.exportableChain ?? false,
+        clientKey: ca.proof && {
+          id: peerId(ca.proof),
+          // Whoever neither opens signed messages nor stores the session needs the name alone.
+          ...(signed || exportableChain ? { verifier: ca.proof.verifier } : {}),
+        },
+        exportableChain,
       },
       messageBytes: limits.messageBytes,
       peerMessageBytes: state.peerMessageBytes,

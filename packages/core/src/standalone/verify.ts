@@ -1,11 +1,10 @@
 import { checkPublicJwk } from "../crypto/jwk.ts";
-import { compactText } from "../envelope/opener.ts";
 import { type ParsedHeader, parseHeader } from "../envelope/parsed-header.ts";
 import type { Payload } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
 import { DEFAULT_LIMITS, type ErrorCode, type Stage } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
-import { ascii, concat, utf8 } from "../wire/bytes.ts";
+import { ascii, compactText, concat, utf8 } from "../wire/bytes.ts";
 import {
   compactJws,
   decodeFrame,

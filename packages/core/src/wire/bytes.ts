@@ -23,6 +23,13 @@ export function ascii(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/** Bytes to a string, one character each: anything outside the compact alphabet is refused by the decoder after it. */
+export function compactText(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return text;
+}
+
 /** Writes a text that is known to be ASCII. */
 export function writeAscii(bytes: Uint8Array, at: number, text: string): void {
   encoder.encodeInto(text, bytes.subarray(at));

@@ -240,11 +240,11 @@ describe("whatever is not in the table", () => {
       bytes: z.bytes,
       aead: async (...args) => {
         const key = await z.aead(...args);
-        return { ...key, open: count(key.open) };
+        return { seal: (...a) => key.seal(...a), open: count((...a) => key.open(...a)) };
       },
       mac: async (...args) => {
         const key = await z.mac(...args);
-        return { ...key, verify: count(key.verify) };
+        return { sign: (data) => key.sign(data), verify: count((...a) => key.verify(...a)) };
       },
     });
     const backend: CryptoBackend = {

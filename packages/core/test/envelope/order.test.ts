@@ -89,7 +89,7 @@ describe("arrival is order, also where opening takes its time [level:fifo]", () 
     const gates: (() => void)[] = [];
     let on = false;
     const delayed = (key: AeadKey): AeadKey => ({
-      ...key,
+      seal: (...args) => key.seal(...args),
       open: async (...args) => {
         if (!on) return await key.open(...args);
         const n = gates.length;

@@ -1,12 +1,12 @@
 import { compactDecrypt, compactVerify } from "jose";
 import { describe, expect, it } from "vitest";
-import { AeadSealer } from "../../src/crypto/aead.ts";
+import { AeadSealer, StaticIv } from "../../src/crypto/aead.ts";
 import type { CryptoBackend, SharedSecret } from "../../src/crypto/backend.ts";
 import { aeadKey, macKey, backend as node } from "../../src/crypto/node.ts";
 import { backend as webcrypto } from "../../src/crypto/webcrypto.ts";
 import { encodeClaims } from "../../src/envelope/codec.ts";
 import { expandFrame } from "../../src/envelope/expand.ts";
-import { sessionHeaders } from "../../src/envelope/headers.ts";
+import { SessionHeaders } from "../../src/envelope/headers.ts";
 import { MessageSealer, maxSealedSize, type Payload } from "../../src/envelope/sealer.ts";
 import { generateKey } from "../../src/keys/generate.ts";
 import { decodeFrame, encodeFrame, encodeText, type TextFrame } from "../../src/wire/frame.ts";
@@ -104,7 +104,7 @@ describe("a cipher or signature that fails ends the connection [aead:failure]", 
       aead: async (...args) => {
         const key = await z.aead(...args);
         return {
-          ...key,
+          open: (...a) => key.open(...a),
           seal: (...a) => {
             once();
             return key.seal(...a);
@@ -161,8 +161,8 @@ describe("a cipher or signature that fails ends the connection [aead:failure]", 
 describe("expand gives the text that the text wire carries [expand:same-text]", () => {
   const claims = Buffer.from('{"seq":7}');
   const context = (level: Level) => {
-    const { application, control } = sessionHeaders(level, "json", keys.kid, SIGNER.id);
-    return { headers: [application.json, control.json], staticIv: STATIC_IV };
+    const { application, control } = new SessionHeaders(level, "json", keys.kid, SIGNER.id);
+    return { headers: [application.json, control.json], iv: new StaticIv(STATIC_IV) };
   };
 
   it.each(LEVELS)("forms 3 and 4, %s", async (level) => {
