@@ -120,11 +120,9 @@ export async function examples() {
     "s hs kid",
     "c app key",
     "c app iv",
-    "c app mac",
     "c app kid",
     "s app key",
     "s app iv",
-    "s app mac",
     "s app kid",
   ];
   const rows = keys.map((label) => `| \`${label}\` | \`${hex(derived[label])}\` |`);

@@ -109,7 +109,7 @@ export class Accepting {
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
     // It ended while the application routed it: its close event is gone, and a place given to it would never be freed.
     if (socket.destroyed) return;
-    const { origins, trustProxy, limits } = this.#o.checked;
+    const { origins, trustProxy } = this.#o.checked;
     const address = addressOf(req, trustProxy);
     const refuse = (refusal: Refusal): void => {
       refuseUpgrade(socket, refusal);

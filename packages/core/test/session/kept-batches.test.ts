@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { decodeSession } from "../../src/session/snapshot.ts";
+import { decodeSession, encodeSession } from "../../src/session/snapshot.ts";
 import type { Data } from "../../src/wire/json.ts";
 import { settle, until } from "../support/clock.ts";
 import { LEVELS, sentBy, upTo } from "../support/live.ts";
@@ -89,7 +89,7 @@ it("goes through a store, and its refusals stay free [ctl:budget]", async () => 
   for (const n of upTo(3)) void server.send("t", n);
   await settle();
   const { facts, ledger } = server.life;
-  const bytes = server.snapshot(null);
+  const bytes = encodeSession(...server.snapshot(null));
   const time = { unix: pair.clock.unix(), elapsed: pair.clock.elapsed() };
   const { backend, serverId, serverKey } = facts.keys;
   const signers = serverKey === undefined ? [] : [serverKey as never];
