@@ -23,7 +23,7 @@ describe.each(WIRES)("%s", (protocol) => {
       direction: Direction,
       rearrange: (i: number) => number[],
     ): Promise<{ pair: Pair; got: unknown[] }> {
-      const pair = await openPair({ ...at, serverHooks: { authorize: () => true } });
+      const pair = await openPair({ ...at, batch: false, serverHooks: { authorize: () => true } });
       const [from, to] = direction === "c2s" ? [pair.client, pair.server] : [pair.server, pair.client];
       const got: unknown[] = [];
       to.session!.handle("t", (data) => {
@@ -110,6 +110,7 @@ describe.each(WIRES)("%s", (protocol) => {
 describe("messages are numbered 1, 2, 3, control in between [seq:send]", () => {
   it.each(WIRES)("%s", async (protocol) => {
     const pair = await openPair({
+      batch: false,
       protocol,
       level: "mac",
       codec: "json",
