@@ -162,17 +162,21 @@ export class Rights {
     try {
       const asked = token.length > limits.tokenBytes ? undefined : hooks.refresh?.(token);
       const granted = await unlessAborted(check.signal, asked);
-      if (this.#checking !== check) return;
+      if (!this.#isAwaited(check, from)) return;
       granted?.accept?.();
       this.#answer(seq, from, granted && this.grant(granted));
     } catch (error) {
-      // The answer has nowhere to go: the connection is lost, or the session is over.
-      if (this.#checking !== check) return;
+      if (!this.#isAwaited(check, from)) return;
       hooks.onError?.(asError(error));
       this.#answer(seq, from, undefined);
     } finally {
       stop();
     }
+  }
+
+  /** Otherwise the answer has nowhere to go: the connection is lost or being closed, or the session is. */
+  #isAwaited(check: AbortController, { byeSent, connection }: Attachment): boolean {
+    return this.#checking === check && !byeSent && !connection.closing && !this.#o.source.life.leaving;
   }
 
   #answer(ref: number, to: Attachment, granted: Grant | undefined): void {

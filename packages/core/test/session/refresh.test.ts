@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
+import type { CryptoBackend } from "../../src/crypto/backend.ts";
 import { SealwireError } from "../../src/errors.ts";
 import type { Limits } from "../../src/registry.generated.ts";
 import type { Grant } from "../../src/session/hooks.ts";
+import type { LiveSession } from "../../src/session/live.ts";
 import { settle } from "../support/clock.ts";
 import { controlsOf, end, gate, other, ROLES, released, upTo } from "../support/live.ts";
 import { attacked, expectFatal } from "../support/messages.ts";
-import type { PairOptions } from "../support/pair.ts";
+import { BACKENDS, type PairOptions } from "../support/pair.ts";
 import { Puppet } from "../support/puppet.ts";
 import { cut, resumable, resume, SlowLink } from "../support/reconnect.ts";
 import { expectRefusal } from "../support/tamper.ts";
@@ -335,6 +337,51 @@ describe("across a cut", () => {
     expect(accepted).toEqual(["second"]);
     expect(pair.errors.server).toEqual([]);
     await client.close();
+    await released(pair);
+  });
+
+  type Stop = (ends: { readonly client: LiveSession; readonly server: LiveSession }) => void;
+  it.each<[string, Stop, string?]>([
+    ["that is closed", ({ server }) => void server.close()],
+    ["that is closed while keys are renewed", ({ server }) => void server.close(), "rekey"],
+    ["whose client closes it", ({ client }) => void client.close()],
+    ["that fails", ({ server }) => server.fail(new SealwireError("E_INTERNAL"))],
+    ["that fails while keys are renewed", ({ server }) => server.fail(new SealwireError("E_INTERNAL")), "rekey"],
+  ])("that is good comes too late for a session %s meanwhile: nobody is told of it", async (_, stop, rekey) => {
+    const slow = gate<Grant>();
+    const accepted: string[] = [];
+    const refresh = async () => {
+      const grant = await slow.promise;
+      return { ...grant, accept: () => void accepted.push(String(grant.scopes)) };
+    };
+    const keys = gate();
+    let isSlow = false;
+    const node = BACKENDS[0] as CryptoBackend;
+    const generateKeyAgreement: CryptoBackend["generateKeyAgreement"] = (suite) =>
+      isSlow ? keys.promise.then(() => node.generateKeyAgreement(suite)) : node.generateKeyAgreement(suite);
+    const serverBackend = { ...node, generateKeyAgreement };
+    const { pair, client, server } = await refreshing({ serverHooks: { refresh }, serverBackend });
+    void client.refresh("good").catch(() => {});
+    if (rekey !== undefined) {
+      isSlow = true;
+      client.rekey();
+    }
+    await settle();
+    // Nothing of the server arrives, so that its socket stays open for a while.
+    const way = new SlowLink(pair.link);
+    pair.link.server.close = () => {};
+    stop({ client, server });
+    while (way.deliver("c2s"));
+    await settle();
+    expect(server.state).toBe("open");
+    slow.open({ expiresAt: START + 5000, scopes: ["new"] });
+    await settle();
+    keys.open();
+    await settle();
+    expect([accepted, server.scopes]).toEqual([[], ["chat"]]);
+    expect(controlsOf(pair, "server").map(({ top }) => top)).not.toContain("auth-ok");
+    await cut(pair);
+    await pair.clock.advance(130_000);
     await released(pair);
   });
 
