@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { type Limits, SealwireError } from "@sealwire/core";
+import { type Awaitable, type Limits, SealwireError } from "@sealwire/core";
 import { BEARER_SUBPROTOCOL, type Clock, isSubprotocolToken, isTicket } from "@sealwire/core/internal";
 import { dpopHolds } from "./dpop.ts";
 import type { ServerOptions } from "./options.ts";
@@ -52,11 +52,22 @@ export function carrierReader(
         verifyAtUpgrade && token !== undefined
           ? await inTime(verifyEarly(req, token, verify, limits, clock), limits.handshakeSeconds, clock)
           : undefined,
-      admit: async (checked) =>
-        (cookie === undefined || (await cookie.verify(value as string, checked.principal)) === true) &&
-        (admit === undefined || (await admit(checked.principal)) === true),
+      admit: async ({ principal }) =>
+        (cookie === undefined ||
+          (await given("cookie.verify", () => cookie.verify(value as string, principal))) === true) &&
+        (admit === undefined || (await given("admit", () => admit(principal))) === true),
     };
   };
+}
+
+/** What the application gave is asked. Where it fails, `onError` is told which option it was, and why; the peer is not. */
+async function given<T>(option: string, ask: () => Awaitable<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (cause) {
+    if (cause instanceof SealwireError) throw cause;
+    throw new SealwireError("E_INTERNAL", { detail: `option ${option} failed`, cause });
+  }
 }
 
 /** A store that does not answer must not hold the place of a connection for ever. */
@@ -86,8 +97,10 @@ async function verifyEarly(
       return undefined;
     return refused(new SealwireError("E_POP", { stage: "claims", detail: "the DPoP header proves nothing here" }));
   } catch (cause) {
-    if (cause instanceof SealwireError && cause.code !== "E_BUSY") return refused(cause);
-    const error = new SealwireError("E_INTERNAL", { detail: "the token cannot be checked", cause });
+    const own = cause instanceof SealwireError ? cause : undefined;
+    if (own !== undefined && own.code !== "E_BUSY" && own.code !== "E_INTERNAL") return refused(own);
+    const detail = "the token cannot be checked";
+    const error = own?.code === "E_INTERNAL" ? own : new SealwireError("E_INTERNAL", { detail, cause });
     return { status: 503, text: "not ready", error };
   }
 }
@@ -101,7 +114,7 @@ async function redeemTicket(
   const refuse = (detail: string): never => {
     throw new SealwireError("E_TOKEN", { stage: "claims", detail });
   };
-  const record = await tickets.take(ticket);
+  const record = await given("tickets", () => tickets.take(ticket));
   if (record === undefined) return refuse("the ticket is unknown, used or expired");
   if (typeof record.jkt !== "string") return refuse("the ticket was issued without the thumbprint of a key");
   if (!(record.issuedAt + ticketSeconds * 1000 > clock.unix())) return refuse("limit ticketSeconds");

@@ -75,7 +75,8 @@ export interface ServerOptions {
   /**
    * Asked for every connection, also one that resumes a session, and for each new token of a refresh: after the token was
    * accepted, or the client has proven that the session is its own. Anything but true closes with 3003; a session that is
-   * refused so is not resumed, and ends when its time is over. Default: everybody.
+   * refused so is not resumed, and ends when its time is over. Where it fails the connection closes with 1011, and `onError`
+   * has the cause (E_INTERNAL). Default: everybody.
    */
   readonly admit?: (principal: Principal) => Awaitable<boolean>;
   /** Origins whose pages may connect; exact. Default: "same-origin". Clients that send no Origin are not browsers. */
@@ -99,7 +100,10 @@ export interface ServerOptions {
    * Default: none, and what comes is not looked at.
    */
   readonly tokenAtUpgrade?: readonly TokenWay[];
-  /** Takes single-use tickets in the query: `?ticket=…`. Each is proven in CA by the key it was issued for. Default: none. */
+  /**
+   * Takes single-use tickets in the query: `?ticket=…`. Each is proven in CA by the key it was issued for. Where their store
+   * fails the connection closes with 1011, or before the 101 with 503, and `onError` has the cause (E_INTERNAL). Default: none.
+   */
   readonly tickets?: Tickets;
   /**
    * Checks a token or ticket that comes with the upgrade before it is answered, together with a DPoP header if there is
@@ -109,7 +113,8 @@ export interface ServerOptions {
   /**
    * An additional factor, never a credential: every upgrade needs an Origin that is allowed and exactly one such cookie,
    * and `verify` says, after CA, whether it is this principal's; anything but true closes with 3003. So it is in a resume,
-   * with the principal of the session. Default: none.
+   * with the principal of the session. Where it fails the connection closes with 1011, and `onError` has the cause
+   * (E_INTERNAL). Default: none.
    */
   readonly cookie?: CookieFactor;
   /**

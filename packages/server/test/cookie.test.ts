@@ -47,11 +47,16 @@ describe("a cookie as an additional factor", () => {
     expect(error).toMatchObject({ code: "E_FORBIDDEN" });
   });
 
-  it("a verify that fails: E_INTERNAL, without the cookie", async () => {
-    const fails = () => Promise.reject(new Error("down"));
-    const world = await startWorld({ cookie: { name: "sid", verify: fails }, origins });
+  it.each(["cookie.verify", "admit"])("%s fails: E_INTERNAL, and onError is told which one and why", async (name) => {
+    const down = new Error("down");
+    const fails = () => Promise.reject(down);
+    const options = name === "admit" ? { cookie, admit: fails } : { cookie: { name: "sid", verify: fails } };
+    const world = await startWorld({ ...options, origins });
     const error = await failure(rawSession(world, { headers: headers("sid=of-alice") }));
     expect(error).toMatchObject({ code: "E_INTERNAL", closeCode: 1011 });
+    const told = await world.nextError();
+    expect(told).toMatchObject({ code: "E_INTERNAL", detail: `option ${name} failed`, cause: down });
+    expect(String(told)).not.toContain("of-alice");
   });
 
   it("[cookie:no-token] is never the token: with a bad one nothing is asked of it", async () => {

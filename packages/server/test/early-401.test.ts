@@ -95,10 +95,12 @@ describe("with verifyAtUpgrade", () => {
   });
 
   it("a store that fails or does not answer: 503, and onError is told", async () => {
-    const failing = createTickets({ store: { put: () => {}, take: () => Promise.reject(new Error("down")) } });
+    const down = new Error("down");
+    const failing = createTickets({ store: { put: () => {}, take: () => Promise.reject(down) } });
     const world = await startWorld({ ...early, tickets: failing });
     expect(await statusOf(rawTcp(world.port, get("A".repeat(43))))).toBe(503);
-    expect(await world.nextError()).toMatchObject({ code: "E_INTERNAL" });
+    const told = { code: "E_INTERNAL", detail: "option tickets failed", cause: down };
+    expect(await world.nextError()).toMatchObject(told);
     const silent = createTickets({ store: { put: () => {}, take: () => new Promise(() => {}) } });
     const other = await startWorld({ ...early, tickets: silent, limits: { handshakeSeconds: 0.01 } });
     expect(await statusOf(rawTcp(other.port, get("A".repeat(43))))).toBe(503);

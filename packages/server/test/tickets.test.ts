@@ -14,6 +14,7 @@ const keyOf = async (pair: CryptoKeyPair) => {
   return { signer, id: { alg: signer.alg, thumbprint: await thumbprint(backend, signer.publicJwk) } };
 };
 const proofKey = await keyOf(proof);
+const down = new Error("down");
 const SOME = "A".repeat(43);
 /** A client that does with a ticket what the protocol says, where nothing else is said. */
 const using = (ticket: string, over: HandshakeOptions = {}): HandshakeOptions => ({
@@ -151,12 +152,20 @@ describe("a ticket opens no session", () => {
     expect(await refused({ path: `/?ticket=${SOME}`, token: SOME })).toMatchObject({ code: "E_TOKEN" });
   });
 
-  it("a store that fails: E_INTERNAL", async () => {
-    const { world } = await ticketWorld({
-      put: () => {},
-      take: () => Promise.reject(new Error("down")),
-    });
+  it.each([
+    ["rejects", () => Promise.reject(down)],
+    [
+      "throws",
+      () => {
+        throw down;
+      },
+    ],
+  ])("a store that %s: E_INTERNAL, and onError is told which one and why", async (_, take) => {
+    const { world } = await ticketWorld({ put: () => {}, take });
     expect(await failure(rawSession(world, using(SOME)))).toMatchObject({ code: "E_INTERNAL", closeCode: 1011 });
+    const error = await world.nextError();
+    expect(error).toMatchObject({ code: "E_INTERNAL", detail: "option tickets failed", cause: down });
+    expect(String(error)).not.toContain(SOME);
   });
 });
 
