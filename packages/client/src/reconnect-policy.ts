@@ -120,9 +120,11 @@ export class ReconnectPolicy {
   }
 }
 
-/** A server that has no room, or not for so much, at this moment: not that it does not know a session. */
+/** What a server says that has no room, or not for so much, or where something fails: not that it does not know a session. */
+const PUT_OFF: readonly string[] = ["E_BUSY", "E_INTERNAL", "E_QUOTA"];
+
 export const isPutOff = (error: unknown): boolean =>
-  isSealwireError(error) && error.remote && (error.code === "E_BUSY" || error.code === "E_QUOTA");
+  isSealwireError(error) && error.remote && PUT_OFF.includes(error.code);
 
 /** Nothing that a server said: none was reached in time, or no token or key set was to be had. */
 export function isUnanswered(error: unknown): boolean {

@@ -116,15 +116,19 @@ describe("attempts", () => {
     expect(hellos.slice(0, 4)).toEqual(["resume", "resume", "new", "new"]);
   });
 
-  it.each(["busy", "quota"])(
+  it.each([
+    ["busy", 1013],
+    ["internal", 1011],
+    ["quota", 4529],
+  ] as const)(
     "[resume:put-off] %s refuses no chain: the same one for as long as it is worth anything",
-    async (code) => {
+    async (code, close) => {
       const { world, session } = await lost();
       const hellos: string[] = [];
       impostor(world, (ws, hello) => {
         hellos.push(hello);
         ws.send(JSON.stringify({ typ: "sealwire-err", code }));
-        ws.close(code === "busy" ? 1013 : 4529, code);
+        ws.close(close, code);
       });
       world.cut();
       await world.advance(100_000);
@@ -134,6 +138,24 @@ describe("attempts", () => {
       expect(world.sessions).toHaveLength(2);
     },
   );
+
+  it("[resume:put-off] a server whose admit fails for some seconds has not lost the session", async () => {
+    let down = false;
+    const admit = () => {
+      if (down) throw new Error("the directory is down");
+      return true;
+    };
+    const world = new World().serve({ admit });
+    const session = await world.connect();
+    const { id } = session;
+    down = true;
+    world.cut();
+    await world.advance(5_000);
+    expect(session.state).toBe("reconnecting");
+    down = false;
+    await world.until(() => session.state === "open");
+    expect([session.id, world.sessions.length]).toEqual([id, 1]);
+  });
 
   it("[resume:rate] that the server does not take so soon after another are made later, and the session goes on", async () => {
     const world = new World().serve({ limits: { resumesPerMinute: 1 } });
