@@ -8,6 +8,8 @@ import { compactJws, decodeText, signingInputOf, type Wire, type WireFrame } fro
 import { type Header, SessionHeaders, type SignerId } from "./headers.ts";
 import type { Protection } from "./sealer.ts";
 
+const TAG = 16;
+
 /** An authentic message, its claims not yet read. */
 export interface OpenedFrame {
   readonly control: boolean;
@@ -21,6 +23,13 @@ export interface OpenedFrame {
 /** Called in step `sequence`, before anything is decrypted; throws for a number that is not acceptable. */
 export type SequenceCheck = (seq: number) => void;
 
+/** What was begun ahead of its turn. */
+interface Begun {
+  readonly opened: Promise<OpenedFrame>;
+  /** Once it is there: its turn then needs no promise. */
+  value: OpenedFrame | undefined;
+}
+
 /** Steps header, sequence, crypto and inner of the receive pipeline, for one direction in one epoch. */
 export class MessageOpener {
   readonly #wire: Wire;
@@ -30,6 +39,8 @@ export class MessageOpener {
   readonly #aead: AeadOpener;
   readonly #verifier: Verifier | undefined;
   readonly headers: SessionHeaders;
+  /** Only where the cipher answers later. */
+  #begun: WeakMap<WireFrame, Begun> | undefined;
 
   constructor(protection: Protection, peer?: { readonly verifier: Verifier; readonly id: SignerId }) {
     const { wire, level, codec, epoch, keys } = protection;
@@ -71,24 +82,62 @@ export class MessageOpener {
     const kind = this.admits(frame);
     if (kind === undefined || frame.form === 0)
       throw new SealwireError("E_HEADER", { detail: "not in the receive table" });
-    const control = kind === "control";
+    const seq = this.#seqOf(frame);
+    if (seq !== undefined) check(seq);
+    const begun = this.#begun?.get(frame);
+    if (begun !== undefined) return begun.value ?? begun.opened;
+    const opened = this.#open(frame, kind === "control", seq);
+    if (opened instanceof Promise) this.#begun ??= new WeakMap();
+    return opened;
+  }
+
+  /**
+   * Begins steps crypto and inner of a frame that `open` is called for later, as often as may be or never. False where that
+   * brings nothing, as the cipher answers at once, and where `check` or the header refuses it as yet.
+   */
+  begin(frame: WireFrame, check: SequenceCheck): boolean {
+    const kind = this.#begun && this.admits(frame);
+    if (this.#begun === undefined || kind === undefined || frame.form === 0) return false;
+    const seq = this.#seqOf(frame);
+    if (seq !== undefined) check(seq);
+    const begun: Begun = { opened: this.#begin(frame, kind === "control", seq), value: undefined };
+    begun.opened.then(
+      (value) => {
+        begun.value = value;
+      },
+      // Told in its turn, if that comes.
+      () => {},
+    );
+    this.#begun.set(frame, begun);
+    return true;
+  }
+
+  async #begin(frame: WireFrame, control: boolean, seq: number | undefined): Promise<OpenedFrame> {
+    return await this.#open(frame, control, seq);
+  }
+
+  /** @throws SealwireError `E_IV` */
+  #seqOf(frame: WireFrame): number | undefined {
+    if (frame.form === 3) return frame.seq;
+    return frame.form === 2 ? this.iv.seqOf(frame.iv) : undefined;
+  }
+
+  #open(frame: WireFrame, control: boolean, seq: number | undefined): Maybe<OpenedFrame> {
     switch (frame.form) {
-      case 1:
-      case 4:
-        return this.#verify(frame.payload, frame.signature);
-      case 2: {
-        const seq = this.iv.seqOf(frame.iv);
-        return this.#decrypt(control, seq, check, concat(frame.ciphertext, frame.tag), frame.tag.length);
-      }
+      case 2:
+        return this.#decrypt(control, seq as number, concat(frame.ciphertext, frame.tag), frame.tag.length);
       case 3:
-        return this.#decrypt(control, frame.seq, check, frame.sealed, 16);
+        return this.#decrypt(control, frame.seq, frame.sealed, TAG);
+      default: {
+        const { payload, signature } = frame as Extract<WireFrame, { signature: Uint8Array }>;
+        return this.#verify(payload, signature);
+      }
     }
   }
 
-  #decrypt(control: boolean, seq: number, check: SequenceCheck, sealed: Uint8Array, tag: number): Maybe<OpenedFrame> {
-    check(seq);
+  #decrypt(control: boolean, seq: number, sealed: Uint8Array, tag: number): Maybe<OpenedFrame> {
     // A shorter tag is easier to forge, and some libraries take one (RFC 7518 section 5.3 asks for 128 bits).
-    if (tag !== 16 || sealed.length < 16) throw new SealwireError("E_CRYPTO");
+    if (tag !== TAG || sealed.length < TAG) throw new SealwireError("E_CRYPTO");
     const { aad } = control ? this.headers.control : this.headers.application;
     return chain(this.#aead.open(seq, aad, sealed), (claims) =>
       !control && this.headers.inner !== undefined

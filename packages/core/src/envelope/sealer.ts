@@ -56,6 +56,8 @@ export class MessageSealer {
   readonly #aead: AeadSealer;
   readonly #signer: Signer | undefined;
   readonly headers: SessionHeaders;
+  /** Level nest, while a signature is made elsewhere. */
+  #signing: Promise<void> | undefined;
 
   constructor(protection: Protection, signer?: { readonly signer: Signer; readonly id: SignerId }) {
     const { wire, level, codec, epoch, keys } = protection;
@@ -73,7 +75,8 @@ export class MessageSealer {
   }
 
   control(seq: number, claims: Uint8Array): Maybe<Payload> {
-    return this.#encrypt(this.headers.control, 1, seq, claims);
+    const { control } = this.headers;
+    return chain(this.#inTurn(undefined), () => this.#encrypt(control, 1, seq, claims));
   }
 
   application(seq: number, claims: Uint8Array): Maybe<Payload> {
@@ -82,7 +85,7 @@ export class MessageSealer {
         return this.#encrypt(this.headers.application, 0, seq, claims);
       case "nest": {
         const inner = this.headers.inner as Header;
-        return chain(this.#sign(inner, claims), (signature) =>
+        return chain(this.#inTurn(this.#sign(inner, claims)), (signature) =>
           this.#encrypt(
             this.headers.application,
             0,
@@ -98,6 +101,19 @@ export class MessageSealer {
       case "sig":
         return chain(this.#sign(this.headers.application, claims), (signature) => this.#signed(claims, signature));
     }
+  }
+
+  /** Signatures can be ready in any order; the cipher takes each number after the one before it. */
+  #inTurn<T>(value: Maybe<T>): Maybe<T> {
+    if (!(value instanceof Promise) && this.#signing === undefined) return value;
+    const inTurn = Promise.all([value, this.#signing]).then(([own]) => own);
+    const signing = inTurn
+      .catch(() => {})
+      .then(() => {
+        if (this.#signing === signing) this.#signing = undefined;
+      });
+    this.#signing = signing;
+    return inTurn;
   }
 
   #sign(header: Header, claims: Uint8Array): Maybe<Uint8Array> {

@@ -275,6 +275,10 @@ export class Attachment implements Receiver {
     return this.machine.receive(frame, this.connection.time, (received) => this.#onReceived(received));
   }
 
+  begin(frame: WireFrame): boolean {
+    return this.machine.begin(frame);
+  }
+
   #onReceived(received: Received): Maybe<void> {
     // It was being opened when this side ended the session: nothing more is delivered.
     if (this.connection.failed && !isSilence(this.connection.error)) return;

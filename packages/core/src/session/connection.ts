@@ -2,6 +2,7 @@ import type { Payload } from "../envelope/sealer.ts";
 import { asError, SealwireError } from "../errors.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { WireFrame } from "../wire/frame.ts";
+import { Ahead } from "./ahead.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { HandshakeStep } from "./client-handshake.ts";
 import { type ConnectionEnd, closeInfo } from "./close-info.ts";
@@ -22,6 +23,8 @@ export interface Handshake {
 export interface Receiver {
   /** A promise holds back the next message. */
   receive(frame: WireFrame): void | Promise<void>;
+  /** Begins to open a message ahead of its turn, which decides about it all the same. False: not before its turn. */
+  begin(frame: WireFrame): boolean;
   /** True while the application has more to do than it may; nothing more is read then. */
   readonly full: boolean;
   /** Seals `bye` with the coarse name of the error, if that is still possible and right. */
@@ -32,6 +35,13 @@ export interface Receiver {
   readonly window: WindowReport | undefined;
   /** Last call, once. */
   ended(info: ConnectionEnd): void;
+}
+
+interface Arrived {
+  readonly payload: Payload;
+  readonly size: number;
+  /** Where it was decoded ahead of its turn. */
+  frame: WireFrame | undefined;
 }
 
 export interface ConnectionOptions {
@@ -64,7 +74,8 @@ export class Connection {
   /** Undefined once it is over: a session holds nothing of it. */
   #opening: Opening | undefined;
   readonly #wire: "text" | "binary";
-  readonly #queue: Payload[] = [];
+  readonly #queue: Arrived[] = [];
+  readonly #ahead: Ahead = new Ahead();
   readonly #timers: Timers;
   readonly #bytes: TokenBucket;
   #queuedBytes = 0;
@@ -173,7 +184,7 @@ export class Connection {
     this.#closing = true;
     this.#failed = true;
     this.#error = error;
-    this.#queue.length = 0;
+    this.#clear();
     const close = () => this.#closeSocket(error.closeCode ?? 1011, coarseName(error));
     const receiver = this.#receiver;
     if (receiver === undefined) {
@@ -206,7 +217,7 @@ export class Connection {
   supersede(code = 4409, reason = "superseded"): void {
     this.#failed = true;
     this.#error = new SealwireError("E_SUPERSEDED");
-    this.#queue.length = 0;
+    this.#clear();
     this.close(code, reason);
   }
 
@@ -240,10 +251,15 @@ export class Connection {
       this.fail(asError(error));
       return;
     }
-    this.#queue.push(payload);
+    this.#queue.push({ payload, size, frame: undefined });
     this.#queuedBytes += size;
     if (this.#rateLimited) this.throttle(this.#bytes.spend(size, this.#lastHeard));
     this.pump();
+  }
+
+  #clear(): void {
+    this.#queue.length = 0;
+    this.#ahead.clear();
   }
 
   /** Takes messages from the queue while that is possible, and pauses reading while it is not. */
@@ -252,6 +268,7 @@ export class Connection {
     if (this.#pumping) return;
     this.#pumping = true;
     this.#work();
+    this.#openAhead();
     this.#pumping = false;
     this.#regulate();
     if (this.#socketClosed !== undefined && !this.#busy && this.#queue.length === 0) this.#finish();
@@ -259,10 +276,11 @@ export class Connection {
 
   #work(): void {
     while (!this.#busy && this.#queue.length > 0 && !this.#blocked()) {
-      const payload = this.#queue.shift() as Payload;
-      this.#queuedBytes -= sizeOf(payload);
+      const arrived = this.#queue.shift() as Arrived;
+      this.#queuedBytes -= arrived.size;
+      this.#ahead.end();
       try {
-        const result = this.#process(payload);
+        const result = this.#process(arrived);
         if (result instanceof Promise) this.#run(result);
       } catch (error) {
         this.fail(asError(error));
@@ -300,8 +318,24 @@ export class Connection {
       });
   }
 
-  #process(payload: Payload): void | Promise<void> {
-    const frame = decodePayload(this.#wire, payload);
+  /** While one is being opened elsewhere, so are those behind it. What is wrong with one of them is said in its turn. */
+  #openAhead(): void {
+    const receiver = this.#receiver;
+    while (this.#busy && receiver !== undefined && !this.#blocked()) {
+      const next = this.#queue[this.#ahead.count];
+      if (next === undefined || !this.#ahead.takes(next.size)) return;
+      try {
+        next.frame ??= decodePayload(this.#wire, next.payload);
+        if (!receiver.begin(next.frame)) return;
+      } catch {
+        return;
+      }
+      this.#ahead.begin(next.size);
+    }
+  }
+
+  #process({ payload, frame: decoded }: Arrived): void | Promise<void> {
+    const frame = decoded ?? decodePayload(this.#wire, payload);
     if (this.#receiver !== undefined) return this.#receiver.receive(frame);
     const { handshake, timers } = this.#opening as Opening;
     timers.splice(1).forEach((cancel) => {
@@ -338,7 +372,7 @@ export class Connection {
     if (this.#done) return;
     this.#done = true;
     this.#closing = true;
-    this.#queue.length = 0;
+    this.#clear();
     this.#timers.clear();
     const { code } = this.#socketClosed as { code: number };
     const info = closeInfo(code, this.#error, this.#receiver);

@@ -58,7 +58,17 @@ export interface MachineEvents {
 export class SessionMachine {
   readonly #o: MachineOptions;
   readonly #received: StrictCounter | ReplayWindow;
-  readonly #check = (seq: number): void => this.#received.check(seq);
+  readonly #check = (seq: number): void => {
+    this.#received.check(seq);
+    this.#promised = seq;
+  };
+  /** The next one of what may be opened ahead of its turn (specs/replay.md, section 4.1). */
+  readonly #promise = (seq: number): void => {
+    if (seq !== Math.max(this.#promised, this.#received.last) + 1) throw new SealwireError("E_SEQ");
+    this.#promised = seq;
+  };
+  /** Highest number that is being opened. */
+  #promised = 0;
   readonly #ledger: Ledger;
   readonly #budget: Budget;
   readonly #epochs: Epochs;
@@ -215,6 +225,14 @@ export class SessionMachine {
         then,
       );
     return chain(this.#open(frame), (opened) => then(this.#accept(opened, time)));
+  }
+
+  /**
+   * Begins to open a message ahead of its turn; nothing changes by it, and `receive` decides about all of it in its turn.
+   * False where it has to wait for that: in window order, where the keys will have changed, where the cipher answers at once.
+   */
+  begin(frame: WireFrame): boolean {
+    return this.#epochs.ordered && this.#epochs.receive.opener.begin(frame, this.#promise);
   }
 
   #open(frame: WireFrame): Maybe<OpenedIn> {

@@ -1,14 +1,29 @@
 import type { Payload } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
 import type { Maybe } from "../maybe.ts";
+import { Ahead } from "./ahead.ts";
 import type { Connection } from "./connection.ts";
 import type { Prepared } from "./messages.ts";
 
-/** Seals one message after the other, in the order of their sequence numbers, and hands the frames over in this order. */
+/** A message that waits for its cipher, or for the one before it. */
+interface Waiting {
+  readonly prepared: Prepared;
+  sealed: Payload | undefined;
+  failure: { readonly cause: unknown } | undefined;
+  /** It was sent, or nothing more is. */
+  readonly done: () => void;
+}
+
+/**
+ * Seals messages in the order of their sequence numbers, several at once where the cipher answers later, and hands the
+ * frames over in this order, whichever is sealed first. Behind one that cannot be sealed nothing is sent.
+ */
 export class Outbox {
   readonly #connection: Connection;
   readonly #limit: number;
   readonly #onSent: ((prepared: Prepared, payload: Payload) => void) | undefined;
+  readonly #queue: Waiting[] = [];
+  readonly #ahead: Ahead = new Ahead();
   #tail: Promise<void> | undefined;
   #pending = 0;
   #broken = false;
@@ -30,20 +45,65 @@ export class Outbox {
   push(prepared: Prepared): Maybe<void> {
     if (this.#broken) return;
     this.#pending += prepared.claims.length;
-    if (this.#tail === undefined) {
-      const done = this.#seal(prepared);
-      if (!(done instanceof Promise)) return;
-      this.#tail = done;
-    } else {
-      this.#tail = this.#tail.then(() => this.#seal(prepared));
+    if (this.#queue.length > 0) return this.#enqueue(prepared);
+    let sealed: Maybe<Payload>;
+    try {
+      sealed = prepared.seal();
+    } catch (cause) {
+      return this.#failed(cause);
     }
-    const tail = this.#tail;
-    void tail.then(() => {
-      if (this.#tail === tail) this.#tail = undefined;
+    return sealed instanceof Promise ? this.#enqueue(prepared, sealed) : this.#sent(prepared, sealed);
+  }
+
+  #enqueue(prepared: Prepared, sealed?: Promise<Payload>): Promise<void> {
+    const tail = new Promise<void>((done) => {
+      const waiting: Waiting = { prepared, sealed: undefined, failure: undefined, done };
+      this.#queue.push(waiting);
+      if (sealed !== undefined) this.#await(waiting, sealed);
     });
+    this.#tail = tail;
+    this.#sealAhead();
     // Not before this message has its place: the bye of a failure comes after it.
     this.#checkLimit();
     return tail;
+  }
+
+  #sealAhead(): void {
+    for (;;) {
+      const next = this.#queue[this.#ahead.count];
+      if (next === undefined || !this.#ahead.takes(next.prepared.claims.length)) return;
+      this.#await(next, sealed(next.prepared));
+    }
+  }
+
+  #await(waiting: Waiting, sealed: Promise<Payload>): void {
+    this.#ahead.begin(waiting.prepared.claims.length);
+    const settle = (result: Partial<Waiting>) => {
+      Object.assign(waiting, result);
+      this.#flush();
+    };
+    sealed.then(
+      (payload) => settle({ sealed: payload }),
+      (cause: unknown) => settle({ failure: { cause } }),
+    );
+  }
+
+  /** Hands over what is sealed, up to the first that is not. */
+  #flush(): void {
+    for (;;) {
+      const [first] = this.#queue;
+      if (first?.failure !== undefined) {
+        this.#failed(first.failure.cause);
+        return;
+      }
+      if (first?.sealed === undefined) break;
+      this.#queue.shift();
+      this.#ahead.end();
+      this.#sent(first.prepared, first.sealed);
+      first.done();
+    }
+    if (this.#queue.length === 0) this.#tail = undefined;
+    this.#sealAhead();
   }
 
   /** Waits until at most `mark` bytes are unsent. */
@@ -73,20 +133,6 @@ export class Outbox {
     return this.isWaiting ? this.#connection.clock.elapsed() - this.#waitingSince : 0;
   }
 
-  #seal(prepared: Prepared): Maybe<void> {
-    if (this.#broken) return;
-    try {
-      const payload = prepared.seal();
-      if (!(payload instanceof Promise)) return this.#sent(prepared, payload);
-      return payload.then(
-        (sealed) => this.#sent(prepared, sealed),
-        (error: unknown) => this.#failed(error),
-      );
-    } catch (error) {
-      return this.#failed(error);
-    }
-  }
-
   #sent(prepared: Prepared, payload: Payload): void {
     this.#pending -= prepared.claims.length;
     this.#connection.send(payload);
@@ -104,6 +150,9 @@ export class Outbox {
   /** Nothing more is sent, not even a bye: it would stand behind a gap. */
   stop(): void {
     this.#broken = true;
+    this.#tail = undefined;
+    this.#ahead.clear();
+    for (const { done } of this.#queue.splice(0)) done();
   }
 
   /** The number is used up and nothing was sent under it: the session cannot go on. */
@@ -112,3 +161,6 @@ export class Outbox {
     this.#connection.fail(new SealwireError("E_INTERNAL", { stage: "local", detail: "sealing failed", cause }));
   }
 }
+
+/** What is thrown is a rejection as well: it has its turn. */
+const sealed = async (prepared: Prepared): Promise<Payload> => await prepared.seal();

@@ -1,0 +1,233 @@
+import { describe, expect, it } from "vitest";
+import { SealwireError } from "../../src/errors.ts";
+import { settle } from "../support/clock.ts";
+import { Gated } from "../support/gated.ts";
+import { end, type Live, live, seqsOf, upTo } from "../support/live.ts";
+import { Puppet } from "../support/puppet.ts";
+import { sessionOf } from "../support/reconnect.ts";
+import { noUnhandledRejections } from "../support/unhandled.ts";
+
+noUnhandledRejections();
+
+interface Gates {
+  readonly pair: Live;
+  readonly gated: Gated;
+  readonly got: unknown[];
+}
+
+/** The server's cipher opens later. Something was opened before, so that it is known to. */
+async function opensLater(): Promise<Gates> {
+  const gated = new Gated(["open"]);
+  const pair = await live({ codec: "cbor", serverBackend: gated.backend });
+  const got: unknown[] = [];
+  sessionOf(pair, "server").handle("t", (data) => void got.push(data));
+  await sessionOf(pair, "client").send("t", 0);
+  await settle();
+  got.length = 0;
+  gated.closed = true;
+  return { pair, gated, got };
+}
+
+/** The client's cipher seals later. */
+async function sealsLater(): Promise<Gates> {
+  const gated = new Gated(["seal"]);
+  const pair = await live({ codec: "cbor", backend: gated.backend });
+  const got: unknown[] = [];
+  sessionOf(pair, "server").handle("t", (data) => void got.push(data));
+  await settle();
+  gated.closed = true;
+  return { pair, gated, got };
+}
+
+const sendAll = ({ pair }: Gates, numbers: readonly number[]): Promise<unknown>[] =>
+  numbers.map((n) => sessionOf(pair, "client").send("t", n));
+
+const sizes = (count: number, bytes: number): Uint8Array[] => upTo(count).map((n) => new Uint8Array(bytes).fill(n));
+
+/** To compare every byte of them takes seconds. */
+const lengthAndFirst = (data: unknown): number[] => [(data as Uint8Array).length, (data as Uint8Array)[0] as number];
+
+describe("a cipher that answers later has several to open", () => {
+  it("whichever is opened first, they are delivered in order [level:fifo]", async () => {
+    const gates = await opensLater();
+    sendAll(gates, upTo(5));
+    await settle();
+    expect(gates.gated.work).toHaveLength(5);
+    await gates.gated.open();
+    expect(gates.got).toEqual(upTo(5));
+  });
+
+  it("one that does not open ends it in its turn: those before it are delivered, none behind it [seq:commit]", async () => {
+    const gates = await opensLater();
+    const { pair, gated, got } = gates;
+    pair.link.tap = (_, payload, index) => {
+      if (index === 5) (payload as Uint8Array)[payload.length - 1]! ^= 1;
+      return [payload];
+    };
+    const before = pair.link.log.filter(({ direction }) => direction === "c2s").length;
+    sendAll(gates, upTo(8));
+    await settle();
+    expect(gated.work).toHaveLength(8);
+    await gated.open();
+    expect(got).toEqual(upTo(5 - before));
+    expect((await end(pair, "server")).error).toMatchObject({ code: "E_CRYPTO" });
+    expect(got).toEqual(upTo(5 - before));
+  });
+
+  it("a replay costs no cryptography, also while the original is being opened [seq:replay]", async () => {
+    const { pair, gated } = await opensLater();
+    const puppet = Puppet.seize(pair);
+    puppet.seq = 1;
+    const payload = await puppet.message();
+    puppet.deliver(payload, payload, payload);
+    await settle();
+    expect(gated.calls).toBe(1);
+    await gated.open();
+    expect((await end(pair, "server")).error).toMatchObject({ code: "E_REPLAY", stage: "sequence" });
+    expect(gated.calls).toBe(1);
+  });
+
+  it("what stands behind a gap is not opened [seq:gap]", async () => {
+    const { pair, gated } = await opensLater();
+    const puppet = Puppet.seize(pair);
+    puppet.seq = 1;
+    const [one, , three] = [await puppet.message(), await puppet.message(), await puppet.message()];
+    puppet.deliver(one as Uint8Array, three as Uint8Array);
+    await settle();
+    await gated.open();
+    expect((await end(pair, "server")).error).toMatchObject({ code: "E_SEQ", stage: "sequence" });
+    expect(gated.calls).toBe(1);
+  });
+
+  it("keys change among them [rekey:answer]", async () => {
+    const gates = await opensLater();
+    const { pair, gated, got } = gates;
+    sendAll(gates, [1, 2]);
+    sessionOf(pair, "client").rekey();
+    sendAll(gates, [3, 4]);
+    for (let i = 0; i < 6; i++) {
+      await gated.release();
+      await settle();
+    }
+    sendAll(gates, [5, 6]);
+    for (let i = 0; i < 6; i++) {
+      await gated.release();
+      await settle();
+    }
+    expect(got).toEqual(upTo(6));
+    expect(sessionOf(pair, "server").epochs).toEqual({ send: 1, receive: 1 });
+  });
+
+  it("the goodbye among them is the end, and clean", async () => {
+    const gates = await opensLater();
+    sendAll(gates, [1, 2]);
+    void sessionOf(gates.pair, "client").close();
+    await settle();
+    expect(gates.gated.work).toHaveLength(3);
+    await gates.gated.open();
+    expect(gates.got).toEqual([1, 2]);
+    expect(await end(gates.pair, "server")).toMatchObject({ clean: true });
+  });
+
+  it("this side ends the session meanwhile: none of them is delivered", async () => {
+    const gates = await opensLater();
+    sendAll(gates, upTo(4));
+    await settle();
+    gates.pair.server.connection.fail(new SealwireError("E_REVOKED"));
+    await gates.gated.open();
+    await settle();
+    expect(gates.got).toEqual([]);
+  });
+
+  it("no more than 32 at once", async () => {
+    const gates = await opensLater();
+    sendAll(gates, upTo(100));
+    await settle();
+    // One has its turn.
+    expect(gates.gated.work).toHaveLength(33);
+    await gates.gated.open();
+    expect(gates.got).toEqual(upTo(100));
+  });
+
+  it("no more than 1 MiB at once, and one whatever its size", async () => {
+    const { pair, gated, got } = await opensLater();
+    const all = sizes(8, 300_000);
+    for (const data of all) void sessionOf(pair, "client").send("t", data);
+    await settle();
+    expect(gated.work).toHaveLength(4);
+    expect(gated.bytes).toBeLessThan(300_000 + 1_048_576);
+    await gated.open();
+    expect(got.map(lengthAndFirst)).toEqual(all.map(lengthAndFirst));
+  });
+});
+
+describe("a cipher that answers later has several to seal", () => {
+  it("whichever is sealed first, they leave in order [seq:send]", async () => {
+    const gates = await sealsLater();
+    const sent = sendAll(gates, upTo(5));
+    await settle();
+    expect(gates.gated.work).toHaveLength(5);
+    await gates.gated.open();
+    await Promise.all(sent);
+    await settle();
+    expect(gates.got).toEqual(upTo(5));
+    expect(seqsOf(gates.pair, "client")).toEqual(upTo(5));
+  });
+
+  it("one that cannot be sealed ends it: those before it are sent, none behind it", async () => {
+    const gates = await sealsLater();
+    gates.gated.fail(2);
+    sendAll(gates, upTo(5));
+    await settle();
+    await gates.gated.open();
+    expect((await end(gates.pair, "client")).error).toMatchObject({ code: "E_INTERNAL" });
+    expect(seqsOf(gates.pair, "client")).toEqual([1, 2]);
+    expect(gates.got).toEqual([1, 2]);
+  });
+
+  it("keys change among them [rekey:answer]", async () => {
+    const gates = await sealsLater();
+    sendAll(gates, [1, 2]);
+    sessionOf(gates.pair, "client").rekey();
+    sendAll(gates, [3, 4]);
+    for (let i = 0; i < 6; i++) {
+      await gates.gated.release();
+      await settle();
+    }
+    sendAll(gates, [5, 6]);
+    await settle();
+    await gates.gated.open();
+    await settle();
+    expect(gates.got).toEqual(upTo(6));
+    expect(seqsOf(gates.pair, "client")).toEqual(upTo(8));
+    expect(sessionOf(gates.pair, "client").epochs).toEqual({ send: 1, receive: 1 });
+  });
+
+  it("the goodbye leaves behind them", async () => {
+    const gates = await sealsLater();
+    sendAll(gates, [1, 2]);
+    const closed = sessionOf(gates.pair, "client").close();
+    await settle();
+    expect(gates.gated.work).toHaveLength(3);
+    await gates.gated.open();
+    expect(await closed).toMatchObject({ clean: true });
+    expect(gates.got).toEqual([1, 2]);
+  });
+
+  it("no more than 32 at once, and no more than 1 MiB", async () => {
+    const many = await sealsLater();
+    sendAll(many, upTo(100));
+    await settle();
+    expect(many.gated.work).toHaveLength(32);
+    await many.gated.open();
+    await settle();
+    expect(many.got).toEqual(upTo(100));
+    const large = await sealsLater();
+    for (const data of sizes(8, 300_000)) void sessionOf(large.pair, "client").send("t", data);
+    await settle();
+    expect(large.gated.work).toHaveLength(3);
+    await large.gated.open();
+    await settle();
+    expect(large.got.map(lengthAndFirst)).toEqual(sizes(8, 300_000).map(lengthAndFirst));
+  });
+});
