@@ -1,3 +1,4 @@
+import type { Answer } from "./browser/page.ts";
 import { ratioOf } from "./echo/run.ts";
 import type { MicroTable } from "./micro/run.ts";
 import type { EchoTable, Results } from "./results.ts";
@@ -70,8 +71,18 @@ export function check(r: Results): readonly Verdict[] {
       { most: 64 },
       " B",
     ),
+    ...r.browsers.flatMap(({ name, answer }) => inFlightOf(name, answer)),
     verdict("client for browsers, minified and gzipped", r.bundle.connect.gzip / 1000, { most: 25 }, " kB"),
   ];
+}
+
+/** The most that is at work at once: a session keeps WebCrypto as busy as whoever calls it bare. */
+function inFlightOf(browser: string, answer: Answer | undefined): readonly Verdict[] {
+  const table = answer?.inFlight.filter(({ size }) => size === 256).at(-1);
+  if (table === undefined) return [];
+  const { "sealwire sessions": own, "bare WebCrypto AES-GCM": bare } = table.figures as Record<string, Figure>;
+  const what = `${browser}, 256 B through sessions, ${table.inFlight} in flight, against bare WebCrypto`;
+  return [verdict(what, ratio(own as Figure, bare as Figure), { most: 1.15 })];
 }
 
 function pick(tables: readonly MicroTable[], what: "bytes" | "object", size: number): (name: string) => Figure {

@@ -1,10 +1,16 @@
-import { randomBytes } from "node:crypto";
 import type { Data } from "@sealwire/core";
 
 export const SIZES: readonly number[] = [64, 256, 1024, 16_384, 262_144, 1_048_576];
 
+/** More is not to be had at once. */
+const RANDOM_BYTES = 65_536;
+
 /** Not a Buffer: that is what an application gives whose data comes from anywhere. */
-export const bytesOf = (size: number): Uint8Array => new Uint8Array(randomBytes(size));
+export function bytesOf(size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; at += RANDOM_BYTES) crypto.getRandomValues(bytes.subarray(at, at + RANDOM_BYTES));
+  return bytes;
+}
 
 /** An order as it goes over the wire of an exchange; `size` is that of its JSON. */
 export function objectOf(size: number): { readonly [k: string]: Data } & object {

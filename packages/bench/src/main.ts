@@ -3,8 +3,11 @@
 // prints the results, `--only=echo,micro` leaves the rest out and writes nothing. Otherwise REPORT.md is written.
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
+import type { Asked } from "./browser/page.ts";
+import { browsers } from "./browser/run.ts";
 import { bundle, ENTRIES } from "./bundle.ts";
 import { check, verdictLines } from "./check.ts";
+import { SIZES } from "./data.ts";
 import { echo, latency } from "./echo/run.ts";
 import { handshakes, NO_HANDSHAKES } from "./handshake.ts";
 import { memory } from "./memory.ts";
@@ -46,6 +49,10 @@ async function echoTables(): Promise<EchoTable[]> {
   return tables;
 }
 
+const asked: Asked = quick
+  ? { sizes: [256], quick, effort: { rounds: 3, slice: 20 }, inFlight: [1, 32] }
+  : { sizes: SIZES, quick, effort: { rounds: 9, slice: 100 }, inFlight: [1, 8, 32] };
+
 async function run(): Promise<Results> {
   const load = loadavg()[0] as number;
   const effort = quick ? { rounds: 9, slice: 60 } : { rounds: 11, slice: 100 };
@@ -59,6 +66,7 @@ async function run(): Promise<Results> {
     when: new Date().toISOString().slice(0, 10),
     quick,
     micro: tables,
+    browsers: wanted("browsers") ? await browsers(asked, quick ? 60 : 900, say) : [],
     echo: echoes,
     latency: { rate, figures: wanted("echo") ? await latency(["ws", "sealwire"], rate, paced, say) : {} },
     fanOut: wanted("fanout")
@@ -79,6 +87,8 @@ async function run(): Promise<Results> {
 
 const results = await run();
 say("");
+for (const { name, missing } of results.browsers)
+  if (missing !== undefined) process.stderr.write(`\n  NOT MEASURED: ${name}. ${missing}\n\n`);
 if (flag("json")) console.log(JSON.stringify(results));
 if (only === undefined) {
   const verdicts = check(results);

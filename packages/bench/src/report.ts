@@ -1,8 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import type { Answer } from "./browser/page.ts";
 import type { BundleFigure } from "./bundle.ts";
 import type { Verdict } from "./check.ts";
+import type { MicroTable } from "./micro/run.ts";
 import type { Results } from "./results.ts";
-import { quantile } from "./rounds.ts";
+import { type Figure, quantile, ratio } from "./rounds.ts";
 import { bars, spell } from "./svg.ts";
 
 const PLOTS = new URL("../plots/", import.meta.url);
@@ -33,20 +35,57 @@ export function report(r: Results, verdicts: readonly Verdict[]): string {
     .concat("\n");
 }
 
-function microParts({ micro }: Results): string[] {
-  return micro.flatMap(({ what, size, figures }) => {
-    const title = `Seal and open, ${what} of ${size.toLocaleString("en-US")} B`;
+function microParts({ micro, browsers }: Results): string[] {
+  return [
+    ...microTables("", "", micro),
+    ...browsers.flatMap(({ name, answer, missing }) =>
+      answer === undefined
+        ? [`## ${name}`, `**Not measured: ${missing}.**`]
+        : [
+            `## ${name}`,
+            `WebCrypto of \`${answer.agent}\`; the page has no clock of CPU time.`,
+            ...microTables(`${name}: `, `${name.toLowerCase()}-`, answer.micro),
+            ...inFlightParts(name, answer),
+          ],
+    ),
+  ];
+}
+
+function microTables(where: string, file: string, tables: readonly MicroTable[]): string[] {
+  return tables.flatMap(({ what, size, figures }) => {
+    const title = `${where}Seal and open, ${what} of ${size.toLocaleString("en-US")} B`;
     const rows = Object.entries(figures).sort(([, a], [, b]) => a.median - b.median);
     const all = rows.map(([name, { median: value }]) => ({ name, value, own: name.startsWith("sealwire") }));
+    const hasCpu = rows.some(([, { cpu }]) => cpu > 0);
     return [
-      `## ${title}`,
-      plot(`${what}-${size}`, bars(title, "µs", all)),
+      `${where === "" ? "##" : "###"} ${title}`,
+      plot(`${file}${what}-${size}`, bars(title, "µs", all)),
       table(
-        ["", "µs", "quartiles", "CPU µs"],
-        rows.map(([name, f]) => [name, spell(f.median), `[${spell(f.low)}, ${spell(f.high)}]`, spell(f.cpu)]),
+        ["", "µs", "quartiles", ...(hasCpu ? ["CPU µs"] : [])],
+        rows.map(([name, f]) => [
+          name,
+          spell(f.median),
+          `[${spell(f.low)}, ${spell(f.high)}]`,
+          ...(hasCpu ? [spell(f.cpu)] : []),
+        ]),
       ),
     ];
   });
+}
+
+/** Both ends of the session are in the page, so that a message is sealed and opened, as by the bare calls. */
+function inFlightParts(name: string, { inFlight }: Answer): string[] {
+  return [
+    `### ${name}: messages through a session, several in flight`,
+    table(
+      ["", "in flight", "bare WebCrypto µs", "quartiles", "sessions µs", "quartiles", "ratio"],
+      inFlight.map(({ size, inFlight: many, figures }) => {
+        const [bare, own] = Object.values(figures) as [Figure, Figure];
+        const cells = [bare, own].flatMap((f) => [spell(f.median), `[${spell(f.low)}, ${spell(f.high)}]`]);
+        return [`${size.toLocaleString("en-US")} B`, String(many), ...cells, ratio(own, bare).toFixed(2)];
+      }),
+    ),
+  ];
 }
 
 function echoParts({ echo, latency }: Results): string[] {

@@ -1,3 +1,4 @@
+import type { BrowserFigures } from "./browser/run.ts";
 import type { BundleFigure } from "./bundle.ts";
 import type { EchoFigure, Latency } from "./echo/run.ts";
 import type { HandshakeFigures } from "./handshake.ts";
@@ -11,6 +12,7 @@ export interface Results {
   readonly when: string;
   readonly quick: boolean;
   readonly micro: readonly MicroTable[];
+  readonly browsers: readonly BrowserFigures[];
   readonly echo: readonly EchoTable[];
   readonly latency: { readonly rate: number; readonly figures: Readonly<Record<string, readonly Latency[]>> };
   readonly fanOut: readonly FanOutTable[];

@@ -4,6 +4,16 @@ export interface Contender {
   run(count: number): void | Promise<void>;
 }
 
+/** Each pass is awaited before the next one. */
+export function oneByOne(name: string, pass: () => Promise<unknown>): Contender {
+  return {
+    name,
+    async run(count) {
+      for (let i = 0; i < count; i++) await pass();
+    },
+  };
+}
+
 /** Of all rounds: microseconds an operation. */
 export interface Figure {
   readonly median: number;
@@ -22,6 +32,12 @@ export interface Effort {
   readonly slice: number;
 }
 
+/** Microseconds; a page has nothing of the kind. */
+const cpuOfProcess = (): number => {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+};
+
 /**
  * Measures all of them in interleaved rounds: what disturbs the machine for a while disturbs every one of them, and ratios
  * are taken within a round.
@@ -29,25 +45,23 @@ export interface Effort {
 export async function measure(
   contenders: readonly Contender[],
   { rounds, slice }: Effort,
-  onRound: (round: number) => void = () => {},
+  cpuTime: () => number = cpuOfProcess,
 ): Promise<ReadonlyMap<string, Figure>> {
   const counts = new Map<string, number>();
   for (const contender of contenders) counts.set(contender.name, await calibrate(contender, slice));
   const walls = new Map(contenders.map(({ name }) => [name, [] as number[]]));
   const cpus = new Map(contenders.map(({ name }) => [name, [] as number[]]));
   for (let round = 0; round < rounds; round++) {
-    onRound(round);
     // Whoever comes after another one inherits its garbage: each in turn is the first.
     const turn = round % contenders.length;
     for (const contender of [...contenders.slice(turn), ...contenders.slice(0, turn)]) {
       const count = counts.get(contender.name) as number;
-      const before = process.cpuUsage();
+      const before = cpuTime();
       const start = performance.now();
       await contender.run(count);
       const wall = performance.now() - start;
-      const { user, system } = process.cpuUsage(before);
       walls.get(contender.name)?.push((wall * 1000) / count);
-      cpus.get(contender.name)?.push((user + system) / count);
+      cpus.get(contender.name)?.push((cpuTime() - before) / count);
     }
   }
   return new Map([...walls].map(([name, values]) => [name, figure(values, cpus.get(name) as number[])]));

@@ -64,6 +64,33 @@ it("jose and what a server does with a session are nowhere in what the client ex
   expect(modules.filter((path: string) => /jose|snapshot|server-(handshake|resume)/.test(path))).toEqual([]);
 });
 
+it("a browser measures, or it is said why it did not", async () => {
+  const { browsers } = await at("browser/run");
+  const asked = { sizes: [64], quick: true, effort: { rounds: 1, slice: 1 }, inFlight: [2] };
+  const all = await browsers(asked, 15, quiet);
+  expect(all.map(({ name }: { name: string }) => name)).toEqual(["Chromium", "Firefox", "WebKitGTK"]);
+  for (const { answer, missing } of all) {
+    expect(answer === undefined).toBe(missing !== undefined);
+    if (answer === undefined) continue;
+    expect(answer.micro.map(({ what }: { what: string }) => what)).toEqual(["bytes", "object"]);
+    expect(Object.keys(answer.micro[0].figures)).toHaveLength(6);
+    expect(answer.inFlight).toHaveLength(2);
+  }
+}, 60_000);
+
+it("a browser that is not there is named, with what is missing", async () => {
+  const { browsers } = await at("browser/run");
+  const { PATH, SEALWIRE_CHROMIUM } = process.env;
+  process.env.PATH = "";
+  delete process.env.SEALWIRE_CHROMIUM;
+  const all = await browsers(
+    { sizes: [], quick: true, effort: { rounds: 1, slice: 1 }, inFlight: [] },
+    5,
+    quiet,
+  ).finally(() => Object.assign(process.env, { PATH }, SEALWIRE_CHROMIUM === undefined ? {} : { SEALWIRE_CHROMIUM }));
+  for (const { missing } of all) expect(missing).toMatch(/^it is not installed: /);
+});
+
 it("one message reaches every subscriber, and a file the other end, whole", async () => {
   const { fanOut, file } = await at("traffic/run");
   const [spread] = await fanOut({ sizes: [3], rounds: 1 }, quiet);

@@ -1,17 +1,12 @@
-import { createSecretKey, randomBytes, webcrypto } from "node:crypto";
+import { createSecretKey, randomBytes } from "node:crypto";
 import { gcm } from "@noble/ciphers/aes.js";
-import type { Data } from "@sealwire/core";
 import { createSigner, createVerifier } from "fast-jwt";
-import { CompactEncrypt, CompactSign, compactDecrypt, compactVerify } from "jose";
 import jsonwebtoken from "jsonwebtoken";
 import sodium from "libsodium-wrappers";
 import nacl from "tweetnacl";
 import type { Contender } from "../rounds.ts";
 
 // Each as its documentation shows it, with keys imported once, and without replay protection, session or header checks.
-
-const utf8 = new TextEncoder();
-const text = new TextDecoder();
 
 function sync(name: string, pass: () => unknown): Contender {
   return {
@@ -20,40 +15,6 @@ function sync(name: string, pass: () => unknown): Contender {
       for (let i = 0; i < count; i++) pass();
     },
   };
-}
-
-function async(name: string, pass: () => Promise<unknown>): Contender {
-  return {
-    name,
-    async run(count) {
-      for (let i = 0; i < count; i++) await pass();
-    },
-  };
-}
-
-export async function joseEncrypt(data: Data): Promise<Contender> {
-  const key = await webcrypto.subtle.importKey("raw", randomBytes(32), "AES-GCM", false, ["encrypt", "decrypt"]);
-  const header = { alg: "dir", enc: "A256GCM" };
-  const seal = (plaintext: Uint8Array) => new CompactEncrypt(plaintext).setProtectedHeader(header).encrypt(key);
-  if (data instanceof Uint8Array)
-    return async("jose CompactEncrypt, compactDecrypt", async () => compactDecrypt(await seal(data), key));
-  return async("jose CompactEncrypt, compactDecrypt", async () => {
-    const { plaintext } = await compactDecrypt(await seal(utf8.encode(JSON.stringify(data))), key);
-    return JSON.parse(text.decode(plaintext));
-  });
-}
-
-export async function joseSign(data: Data): Promise<Contender> {
-  const key = await webcrypto.subtle.importKey("raw", randomBytes(32), { name: "HMAC", hash: "SHA-256" }, false, [
-    "sign",
-    "verify",
-  ]);
-  const seal = (payload: Uint8Array) => new CompactSign(payload).setProtectedHeader({ alg: "HS256" }).sign(key);
-  return async("jose CompactSign, compactVerify", async () => {
-    const payload = data instanceof Uint8Array ? data : utf8.encode(JSON.stringify(data));
-    const opened = await compactVerify(await seal(payload), key);
-    return data instanceof Uint8Array ? opened.payload : JSON.parse(text.decode(opened.payload));
-  });
 }
 
 export function jsonWebToken(data: object): Contender {

@@ -1,18 +1,19 @@
-import type { Codec, Data, Level } from "@sealwire/core";
+import { randomBytes } from "node:crypto";
+import type { Data } from "@sealwire/core";
+import { aeadKey, macKey } from "@sealwire/core/internal/node";
 import { bytesOf, objectOf, SIZES } from "../data.ts";
 import { type Contender, type Effort, type Figure, measure } from "../rounds.ts";
 import { floorOfBytes, floorOfMac, floorOfObject } from "./floor.ts";
+import { joseEncrypt, joseSign } from "./jose.ts";
 import { mls } from "./mls.ts";
-import { fastJwt, joseEncrypt, joseSign, jsonWebToken, libsodium, noble, tweetnacl } from "./peers.ts";
-import { sealwire } from "./sealwire.ts";
+import { fastJwt, jsonWebToken, libsodium, noble, tweetnacl } from "./peers.ts";
+import { LEVELS, type MessageKeys, named, OTHERS, sealwire } from "./sealwire.ts";
 
 export interface MicroTable {
   readonly what: "bytes" | "object";
   readonly size: number;
   readonly figures: Readonly<Record<string, Figure>>;
 }
-
-const LEVELS: readonly Level[] = ["mac", "aead", "sig", "nest"];
 
 /** Seal and open, from data to the wire and back to data, in one process. */
 export async function micro(effort: Effort, quick: boolean, say: (what: string) => void): Promise<MicroTable[]> {
@@ -32,9 +33,9 @@ async function contendersOf(what: "bytes" | "object", size: number, quick: boole
   const bytes = bytesOf(size);
   const data: Data = what === "bytes" ? bytes : (objectOf(size) as Data);
   const own: Contender[] = [];
-  for (const level of LEVELS) own.push(await sealwire({ level, wire: "binary", codec: "cbor" }, data));
+  for (const level of LEVELS) own.push(await sealwire({ level, wire: "binary", codec: "cbor" }, data, keys()));
   if (!quick)
-    for (const setting of OTHERS) own.push(named(await sealwire({ level: "aead", ...setting }, data), setting));
+    for (const setting of OTHERS) own.push(named(await sealwire({ level: "aead", ...setting }, data, keys()), setting));
   const floors = what === "bytes" ? [floorOfBytes(bytes), floorOfMac(bytes)] : [floorOfObject(data)];
   const peers = [await joseEncrypt(data), await joseSign(data)];
   if (what === "object") peers.push(jsonWebToken(data as object), fastJwt(data as object));
@@ -42,13 +43,7 @@ async function contendersOf(what: "bytes" | "object", size: number, quick: boole
   return [...floors, ...own, ...peers];
 }
 
-const OTHERS: readonly { readonly wire: "text" | "binary"; readonly codec: Codec }[] = [
-  { wire: "binary", codec: "json" },
-  { wire: "text", codec: "cbor" },
-  { wire: "text", codec: "json" },
-];
-
-const named = (contender: Contender, { wire, codec }: (typeof OTHERS)[number]): Contender => ({
-  ...contender,
-  name: `${contender.name}, ${wire}, ${codec}`,
-});
+function keys(): MessageKeys {
+  const raw = randomBytes(32);
+  return { aead: aeadKey(new Uint8Array(raw)), mac: macKey(new Uint8Array(raw)) };
+}

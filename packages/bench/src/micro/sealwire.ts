@@ -1,11 +1,14 @@
-import { randomBytes } from "node:crypto";
 import { type Codec, type Data, generateKey, type Level } from "@sealwire/core";
 import {
+  type AeadKey,
   backend,
+  chain,
   checkApplicationClaims,
   decodeClaims,
   decodePayload,
   encodeClaims,
+  type MacKey,
+  type Maybe,
   MessageOpener,
   MessageSealer,
   type PublicJwk,
@@ -13,7 +16,7 @@ import {
   thumbprint,
   type Wire,
 } from "@sealwire/core/internal";
-import { aeadKey, macKey } from "@sealwire/core/internal/node";
+import { bytesOf } from "../data.ts";
 import type { Contender } from "../rounds.ts";
 
 export interface Setting {
@@ -22,15 +25,29 @@ export interface Setting {
   readonly codec: Codec;
 }
 
+/** Of the back end that is measured. */
+export interface MessageKeys {
+  readonly aead: AeadKey;
+  readonly mac: MacKey;
+}
+
+export const LEVELS: readonly Level[] = ["mac", "aead", "sig", "nest"];
+
+/** Beside the binary wire with codec cbor. */
+export const OTHERS: readonly Omit<Setting, "level">[] = [
+  { wire: "binary", codec: "json" },
+  { wire: "text", codec: "cbor" },
+  { wire: "text", codec: "json" },
+];
+
+export const named = (contender: Contender, { wire, codec }: Omit<Setting, "level">): Contender => ({
+  ...contender,
+  name: `${contender.name}, ${wire}, ${codec}`,
+});
+
 /** From the data of a message to the wire and back: claims, seal, frame, open, the check of every claim. */
-export async function sealwire({ level, wire, codec }: Setting, data: Data): Promise<Contender> {
-  const raw = randomBytes(32);
-  const keys = {
-    kid: "A".repeat(22),
-    iv: new Uint8Array(randomBytes(12)),
-    aead: aeadKey(new Uint8Array(raw)),
-    mac: macKey(new Uint8Array(raw)),
-  };
+export async function sealwire({ level, wire, codec }: Setting, data: Data, own: MessageKeys): Promise<Contender> {
+  const keys = { kid: "A".repeat(22), iv: bytesOf(12), ...own };
   const protection = { wire, level, codec, epoch: 0, keys };
   const signed = level === "sig" || level === "nest";
   const party = signed ? await signingParty() : undefined;
@@ -39,20 +56,30 @@ export async function sealwire({ level, wire, codec }: Setting, data: Data): Pro
   const now = Math.floor(Date.now() / 1000);
   const who = signed ? { iss: party?.id.thumbprint ?? "", aud: "https://bench.invalid", bnd: keys.kid, iat: now } : {};
   let seq = 0;
-  const pass = () => {
+  const pass = (): Maybe<unknown> => {
     const claims = encodeClaims(codec, { ...who, seq: ++seq, exp: now + 60, top: "chat.msg", data });
-    const payload = sealer.application(seq, claims);
-    if (payload instanceof Promise) throw new TypeError("the Node back end is synchronous");
-    const opened = opener.open(decodePayload(wire, payload), () => {});
-    if (opened instanceof Promise) throw new TypeError("the Node back end is synchronous");
-    return checkApplicationClaims(decodeClaims(codec, opened.claims), level).items[0]?.data;
+    return chain(sealer.application(seq, claims), (payload) =>
+      chain(
+        opener.open(decodePayload(wire, payload), () => {}),
+        (opened) => checkApplicationClaims(decodeClaims(codec, opened.claims), level).items[0]?.data,
+      ),
+    );
   };
   return {
     name: `sealwire ${level}`,
+    // With node:crypto there is no promise on the way.
     run(count) {
-      for (let i = 0; i < count; i++) pass();
+      for (let i = 1; i <= count; i++) {
+        const passed = pass();
+        if (passed instanceof Promise) return rest(passed, count - i);
+      }
     },
   };
+
+  async function rest(first: Promise<unknown>, count: number): Promise<void> {
+    await first;
+    for (let i = 0; i < count; i++) await pass();
+  }
 }
 
 async function signingParty() {

@@ -1,0 +1,33 @@
+import type { Data } from "@sealwire/core";
+import { Encoder } from "cbor-x/index-no-eval";
+import { bytesOf } from "../data.ts";
+import { type Contender, oneByOne } from "../rounds.ts";
+
+/** As long as the header of a session, which is authenticated with every message. */
+const AAD = new Uint8Array(120).fill(65);
+
+/** What WebCrypto costs however it is used: one encrypt and one decrypt, a counter as IV. */
+export async function bareWebCrypto(): Promise<(plaintext: Uint8Array) => Promise<Uint8Array>> {
+  const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+  const staticIv = bytesOf(12);
+  let seq = 0;
+  return async (plaintext) => {
+    const iv = staticIv.slice();
+    new DataView(iv.buffer).setUint32(8, ++seq);
+    const params = { name: "AES-GCM", iv, additionalData: AAD, tagLength: 128 };
+    const sealed = await crypto.subtle.encrypt(params, key, plaintext as Uint8Array<ArrayBuffer>);
+    return new Uint8Array(await crypto.subtle.decrypt(params, key, sealed));
+  };
+}
+
+export async function floorOfBytes(data: Uint8Array): Promise<Contender> {
+  const pass = await bareWebCrypto();
+  return oneByOne("bare WebCrypto AES-GCM", () => pass(data));
+}
+
+/** The codec that Sealwire sends with, and nothing around it. */
+export async function floorOfObject(data: Data): Promise<Contender> {
+  const codec = new Encoder({ useRecords: false, variableMapSize: true, tagUint8Array: false });
+  const pass = await bareWebCrypto();
+  return oneByOne("bare WebCrypto AES-GCM, cbor-x", async () => codec.decode(await pass(codec.encode(data))));
+}

@@ -1,0 +1,107 @@
+// What runs in a browser: the micro table on its WebCrypto, and messages through sessions with several in flight.
+import type { Data } from "@sealwire/core";
+import { aeadKey, macKey } from "@sealwire/core/internal/webcrypto";
+import { bytesOf, objectOf } from "../data.ts";
+import { joseEncrypt, joseSign } from "../micro/jose.ts";
+import type { MicroTable } from "../micro/run.ts";
+import { LEVELS, type MessageKeys, named, OTHERS, sealwire } from "../micro/sealwire.ts";
+import { type Contender, type Effort, type Figure, measure } from "../rounds.ts";
+import { bareWebCrypto, floorOfBytes, floorOfObject } from "./bare.ts";
+import { openSessions } from "./session.ts";
+
+/** What the page is asked for. */
+export interface Asked {
+  readonly sizes: readonly number[];
+  readonly quick: boolean;
+  readonly effort: Effort;
+  readonly inFlight: readonly number[];
+}
+
+export interface InFlightTable {
+  readonly size: number;
+  readonly inFlight: number;
+  readonly figures: Readonly<Record<string, Figure>>;
+}
+
+/** What it answers. */
+export interface Answer {
+  readonly agent: string;
+  readonly micro: readonly MicroTable[];
+  readonly inFlight: readonly InFlightTable[];
+}
+
+async function keys(): Promise<MessageKeys> {
+  const { subtle } = crypto;
+  const hmac = { name: "HMAC", hash: "SHA-256", length: 256 };
+  return {
+    aead: aeadKey(await subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"])),
+    mac: macKey(await subtle.generateKey(hmac, false, ["sign", "verify"])),
+  };
+}
+
+async function contendersOf(what: "bytes" | "object", size: number, quick: boolean): Promise<Contender[]> {
+  const bytes = bytesOf(size);
+  const data: Data = what === "bytes" ? bytes : (objectOf(size) as Data);
+  const own: Contender[] = [];
+  for (const level of LEVELS) own.push(await sealwire({ level, wire: "binary", codec: "cbor" }, data, await keys()));
+  if (!quick)
+    for (const setting of OTHERS)
+      own.push(named(await sealwire({ level: "aead", ...setting }, data, await keys()), setting));
+  const floor = what === "bytes" ? await floorOfBytes(bytes) : await floorOfObject(data);
+  return [floor, ...own, await joseEncrypt(data), ...(quick ? [] : [await joseSign(data)])];
+}
+
+/** `many` passes, up to `inFlight` at once. */
+async function several(pass: () => Promise<unknown>, many: number, inFlight: number): Promise<void> {
+  let left = many;
+  const work = async () => {
+    while (left-- > 0) await pass();
+  };
+  await Promise.all(Array.from({ length: inFlight }, work));
+}
+
+/** A message through a client's and a server's session: as often as not one has to wait for those before it. */
+async function throughSessions(data: Uint8Array): Promise<() => Promise<void>> {
+  const { client, server } = await openSessions();
+  const waiting: (() => void)[] = [];
+  server.handle("chat.msg", () => waiting.shift()?.());
+  return () =>
+    new Promise<void>((resolve) => {
+      waiting.push(resolve);
+      void client.send("chat.msg", data);
+    });
+}
+
+async function inFlightTable(size: number, inFlight: number, effort: Effort): Promise<InFlightTable> {
+  const data = bytesOf(size);
+  const bare = await bareWebCrypto();
+  const message = await throughSessions(data);
+  const contenders: Contender[] = [
+    { name: "bare WebCrypto AES-GCM", run: (count) => several(() => bare(data), count, inFlight) },
+    { name: "sealwire sessions", run: (count) => several(message, count, inFlight) },
+  ];
+  return { size, inFlight, figures: Object.fromEntries(await measure(contenders, effort, noCpuTime)) };
+}
+
+const noCpuTime = () => 0;
+
+async function work(asked: Asked): Promise<Answer> {
+  const micro: MicroTable[] = [];
+  for (const size of asked.sizes)
+    for (const what of ["bytes", "object"] as const) {
+      const contenders = await contendersOf(what, size, asked.quick);
+      micro.push({ what, size, figures: Object.fromEntries(await measure(contenders, asked.effort, noCpuTime)) });
+    }
+  const inFlight: InFlightTable[] = [];
+  for (const size of [256, 16_384])
+    for (const many of asked.inFlight) inFlight.push(await inFlightTable(size, many, asked.effort));
+  return { agent: navigator.userAgent, micro, inFlight };
+}
+
+const post = (path: string, body: unknown) => fetch(path, { method: "POST", body: JSON.stringify(body) });
+
+const failed = (error: unknown) =>
+  post("failed", error instanceof Error ? `${error.message}\n${error.stack}` : String(error));
+
+addEventListener("unhandledrejection", ({ reason }) => void failed(reason));
+work((await (await fetch("asked")).json()) as Asked).then((answer) => post("answer", answer), failed);

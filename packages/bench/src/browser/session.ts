@@ -1,0 +1,127 @@
+// A client's and a server's session in one page, with all that is theirs but the network.
+import { generateKey } from "@sealwire/core";
+import {
+  backend,
+  ClientHandshake,
+  type Clock,
+  Connection,
+  createKeySet,
+  DEFAULT_LIMITS,
+  type Established,
+  type Handshake,
+  LiveSession,
+  ServerHandshake,
+  type SessionSocket,
+  thumbprint,
+} from "@sealwire/core/internal";
+
+const ID = "https://bench.invalid";
+const PROTOCOL = "sealwire.v1.cbor";
+
+const clock: Clock = {
+  unix: () => Date.now(),
+  elapsed: () => performance.now(),
+  schedule: (fn, ms) => {
+    const timer = setTimeout(fn, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+type Events = Parameters<SessionSocket["listen"]>[0];
+
+/** Two sockets: what goes in at one comes out of the other. */
+function sockets(): readonly [SessionSocket, SessionSocket] {
+  const events: (Events | undefined)[] = [];
+  const early: Parameters<Events["onMessage"]>[0][][] = [[], []];
+  const socket = (own: 0 | 1): SessionSocket => ({
+    protocol: PROTOCOL,
+    bufferedAmount: 0,
+    send(payload) {
+      const other = 1 - own;
+      queueMicrotask(() => {
+        if (events[other] === undefined) early[other]?.push(payload);
+        else events[other].onMessage(payload);
+      });
+    },
+    close(code, reason) {
+      for (const one of events) one?.onClose(code, reason);
+    },
+    terminate() {},
+    pause() {},
+    resume() {},
+    drained: async () => {},
+    listen(heard) {
+      events[own] = heard;
+      for (const payload of early[own]?.splice(0) ?? []) heard.onMessage(payload);
+    },
+  });
+  return [socket(0), socket(1)];
+}
+
+export interface Sessions {
+  readonly client: LiveSession;
+  readonly server: LiveSession;
+}
+
+/** Level aead, codec cbor. */
+export async function openSessions(): Promise<Sessions> {
+  const { privateJwk, publicJwk } = await generateKey();
+  const signer = await backend.importSigner(privateJwk);
+  const limits = { ...DEFAULT_LIMITS, messageBytes: 2 ** 21 };
+  const server = new ServerHandshake({
+    backend,
+    id: ID,
+    signers: [{ signer, id: { alg: signer.alg, thumbprint: await thumbprint(backend, signer.publicJwk) } }],
+    accept: { suites: ["x25519"], levels: ["aead"], codecs: ["cbor"], signatures: ["ES256", "Ed25519"] },
+    protocols: [PROTOCOL],
+    protocol: PROTOCOL,
+    proof: "optional",
+    limits,
+    upgradeToken: undefined,
+    verifyToken: async () => ({
+      issuer: "https://issuer.invalid",
+      subject: "alice",
+      clientId: undefined,
+      scopes: [],
+      expiresAt: Math.floor(Date.now() / 1000) + 3600,
+      jkt: undefined,
+    }),
+    admit: () => true,
+  });
+  const client = new ClientHandshake({
+    backend,
+    serverId: ID,
+    serverKeys: await createKeySet(backend, { keys: [{ ...publicJwk }] }, { source: "configured" }),
+    offeredProtocols: [PROTOCOL],
+    protocol: PROTOCOL,
+    offer: { suites: ["x25519"], levels: ["aead"], codecs: ["cbor"], signatures: ["ES256", "Ed25519"] },
+    limits,
+    token: "token",
+    tokenSentAtUpgrade: false,
+    proof: undefined,
+  });
+  const [near, far] = sockets();
+  const session = (socket: SessionSocket, handshake: Handshake): Promise<LiveSession> =>
+    new Promise((resolve, reject) => {
+      const connection: Connection = new Connection({
+        socket,
+        clock,
+        limits,
+        handshake,
+        rateLimited: false,
+        onEstablished: (established: Established) => {
+          const hooks = { authorize: () => true, heartbeat: false, rateLimited: false };
+          const made = new LiveSession(established, connection, limits, hooks);
+          resolve(made);
+          return made.receiver;
+        },
+        onClosed: ({ error }) => reject(error),
+      });
+    });
+  const both = [
+    session(far, server),
+    session(near, { start: () => client.start(), receive: (frame, time) => client.receive(frame, time) }),
+  ] as const;
+  const [serverSession, clientSession] = await Promise.all(both);
+  return { client: clientSession, server: serverSession };
+}
