@@ -50,7 +50,7 @@ async function echoTables(): Promise<EchoTable[]> {
 }
 
 const asked: Asked = quick
-  ? { sizes: [256], quick, effort: { rounds: 3, slice: 20 }, inFlight: [1, 32] }
+  ? { sizes: [256], quick, effort: { rounds: 3, slice: 20 }, inFlight: [32] }
   : { sizes: SIZES, quick, effort: { rounds: 9, slice: 100 }, inFlight: [1, 8, 32] };
 
 async function run(): Promise<Results> {
@@ -72,7 +72,7 @@ async function run(): Promise<Results> {
     fanOut: wanted("fanout")
       ? await fanOut(quick ? { sizes: [1, 50], rounds: 3 } : { sizes: [1, 10, 100, 1000], rounds: 7 }, say)
       : [],
-    file: wanted("file") ? await file({ rounds: quick ? 3 : 9, bytes: 50_000_000 }, say) : [],
+    file: wanted("file") ? await file({ rounds: quick ? 2 : 9, bytes: 50_000_000 }, say) : [],
     handshakes: wanted("handshakes")
       ? await handshakes(quick ? { rounds: 5, count: 50 } : { rounds: 7, count: 200 }, say)
       : NO_HANDSHAKES,

@@ -1,0 +1,167 @@
+// What a message costs, counted: none of it depends on the machine.
+import { createHook } from "node:async_hooks";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { backend } from "../../src/crypto/node.ts";
+import { encodeClaims } from "../../src/envelope/codec.ts";
+import { MessageOpener } from "../../src/envelope/opener.ts";
+import { MessageSealer, type Protection } from "../../src/envelope/sealer.ts";
+import type { Level } from "../../src/registry.generated.ts";
+import { decodeFrame } from "../../src/wire/frame.ts";
+import { settle } from "../support/clock.ts";
+import type { Link } from "../support/link.ts";
+import { live, upTo, WIRES } from "../support/live.ts";
+import { sessionOf } from "../support/reconnect.ts";
+
+/** Calls of node:crypto, by name, while they are counted. */
+const calls = vi.hoisted(() => ({ counts: undefined as Record<string, number> | undefined }));
+
+vi.mock("node:crypto", async (original) => {
+  const actual = (await original()) as Record<string, unknown>;
+  const counted = (name: string, fn: (...args: unknown[]) => unknown) =>
+    Object.assign((...args: unknown[]) => {
+      if (calls.counts !== undefined) calls.counts[name] = (calls.counts[name] ?? 0) + 1;
+      return fn(...args);
+    }, fn);
+  const isFunction = ([name, value]: [string, unknown]) => typeof value === "function" && /^[a-z]/.test(name);
+  const wrapped = Object.entries(actual)
+    .filter(isFunction)
+    .map(([name, value]) => [name, counted(name, value as never)]);
+  return { ...actual, ...Object.fromEntries(wrapped), default: actual };
+});
+
+const MESSAGES = 10;
+
+/** Each in a turn of its own, so that none is gathered with another one. */
+async function callsOf(level: Level, protocol: (typeof WIRES)[number]): Promise<Record<string, number>> {
+  const pair = await live({ backend, level, protocol, codec: "cbor" });
+  const got: unknown[] = [];
+  sessionOf(pair, "server").handle("t", (data) => void got.push(data));
+  await settle();
+  const frames = pair.link.log.length;
+  calls.counts = {};
+  onTestFinished(() => {
+    calls.counts = undefined;
+  });
+  for (const n of upTo(MESSAGES)) {
+    void sessionOf(pair, "client").send("t", { n });
+    await settle();
+  }
+  const { counts } = calls;
+  calls.counts = undefined;
+  expect(got).toEqual(upTo(MESSAGES).map((n) => ({ n })));
+  expect(pair.link.log.length - frames).toBe(MESSAGES);
+  return counts;
+}
+
+describe("a message is one frame, and no call of node:crypto more than it has to be", () => {
+  const CIPHER = { createCipheriv: MESSAGES, createDecipheriv: MESSAGES };
+  const SIGNATURE = { sign: MESSAGES, verify: MESSAGES };
+  const wanted: Record<Level, Record<string, number>> = {
+    aead: CIPHER,
+    // One to sign and one to verify.
+    mac: { createHmac: 2 * MESSAGES, timingSafeEqual: MESSAGES },
+    sig: SIGNATURE,
+    nest: { ...CIPHER, ...SIGNATURE },
+  };
+  for (const protocol of WIRES)
+    for (const [level, counts] of Object.entries(wanted))
+      it(`${level}, ${protocol}`, async () => {
+        expect(await callsOf(level as Level, protocol)).toEqual(counts);
+      });
+});
+
+describe("with node:crypto nothing waits", () => {
+  /** Promises that are made while `run` runs. */
+  function promisesOf(run: () => void): number {
+    let count = 0;
+    const hook = createHook({
+      init(_, type) {
+        if (type === "PROMISE") count++;
+      },
+    }).enable();
+    run();
+    hook.disable();
+    return count;
+  }
+
+  it("to send makes the promise that the caller gets, and to deliver makes none: the handler has it at once", async () => {
+    const seen: { promises: number; delivered: number }[] = [];
+    let delivered = 0;
+    const onLink = (link: Link) => {
+      const listen = link.server.listen.bind(link.server);
+      link.server.listen = (events) =>
+        listen({
+          ...events,
+          onMessage(payload) {
+            const promises = promisesOf(() => events.onMessage(payload));
+            seen.push({ promises, delivered });
+          },
+        });
+    };
+    const pair = await live({ backend, codec: "cbor", onLink });
+    sessionOf(pair, "server").handle("t", () => void delivered++);
+    await settle();
+    seen.length = 0;
+    for (const n of upTo(MESSAGES)) {
+      const sent = promisesOf(() => void sessionOf(pair, "client").send("t", n));
+      expect(sent).toBe(1);
+      await settle();
+    }
+    expect(seen).toEqual(upTo(MESSAGES).map((n) => ({ promises: 0, delivered: n })));
+  });
+});
+
+describe("buffers", () => {
+  const SMALL = 64;
+
+  /** Sizes of the buffers that are made while `run` runs; those of an IV, a tag and the like aside. */
+  function buffersOf<T>(run: () => T): { result: T; sizes: number[] } {
+    const sizes: number[] = [];
+    const counting = <C extends object>(type: C): C =>
+      new Proxy(type, {
+        construct(target, args: unknown[], newTarget) {
+          const [first] = args;
+          const size = ArrayBuffer.isView(first) ? first.byteLength : first;
+          // A view of a buffer that is there already makes none.
+          if (typeof size === "number" && size >= SMALL) sizes.push(size);
+          return Reflect.construct(target as never, args, newTarget) as object;
+        },
+      });
+    const { Uint8Array: bytes, ArrayBuffer: buffer } = globalThis;
+    const alloc = [vi.spyOn(Buffer, "alloc"), vi.spyOn(Buffer, "allocUnsafe"), vi.spyOn(Buffer, "allocUnsafeSlow")];
+    Object.assign(globalThis, { Uint8Array: counting(bytes), ArrayBuffer: counting(buffer) });
+    try {
+      return { result: run(), sizes };
+    } finally {
+      Object.assign(globalThis, { Uint8Array: bytes, ArrayBuffer: buffer });
+      for (const spy of alloc) {
+        sizes.push(...spy.mock.calls.map(([size]) => size).filter((size) => size >= SMALL));
+        spy.mockRestore();
+      }
+    }
+  }
+
+  it("to seal makes one for the claims and one for the frame, to open makes none but the cipher's", async () => {
+    const key = await (await backend.generateKeyAgreement("x25519")).agree(
+      (await backend.generateKeyAgreement("x25519")).publicJwk,
+    );
+    const [salt, info] = [new Uint8Array(32), new Uint8Array(1)];
+    const keys = {
+      kid: "A".repeat(22),
+      iv: new Uint8Array(12),
+      aead: await key.aead(salt, info),
+      mac: await key.mac(salt, info),
+    };
+    const protection: Protection = { wire: "binary", level: "aead", codec: "cbor", epoch: 0, keys };
+    const [sealer, opener] = [new MessageSealer(protection), new MessageOpener(protection)];
+    const data = new Uint8Array(10_000);
+    const sealed = buffersOf(() => {
+      const claims = encodeClaims("cbor", { seq: 1, exp: 1, top: "t", data });
+      return sealer.application(1, claims) as Uint8Array;
+    });
+    expect(sealed.sizes).toHaveLength(2);
+    expect(sealed.result.length - data.length).toBeLessThan(64);
+    const opened = buffersOf(() => opener.open(decodeFrame(sealed.result), () => {}));
+    expect(opened.sizes).toEqual([]);
+  });
+});
