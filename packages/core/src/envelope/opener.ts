@@ -93,13 +93,13 @@ export class MessageOpener {
 
   /**
    * Begins steps crypto and inner of a frame that `open` is called for later, as often as may be or never. False where that
-   * brings nothing, as the cipher answers at once, and where `check` or the header refuses it as yet.
+   * brings nothing, as the cipher answers at once, and where the header or `isNext` says that it cannot come now.
    */
-  begin(frame: WireFrame, check: SequenceCheck): boolean {
+  begin(frame: WireFrame, isNext: (seq: number) => boolean): boolean {
     const kind = this.#begun && this.admits(frame);
     if (this.#begun === undefined || kind === undefined || frame.form === 0) return false;
     const seq = this.#seqOf(frame);
-    if (seq !== undefined) check(seq);
+    if (seq !== undefined && !isNext(seq)) return false;
     const begun: Begun = { opened: this.#begin(frame, kind === "control", seq), value: undefined };
     begun.opened.then(
       (value) => {

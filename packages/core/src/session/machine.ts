@@ -60,12 +60,13 @@ export class SessionMachine {
   readonly #received: StrictCounter | ReplayWindow;
   readonly #check = (seq: number): void => {
     this.#received.check(seq);
-    this.#promised = seq;
+    this.#promised = Math.max(this.#promised, seq);
   };
   /** The next one of what may be opened ahead of its turn (specs/replay.md, section 4.1). */
-  readonly #promise = (seq: number): void => {
-    if (seq !== Math.max(this.#promised, this.#received.last) + 1) throw new SealwireError("E_SEQ");
-    this.#promised = seq;
+  readonly #promise = (seq: number): boolean => {
+    const isNext = seq === Math.max(this.#promised, this.#received.last) + 1;
+    if (isNext) this.#promised = seq;
+    return isNext;
   };
   /** Highest number that is being opened. */
   #promised = 0;

@@ -57,6 +57,20 @@ describe("a cipher that answers later has several to open", () => {
     expect(gates.got).toEqual(upTo(5));
   });
 
+  it("what is delivered makes room for the next ones", async () => {
+    const gates = await opensLater();
+    sendAll(gates, upTo(100));
+    await settle();
+    for (const n of upTo(10)) {
+      gates.gated.work.shift()?.release();
+      await settle();
+      expect(gates.got).toEqual(upTo(n));
+      expect(gates.gated.work).toHaveLength(33);
+    }
+    await gates.gated.open();
+    expect(gates.got).toEqual(upTo(100));
+  });
+
   it("one that does not open ends it in its turn: those before it are delivered, none behind it [seq:commit]", async () => {
     const gates = await opensLater();
     const { pair, gated, got } = gates;
