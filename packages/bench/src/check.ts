@@ -28,6 +28,8 @@ export function check(r: Results): readonly Verdict[] {
   const large = pick(r.micro, "bytes", 1_048_576);
   const jose = "jose CompactEncrypt, compactDecrypt";
   const many = echoOf(r.echo, "50 connections, 4 in flight");
+  const pipelined = r.echo.find((t) => t.what === "50 connections, 16 in flight") ?? missing("16 in flight");
+  const [batched = [], batchedRaw = []] = ["batched", "ws"].map((kind) => pipelined.figures[kind]?.perSecond);
   const transfer = (to: FileTable["to"]) => {
     const { figures } = r.file.find((t) => t.to === to) ?? missing(`a file to the ${to}`);
     return ratioOf(figures.sealwire?.perSecond ?? [], figures.ws?.perSecond ?? []);
@@ -55,6 +57,7 @@ export function check(r: Results): readonly Verdict[] {
     }),
     verdict("echo, server's CPU a message: ws + jose against it", ratioOf(many.jose.cpu, own.cpu), { least: 7 }),
     verdict("echo, messages a second, of raw ws", ratioOf(own.perSecond, ws.perSecond), { least: 0.4 }),
+    verdict("echo in batches, 16 in flight, messages a second, of raw ws", ratioOf(batched, batchedRaw), { least: 1 }),
     verdict("latency at half load, p99, against raw ws", p99("sealwire") / p99("ws"), { most: 1.5 }),
     verdict("handshake, server's CPU, against its bare operations", ratioOf(protocol, bare), { most: 1.5 }),
     verdict(
@@ -65,16 +68,15 @@ export function check(r: Results): readonly Verdict[] {
     ),
     verdict("50 MB to the server in chunks of 64 KiB, of raw ws", transfer("server"), { least: 0.6 }),
     verdict("50 MB to the client in chunks of 64 KiB, of raw ws", transfer("client"), { least: 0.6 }),
-    verdict(
-      "bytes on the wire beyond 256 B, seq 65,535",
-      r.overhead.find(({ seq }) => seq === 65_535)?.bytes ?? Number.NaN,
-      { most: 64 },
-      " B",
-    ),
+    verdict("bytes on the wire beyond 256 B, seq 65,535", overheadOf(r, 1), { most: 64 }, " B"),
+    verdict("the same of each message of 16 in a batch", overheadOf(r, 16), { most: 24 }, " B"),
     ...r.browsers.flatMap(({ name, answer }) => inFlightOf(name, answer)),
     verdict("client for browsers, minified and gzipped", r.bundle.connect.gzip / 1000, { most: 25 }, " kB"),
   ];
 }
+
+const overheadOf = ({ overhead }: Results, count: number): number =>
+  overhead.find(({ seq, items }) => seq === 65_535 && items === count)?.bytes ?? Number.NaN;
 
 /** The most that is at work at once: a session keeps WebCrypto as busy as whoever calls it bare. */
 function inFlightOf(browser: string, answer: Answer | undefined): readonly Verdict[] {

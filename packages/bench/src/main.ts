@@ -43,6 +43,7 @@ async function echoTables(): Promise<EchoTable[]> {
     tables.push({ what, size, figures: await echo(options, say) });
   };
   await add("50 connections, 4 in flight", 256, 50, 4, quick ? undefined : ["ws", "jose", "socket.io", "sealwire"]);
+  await add("50 connections, 16 in flight", 256, 50, 16, ["ws", "sealwire", "batched"]);
   if (quick) return tables;
   await add("one connection, one in flight", 256, 1, 1);
   await add("500 connections, 1 in flight", 256, 500, 1);
@@ -77,7 +78,10 @@ async function run(): Promise<Results> {
       ? await handshakes(quick ? { rounds: 5, count: 50 } : { rounds: 7, count: 200 }, say)
       : NO_HANDSHAKES,
     memory: wanted("memory") ? await memory(quick ? [1000] : [1000, 10_000], say) : [],
-    overhead: [1, 255, 65_535, 65_536].map((seq) => ({ seq, bytes: overhead(seq) })),
+    overhead: [
+      ...[1, 255, 65_535, 65_536].map((seq) => ({ seq, items: 1, bytes: overhead(seq) })),
+      ...[2, 16, 48].map((items) => ({ seq: 65_535, items, bytes: overhead(65_535, items) })),
+    ],
     bundle: { connect: await bundle(ENTRIES.connect), all: await bundle(ENTRIES.all) },
     startUp: wanted("startup")
       ? startUp(["@sealwire/server", "@sealwire/client", "jose", "cbor-x", "ws", "socket.io"], quick ? 3 : 9)

@@ -101,7 +101,7 @@ function echoParts({ echo, latency }: Results): string[] {
         bars(
           title,
           "messages/s",
-          rows.map(([name, value]) => ({ name, value, own: name === "sealwire" })),
+          rows.map(([name, value]) => ({ name, value, own: name === "sealwire" || name === "batched" })),
         ),
       ),
       table(
@@ -129,7 +129,11 @@ function trafficParts({ fanOut, file }: Results): string[] {
   const parts = fanOut.map(({ subscribers, figures }) => {
     const title = `Fan-out of 256 B to ${subscribers.toLocaleString("en-US")}`;
     const rows = Object.entries(figures);
-    const all = rows.map(([name, { cpu }]) => ({ name, value: quantile(cpu, 0.5), own: name === "sealwire" }));
+    const all = rows.map(([name, { cpu }]) => ({
+      name,
+      value: quantile(cpu, 0.5),
+      own: name === "sealwire" || name === "batched",
+    }));
     return [
       `## ${title}`,
       plot(`fan-out-${subscribers}`, bars(`${title}: server's CPU a delivery`, "µs", all)),
@@ -145,7 +149,7 @@ function trafficParts({ fanOut, file }: Results): string[] {
     const all = rows.map(([name, { perSecond }]) => ({
       name,
       value: quantile(perSecond, 0.5),
-      own: name === "sealwire",
+      own: name === "sealwire" || name === "batched",
     }));
     return [
       `## ${title}`,
@@ -186,8 +190,8 @@ function otherParts({ handshakes, memory, overhead, bundle, startUp }: Results):
     ),
     "## Bytes beyond 256 B of data, topic of 8 characters",
     table(
-      ["seq", "bytes"],
-      overhead.map(({ seq, bytes }) => [String(seq), String(bytes)]),
+      ["seq", "messages under it", "bytes of each"],
+      overhead.map(({ seq, items, bytes }) => [String(seq), String(items), spell(bytes)]),
     ),
     "## Size and start",
     `The client for browsers, with \`connect\` alone: ${sizeOf(bundle.connect)}; with all that it exports: ${sizeOf(bundle.all)}. What it consists of, each share being what the whole is smaller by without it:`,

@@ -19,7 +19,7 @@ export interface Results {
   readonly file: readonly FileTable[];
   readonly handshakes: HandshakeFigures;
   readonly memory: readonly MemoryFigure[];
-  readonly overhead: readonly { readonly seq: number; readonly bytes: number }[];
+  readonly overhead: readonly { readonly seq: number; readonly items: number; readonly bytes: number }[];
   readonly bundle: { readonly connect: BundleFigure; readonly all: BundleFigure };
   readonly startUp: Readonly<Record<string, number>>;
 }

@@ -1,11 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { encodeClaims, MessageSealer } from "@sealwire/core/internal";
+import { encodeBatch, encodeClaims, encodeItem, MessageSealer } from "@sealwire/core/internal";
 import { aeadKey, macKey } from "@sealwire/core/internal/node";
 import { quantile } from "./rounds.ts";
 
-/** Bytes that a frame has beyond its data: 256 B, topic of 8 characters, aead, binary wire, cbor, by sequence number. */
-export function overhead(seq: number): number {
+/**
+ * Bytes that a message takes beyond its data: 256 B, topic of 8 characters, aead, binary wire, cbor, by sequence number and
+ * by how many share it.
+ */
+export function overhead(seq: number, items = 1): number {
   const data = new Uint8Array(256);
   const keys = {
     kid: "A".repeat(22),
@@ -15,8 +18,15 @@ export function overhead(seq: number): number {
   };
   const sealer = new MessageSealer({ wire: "binary", level: "aead", codec: "cbor", epoch: 0, keys });
   // exp of any moment from 1970 to 2106 takes five bytes, those of the first days aside.
-  const claims = encodeClaims("cbor", { seq, exp: 1_893_456_060, top: "chat.msg", data });
-  return (sealer.application(seq, claims) as Uint8Array).length - data.length;
+  const [common, item] = [
+    { seq, exp: 1_893_456_060 },
+    { top: "chat.msg", data },
+  ];
+  const claims =
+    items === 1
+      ? encodeClaims("cbor", { ...common, ...item })
+      : encodeBatch("cbor", common, new Array(items).fill(encodeItem("cbor", item)));
+  return ((sealer.application(seq, claims) as Uint8Array).length - items * data.length) / items;
 }
 
 /** Milliseconds that an import takes in a fresh process, median. */

@@ -36,7 +36,8 @@ it("handshakes, memory and size are measured", async () => {
   expect(Object.keys(figures)).toContain("resume");
   for (const values of Object.values(figures) as number[][]) expect(values).toEqual([expect.any(Number)]);
   expect(await memory([20], quiet)).toMatchObject([{ connections: 20 }]);
-  expect([1, 255, 65_535, 65_536].map(overhead)).toEqual([58, 60, 62, 66]);
+  expect([1, 255, 65_535, 65_536].map((seq) => overhead(seq))).toEqual([58, 60, 62, 66]);
+  expect(overhead(65_535, 16)).toBe(16.9375);
 });
 
 it("the client for browsers is measured, and each part of it", async () => {

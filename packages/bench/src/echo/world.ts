@@ -12,8 +12,8 @@ import { Server as SocketIo } from "socket.io";
 import { io } from "socket.io-client";
 import { WebSocket, WebSocketServer } from "ws";
 
-/** Kinds of servers that echo bytes. */
-export const KINDS = ["ws", "jose", "socket.io", "sealwire"] as const;
+/** Kinds of servers that echo bytes. "batched" is sealwire as it is by default, "sealwire" with an envelope for each message. */
+export const KINDS = ["ws", "jose", "socket.io", "sealwire", "batched"] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** What a client needs to connect. Goes from process to process as JSON. */
@@ -77,7 +77,8 @@ const START: Readonly<Record<Kind, (http: Http) => Promise<Omit<Place, "port">>>
     server.on("connection", (socket) => socket.on("m", (data) => socket.emit("m", data)));
     return {};
   },
-  sealwire: (http) => serveSealwire(http, (session) => echoTo(session)),
+  sealwire: (http) => serveSealwire(http, (session) => echoTo(session), false),
+  batched: (http) => serveSealwire(http, (session) => echoTo(session)),
 };
 
 const echoTo = (session: ServerSession): void => void session.handle(TOPIC, (data) => void session.send(TOPIC, data));
@@ -85,6 +86,7 @@ const echoTo = (session: ServerSession): void => void session.handle(TOPIC, (dat
 export async function serveSealwire(
   http: Http,
   onSession: (session: ServerSession) => void,
+  batch = true,
 ): Promise<Omit<Place, "port">> {
   const issuer = await createDevelopmentIssuer({
     issuer: "http://127.0.0.1",
@@ -99,6 +101,7 @@ export async function serveSealwire(
     identity: { id: ID, keys: [privateJwk] },
     tokens: { issuer: issuer.issuer, keys: jwks as never },
     authorize: () => true,
+    batch,
     limits: LIMITS,
   });
   server.onSession(onSession);
@@ -144,22 +147,26 @@ const OPEN: Readonly<Record<Kind, (place: Place, onReply: () => void) => Promise
     socket.on("m", onReply);
     return { send: (data) => void socket.emit("m", data), close: () => void socket.disconnect() };
   },
-  async sealwire({ port, token = "", server }, onReply) {
-    const session = await openSession({ port, token, ...(server === undefined ? {} : { server }) });
-    session.handle(TOPIC, onReply);
-    return { send: (data) => void session.send(TOPIC, data), close: () => void session.close() };
-  },
+  sealwire: async (place, onReply) => lineOf(await openSession(place, {}, false), onReply),
+  batched: async (place, onReply) => lineOf(await openSession(place), onReply),
 };
+
+function lineOf(session: ClientSession, onReply: () => void): Line {
+  session.handle(TOPIC, onReply);
+  return { send: (data) => void session.send(TOPIC, data), close: () => void session.close() };
+}
 
 export async function openSession(
   { port, token = "", server }: Place,
   reconnect: ReconnectOptions = {},
+  batch = true,
 ): Promise<ClientSession> {
   return await connect(`ws://127.0.0.1:${port}/`, {
     server: server as never,
     token: () => token,
     limits: LIMITS,
     reconnect,
+    batch,
   });
 }
 
