@@ -30,7 +30,7 @@ export function hooksOf(o: ServerHooksOptions): SessionHooks {
     authorize: (request) => o.options.authorize({ principal: session()?.principal ?? token.principal, ...request }),
     handler: (topic) => {
       const fn = o.handler(topic);
-      return fn && ((data, rest) => fn(data, { ...rest, session: session() }));
+      return fn && ((data, context) => fn(data, Object.assign(context, { session: session() })));
     },
     topics: o.topics,
     onError: o.onError,

@@ -6,19 +6,22 @@ import type { WireFrame } from "../wire/frame.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
+import type { Epoch } from "./epoch.ts";
 import type { Established } from "./established.ts";
 import type { Place } from "./gathering.ts";
-import { type SessionHooks, tracer } from "./hooks.ts";
-import type { SessionMachine } from "./machine.ts";
+import { type SessionHooks, trace } from "./hooks.ts";
+import type { MachineEvents, SessionMachine } from "./machine.ts";
 import type { Outgoing, Prepared, Received } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import type { WindowReport } from "./types.ts";
 
 /** What the session does with what comes from its connection. */
 export interface Attached {
-  full(): boolean;
+  readonly limits: Limits;
+  readonly hooks: SessionHooks;
+  readonly full: boolean;
   /** True while it has too much to do for so many messages more. */
-  overfull(more: number): boolean;
+  isOverfull(more: number): boolean;
   /** Throws SealwireError E_STATE for a control message that cannot come now. */
   check(message: Control): void;
   dispatch(received: Received, from: Attachment): Maybe<void>;
@@ -29,65 +32,68 @@ export interface Attached {
 }
 
 /** A session's hold on one connection: keys, receipts, liveness. Released with the connection; the session can go on. */
-export class Attachment implements Receiver {
+export class Attachment implements Receiver, MachineEvents {
   readonly connection: Connection;
   readonly machine: SessionMachine;
   readonly established: Established;
   readonly outbox: Outbox;
-  readonly #limits: Limits;
-  readonly #hooks: SessionHooks;
   readonly #session: Attached;
   readonly #receipts: Acknowledger | undefined;
   /** While keys are derived nothing may be numbered: it would have to be sealed with them. */
   #held: Promise<void> | undefined;
-  #rekeyTimer: () => void = () => {};
-  #ageTimer: () => void = () => {};
+  #rekeyTimer: (() => void) | undefined;
+  #ageTimer: (() => void) | undefined;
   #retired = false;
   /** What gathers is flushed at the end of this turn. */
   #flushes = false;
 
-  constructor(e: Established, connection: Connection, limits: Limits, hooks: SessionHooks, session: Attached) {
+  constructor(e: Established, connection: Connection, session: Attached) {
     this.established = e;
     this.connection = connection;
     this.machine = e.machine;
-    this.#limits = limits;
-    this.#hooks = hooks;
     this.#session = session;
-    const trace = tracer(hooks);
+    const { limits, hooks } = session;
     this.outbox = new Outbox(
       connection,
       limits.sendBufferBytes,
-      trace &&
+      hooks.trace &&
         (({ control, seq, claims }) =>
-          trace({ direction: "out", kind: control ? "control" : "application", seq, claims })),
+          trace(hooks, { direction: "out", kind: control ? "control" : "application", seq, claims })),
     );
     if (e.ledger.resumable) {
       const timer = (ms: number, fn: () => void) => connection.timer(fn, ms);
       this.#receipts = new Acknowledger(limits, timer, () => void this.control({ top: "ack" }));
     }
-    e.machine.events = {
-      onControl: (message, epoch) => {
-        e.machine.rekeying.check(message, epoch);
-        session.check(message);
-      },
-      onPrepared: (prepared) => void this.#push(prepared),
-      onEpoch: (epoch, confirmed) => {
-        const { ledger } = e;
-        ledger.chains = confirmed ? [epoch.chain] : [epoch.chain, ...ledger.chains];
-        if (!confirmed) this.#awaitAck();
-        else this.#rekeyTimer();
-        this.#watchAge();
-      },
-      onAcknowledged: (rcv, room) => {
-        session.acknowledged(rcv);
-        if (room) session.wake();
-      },
-    };
+    e.machine.events = this;
+  }
+
+  // --- what the machine tells ----------------------------------------------------------------------------------
+
+  onControl(message: Control, epoch: Epoch): void {
+    this.machine.rekeying.check(message, epoch);
+    this.#session.check(message);
+  }
+
+  onPrepared(prepared: Prepared): void {
+    void this.#push(prepared);
+  }
+
+  onEpoch(epoch: Epoch, confirmed: boolean): void {
+    const { ledger } = this.established;
+    ledger.chains = confirmed ? [epoch.chain] : [epoch.chain, ...ledger.chains];
+    if (!confirmed) this.#awaitAck();
+    else this.#rekeyTimer?.();
+    this.#watchAge();
+  }
+
+  onAcknowledged(rcv: number, room: boolean): void {
+    this.#session.acknowledged(rcv);
+    if (room) this.#session.wake();
   }
 
   /** Starts what runs by time. Not in the constructor: the connection does not know this session yet. */
   watch(): void {
-    const { heartbeatSeconds, idleSeconds } = this.#limits;
+    const { heartbeatSeconds, idleSeconds } = this.#session.limits;
     const listen = () => {
       // Both know how it ends: what is awaited is the end of the socket, and no longer than after a bye.
       if (this.byeReceived) return;
@@ -103,7 +109,7 @@ export class Attachment implements Receiver {
       this.connection.timer(() => void this.control({ top: "ping" }), 0);
       this.connection.timer(beat, heartbeatSeconds * 1000);
     };
-    if (this.#hooks.heartbeat) this.connection.timer(beat, heartbeatSeconds * 1000);
+    if (this.#session.hooks.heartbeat) this.connection.timer(beat, heartbeatSeconds * 1000);
     this.#watchAge();
   }
 
@@ -212,15 +218,15 @@ export class Attachment implements Receiver {
 
   /** In strict order a peer that does not show its new keys in time has lost them. */
   #awaitAck(): void {
-    this.#rekeyTimer();
+    this.#rekeyTimer?.();
     if (this.machine.window === undefined) this.#deadline(() => this.machine.rekeying.underWay);
   }
 
   #deadline(missed: () => boolean): void {
-    this.#rekeyTimer();
+    this.#rekeyTimer?.();
     this.#rekeyTimer = this.connection.timer(() => {
       if (missed()) this.connection.fail(new SealwireError("E_TIMEOUT_HS", { stage: "local", detail: "rekey" }));
-    }, this.#limits.rekeyWaitSeconds * 1000);
+    }, this.#session.limits.rekeyWaitSeconds * 1000);
   }
 
   #renewIfDue(): void {
@@ -231,7 +237,7 @@ export class Attachment implements Receiver {
 
   /** Renews the keys in time, and ends the session where that comes to nothing. New keys, and the end of `hold`, look again. */
   #watchAge(): void {
-    this.#ageTimer();
+    this.#ageTimer?.();
     const { machine, connection } = this;
     const { elapsed } = connection.time;
     const [left, due] = [machine.keysLeft(elapsed), machine.rekeyIn(elapsed)];
@@ -246,7 +252,7 @@ export class Attachment implements Receiver {
   // --- what the connection calls -------------------------------------------------------------------------------
 
   get full(): boolean {
-    return this.#session.full();
+    return this.#session.full;
   }
 
   get byeSent(): boolean {
@@ -264,7 +270,7 @@ export class Attachment implements Receiver {
   /** The application has room again, or had it before this connection came. */
   pump(): void {
     const { ledger } = this.established;
-    if (ledger.withheld !== undefined && !this.#session.overfull(1)) {
+    if (ledger.withheld !== undefined && !this.#session.isOverfull(1)) {
       ledger.withheld = undefined;
       void this.control({ top: "ack" });
     }
@@ -292,7 +298,7 @@ export class Attachment implements Receiver {
   #onMessage(seq: number, bytes: number, items: number): void {
     const { ledger } = this.established;
     if (ledger.withheld !== undefined) return;
-    if (ledger.resumable && this.#session.overfull(items)) ledger.withheld = seq - 1;
+    if (ledger.resumable && this.#session.isOverfull(items)) ledger.withheld = seq - 1;
     else this.#receipts?.committed(bytes, items);
   }
 

@@ -9,7 +9,7 @@ import type { PendingRequests } from "./requests.ts";
 import type { Sender } from "./sender.ts";
 import { Stall } from "./stall.ts";
 import type { Timers } from "./timers.ts";
-import type { Message } from "./types.ts";
+import type { HandlerContext, Message } from "./types.ts";
 import type { Undelivered } from "./undelivered.ts";
 
 export interface DeliveryHost {
@@ -17,8 +17,10 @@ export interface DeliveryHost {
   readonly hooks: SessionHooks;
   readonly sender: Sender;
   readonly requests: PendingRequests;
+  /** It has ended. */
+  readonly over: boolean;
   /** Aborted when the session ends. */
-  readonly ended: AbortSignal;
+  readonly signal: AbortSignal;
   /** True once this side found an error: nothing more is delivered. */
   readonly failed: boolean;
   /** How often the principal has changed: what was granted before is asked for again. */
@@ -49,6 +51,21 @@ interface Arrival {
 }
 
 const nothing = (): void => {};
+
+/** The signal is made for a handler that asks for it. */
+class Context implements HandlerContext {
+  readonly message: Message;
+  readonly #session: Pick<DeliveryHost, "signal">;
+
+  constructor(message: Message, session: Pick<DeliveryHost, "signal">) {
+    this.message = message;
+    this.#session = session;
+  }
+
+  get signal(): AbortSignal {
+    return this.#session.signal;
+  }
+}
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
@@ -129,7 +146,7 @@ export class Delivery {
 
   /** Messages of one topic, or of all, that no handler takes. */
   stream(topic: string | undefined): MessageStream {
-    const { limits, hooks, ended } = this.#o;
+    const { limits, hooks, over } = this.#o;
     if (topic !== undefined) hooks.topics?.assertDefined(topic);
     const streams = this.#streams.get(topic) ?? new Set();
     const stream = new MessageStream(
@@ -140,7 +157,7 @@ export class Delivery {
       },
       (done) => streams.delete(done),
     );
-    if (ended.aborted) stream.end(false);
+    if (over) stream.end(false);
     else this.#streams.set(topic, streams.add(stream));
     return stream;
   }
@@ -200,7 +217,7 @@ export class Delivery {
   }
 
   #deliver(arrival: Arrival): Maybe<void> {
-    const { hooks, ended, grants } = this.#o;
+    const { hooks, over, grants } = this.#o;
     const { item, message, size, undelivered } = arrival;
     if (this.#o.failed || this.#discards || undelivered.isCeded(message.seq, message.index)) return;
     // The client's rights changed while it was decided.
@@ -215,7 +232,7 @@ export class Delivery {
     if (item.request) return this.#refuse(arrival, "E_NO_HANDLER");
     const streams = [item.topic, undefined].flatMap((key) => [...(this.#streams.get(key) ?? [])]);
     // Where nobody reads any more it stays undelivered.
-    if (streams.length === 0) return ended.aborted ? undefined : undelivered.done(message.seq, message.index);
+    if (streams.length === 0) return over ? undefined : undelivered.done(message.seq, message.index);
     // Whoever reads it first asks for all of them.
     let admitted: Maybe<boolean> | undefined;
     const admit = () => {
@@ -272,11 +289,10 @@ export class Delivery {
   }
 
   #handle(handler: AnyHandler, arrival: Arrival): Maybe<void> {
-    const { ended } = this.#o;
     const { item, message } = arrival;
     return attempt(
       () => {
-        const handled = handler(item.data, { message, signal: ended });
+        const handled = handler(item.data, new Context(message, this.#o));
         // What a library calls a promise may be one of its own.
         const reply = isThenable(handled) ? Promise.resolve(handled) : handled;
         return item.request ? chain(reply, (data) => this.#answered(arrival, data)) : chain(reply, nothing);
@@ -291,7 +307,7 @@ export class Delivery {
    * acknowledges nothing would fill the memory.
    */
   #answered(arrival: Arrival, reply: unknown): Maybe<void> {
-    if (this.#o.ended.aborted) return;
+    if (this.#o.over) return;
     const replied = this.#reply(arrival, (reply ?? null) as Data);
     return this.#o.sender.isBacked ? replied : undefined;
   }

@@ -3,14 +3,20 @@ import type { Limits } from "../registry.generated.ts";
 import type { Attachment } from "./attachment.ts";
 import type { Connection } from "./connection.ts";
 
+const closeNormally = (connection: Connection): void => connection.close();
+
 /** The bye of both ends: who said it first closes the socket; the other answers, and waits for that. */
 export class Farewell {
-  readonly #ms: number;
+  readonly #limits: Limits;
   /** Closes the socket, where this side said bye first. */
-  #onPeerBye: (connection: Connection) => void = (connection) => connection.close();
+  #onPeerBye = closeNormally;
 
-  constructor({ byeSeconds }: Limits) {
-    this.#ms = byeSeconds * 1000;
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  get #ms(): number {
+    return this.#limits.byeSeconds * 1000;
   }
 
   /** This side wants it. `code` says why, if not for the usual reason. */

@@ -98,14 +98,11 @@ export function isGranted(hooks: SessionHooks, request: AuthorizeRequest): Maybe
 
 const isTrue = (granted: unknown): boolean => granted === true;
 
-/** Returns a function that looks on; undefined where nobody does, so that no record is made. */
-export function tracer({ trace }: SessionHooks): ((record: TraceRecord) => void) | undefined {
-  if (trace === undefined) return undefined;
-  return (record) => {
-    try {
-      trace(record);
-    } catch {
-      // See `trace`.
-    }
-  };
+/** Tells whoever looks on. */
+export function trace(hooks: SessionHooks, record: TraceRecord): void {
+  try {
+    hooks.trace?.(record);
+  } catch {
+    // See `trace` of the hooks.
+  }
 }

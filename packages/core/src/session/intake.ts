@@ -7,7 +7,7 @@ import { TokenBucket } from "./bucket.ts";
 import type { Delivery } from "./delivery.ts";
 import { describe } from "./describe.ts";
 import type { Farewell } from "./farewell.ts";
-import { type SessionHooks, type TraceRecord, tracer } from "./hooks.ts";
+import { type SessionHooks, trace } from "./hooks.ts";
 import type { Life } from "./life.ts";
 import type { Received, ReceivedControl } from "./messages.ts";
 import type { Refusals } from "./refusals.ts";
@@ -15,7 +15,7 @@ import type { PendingRequests } from "./requests.ts";
 import type { Rights } from "./rights.ts";
 import type { Message } from "./types.ts";
 
-export interface IntakeOptions {
+export interface IntakeHost {
   readonly limits: Limits;
   readonly hooks: SessionHooks;
   readonly life: Life;
@@ -28,16 +28,14 @@ export interface IntakeOptions {
 
 /** What was committed, on whichever connection, goes to whom it is for: one message after the other. */
 export class Intake {
-  readonly #o: IntakeOptions;
+  readonly #o: IntakeHost;
   readonly #items: TokenBucket;
-  readonly #trace: ((record: TraceRecord) => void) | undefined;
   /** What was committed last and is still being decided. */
   #dispatching: Promise<void> | undefined;
 
-  constructor(options: IntakeOptions) {
-    this.#o = options;
-    this.#trace = tracer(options.hooks);
-    this.#items = new TokenBucket(options.limits.itemsPerSecond, options.limits.itemsBurst);
+  constructor(host: IntakeHost) {
+    this.#o = host;
+    this.#items = new TokenBucket(host.limits.itemsPerSecond, host.limits.itemsBurst);
   }
 
   /** Resolves when what was committed so far is decided; undefined if all of it is. */
@@ -67,7 +65,7 @@ export class Intake {
     if (received.kind === "control") return this.#onControl(received, from);
     const { seq, claims, late, raw } = received;
     const { connection, machine } = from;
-    this.#trace?.({ direction: "in", kind: "application", seq, claims: raw });
+    if (this.#o.hooks.trace) trace(this.#o.hooks, { direction: "in", kind: "application", seq, claims: raw });
     // Messages that are refused for their time cost as much as others, so they are charged too.
     if (this.#o.hooks.rateLimited) {
       connection.throttle(this.#items.spend(claims.items.length, connection.time.elapsed));

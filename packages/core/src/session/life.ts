@@ -3,7 +3,7 @@ import { asError, SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import { type Refusal, Refusals } from "./answers.ts";
-import { Attachment, isSilence } from "./attachment.ts";
+import { type Attached, Attachment, isSilence } from "./attachment.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection } from "./connection.ts";
 import type { Established, SessionFacts } from "./established.ts";
@@ -19,22 +19,25 @@ import type { Kept } from "./retention.ts";
 import type { Clock } from "./socket.ts";
 import type { Timers } from "./timers.ts";
 import type { CloseInfo, SessionState } from "./types.ts";
-import { Unacknowledged } from "./unacknowledged.ts";
+import { Unacknowledged, type UnacknowledgedHost } from "./unacknowledged.ts";
 
-/** What the session does about the turns of its life. */
-export interface LifeEvents {
+/** The rest of the session: what it does about the turns of its life. */
+export interface LifeHost {
+  readonly limits: Limits;
+  readonly hooks: SessionHooks;
+  readonly timers: Timers;
   /** True while the application has more to do than it may. */
-  full(): boolean;
-  overfull(more: number): boolean;
+  readonly full: boolean;
+  isOverfull(more: number): boolean;
   /** Throws SealwireError E_STATE for a control message that cannot come now. */
   check(message: Control): void;
   dispatch(received: Received, from: Attachment): Maybe<void>;
   /** Messages that waited can go. */
   wake(): void;
   /** As they are now, for the server's `resumed`. */
-  rights(): Rights;
+  readonly granted: Rights;
   /** How often they have changed. */
-  grants(): number;
+  readonly grants: number;
   /** The connection is gone, and what waits for a control message waits in vain. */
   lost(): void;
   /** The session is over, or given up for a new one: nobody will answer what was asked. */
@@ -43,7 +46,7 @@ export interface LifeEvents {
 }
 
 /** A session from one connection to the next, or to the next session; and what is known of its messages at each turn. */
-export class Life {
+export class Life implements Attached, UnacknowledgedHost {
   facts: SessionFacts;
   ledger: Ledger;
   attachment: Attachment | undefined;
@@ -57,71 +60,73 @@ export class Life {
   readonly refusals: Refusals;
   readonly states: Listeners<SessionState>;
   readonly unacknowledged: Unacknowledged;
-  readonly #limits: Limits;
-  readonly #hooks: SessionHooks;
-  readonly #timers: Timers;
-  readonly #events: LifeEvents;
+  readonly #host: LifeHost;
   readonly #clock: Clock;
   /** Of the last connection: it knows the server's time, and who said bye. */
   machine: SessionMachine;
-  #cancelWait = () => {};
+  #cancelWait: (() => void) | undefined;
   /** What it knew has been told: an attempt that succeeds all the same comes too late. */
   #givenUp = false;
 
-  constructor(
-    e: Established,
-    connection: Connection,
-    limits: Limits,
-    hooks: SessionHooks,
-    timers: Timers,
-    events: LifeEvents,
-  ) {
-    this.#limits = limits;
-    this.#hooks = hooks;
-    this.#timers = timers;
-    this.#events = events;
-    this.refusals = new Refusals(limits.retainedMessages);
-    this.states = new Listeners("onStateChange", hooks.onError);
+  constructor(e: Established, connection: Connection, host: LifeHost) {
+    this.#host = host;
+    this.refusals = new Refusals(host.limits.retainedMessages);
+    this.states = new Listeners("onStateChange", host.hooks.onError);
     [this.facts, this.ledger] = [e.facts, e.ledger];
     [this.offset, this.expand, this.protocol] = [e.offset, e.expand, e.protocol];
     this.#clock = connection.clock;
     this.machine = e.machine;
-    this.unacknowledged = this.#unacknowledged();
+    this.unacknowledged = new Unacknowledged(this);
     this.attachment = this.#attach(e, connection);
     this.#watchLedger();
-  }
-
-  #unacknowledged(): Unacknowledged {
-    const life = this;
-    return new Unacknowledged({
-      get facts() {
-        return life.facts;
-      },
-      get ledger() {
-        return life.ledger;
-      },
-      get now() {
-        return Math.floor(life.serverTime / 1000);
-      },
-      timers: this.#timers,
-      onError: this.#hooks.onError,
-      wake: () => this.#events.wake(),
-    });
   }
 
   #attach(e: Established, connection: Connection): Attachment {
     [this.offset, this.expand, this.protocol] = [e.offset, e.expand, e.protocol];
     this.machine = e.machine;
-    const attachment = new Attachment(e, connection, this.#limits, this.#hooks, {
-      full: () => this.#events.full(),
-      overfull: (more) => this.#events.overfull(more),
-      check: (message) => this.#events.check(message),
-      dispatch: (received, from) => this.#events.dispatch(received, from),
-      wake: () => this.#events.wake(),
-      acknowledged: (rcv) => this.refusals.acknowledge(rcv),
-      connectionEnded: (info, from) => this.#connectionEnded(info, from),
-    });
-    return attachment;
+    return new Attachment(e, connection, this);
+  }
+
+  // --- what its connection, and messages that are not acknowledged, need -----------------------------------------
+
+  get limits(): Limits {
+    return this.#host.limits;
+  }
+  get hooks(): SessionHooks {
+    return this.#host.hooks;
+  }
+  get timers(): Timers {
+    return this.#host.timers;
+  }
+  get full(): boolean {
+    return this.#host.full;
+  }
+  get onError(): SessionHooks["onError"] {
+    return this.#host.hooks.onError;
+  }
+  /** Seconds in the server's time. */
+  get now(): number {
+    return Math.floor(this.serverTime / 1000);
+  }
+
+  isOverfull(more: number): boolean {
+    return this.#host.isOverfull(more);
+  }
+
+  check(message: Control): void {
+    this.#host.check(message);
+  }
+
+  dispatch(received: Received, from: Attachment): Maybe<void> {
+    return this.#host.dispatch(received, from);
+  }
+
+  wake(): void {
+    this.#host.wake();
+  }
+
+  acknowledged(rcv: number): void {
+    this.refusals.acknowledge(rcv);
   }
 
   /** Starts the first connection's timers: after that of the session's end, which comes first where both are due. */
@@ -130,7 +135,7 @@ export class Life {
   }
 
   #watchLedger(): void {
-    const { onChains } = this.#hooks;
+    const { onChains } = this.#host.hooks;
     this.ledger.onChains = onChains;
     this.unacknowledged.watch();
     this.ledger.onTakenOver = () => this.#leave();
@@ -156,7 +161,7 @@ export class Life {
   resume(e: Established, connection: Connection, after: number): Attachment {
     this.#assertAlive();
     if (this.#givenUp) throw notTaken("its time was over before");
-    this.#cancelWait();
+    this.#cancelWait?.();
     const attachment = this.#attach(e, connection);
     this.attachment = attachment;
     attachment.watch();
@@ -178,11 +183,11 @@ export class Life {
     const work = async (): Promise<void> => {
       await undefined;
       if (facts.keys.role === "server")
-        void attachment.outbox.push(prepareResumed(e.epoch, ledger.announce(), this.#events.rights()));
+        void attachment.outbox.push(prepareResumed(e.epoch, ledger.announce(), this.#host.granted));
       const withdraw = (kept: Kept, reason: ErrorCode) => this.#withdraw(kept, reason);
       const { codec } = facts.keys;
-      const grants = () => this.#events.grants();
-      await sendAgain({ attachment, ledger, codec, hooks: this.#hooks, grants, after, withdraw });
+      const grants = () => this.#host.grants;
+      await sendAgain({ attachment, ledger, codec, hooks: this.#host.hooks, grants, after, withdraw });
       attachment.pump();
     };
     void attempt(
@@ -193,7 +198,9 @@ export class Life {
   }
 
   #withdraw(kept: Kept, reason: ErrorCode): void {
-    this.#hooks.onError?.(new SealwireError(reason, { fatal: false, detail: `not sent again: ${topicsOf(kept)}` }));
+    this.#host.hooks.onError?.(
+      new SealwireError(reason, { fatal: false, detail: `not sent again: ${topicsOf(kept)}` }),
+    );
     this.unacknowledged.withdraw(kept);
   }
 
@@ -207,7 +214,7 @@ export class Life {
     const { attachment } = this;
     if (attachment === undefined) return;
     this.attachment = undefined;
-    this.#events.lost();
+    this.#host.lost();
     attachment.machine.retire();
     attachment.connection.supersede();
     const info = { code: 4409, error: new SealwireError("E_TRUNCATED"), clean: false, truncated: true };
@@ -220,8 +227,8 @@ export class Life {
   }
 
   #awaitResume(info: ConnectionEnd): void {
-    this.#cancelWait();
-    this.#cancelWait = this.#timers.after(this.facts.policy.res * 1000, () =>
+    this.#cancelWait?.();
+    this.#cancelWait = this.#host.timers.after(this.facts.policy.res * 1000, () =>
       this.lapse({ ...info, error: notResumed() }),
     );
   }
@@ -229,8 +236,8 @@ export class Life {
   /** Without a connection, and too late for another one: the end, or for a client that goes on, a new session. */
   lapse(info: ConnectionEnd): void {
     this.ledger.chains = [];
-    if (this.#hooks.lost !== undefined) this.#giveUp();
-    else void chain(this.#hooks.elsewhere?.() ?? false, (taken) => (taken ? this.supersede() : this.end(info)));
+    if (this.#host.hooks.lost !== undefined) this.#giveUp();
+    else void chain(this.#host.hooks.elsewhere?.() ?? false, (taken) => (taken ? this.supersede() : this.end(info)));
   }
 
   /** Another node has the session, with all that is not acknowledged: where that is certain, nothing of it is undetermined. */
@@ -251,7 +258,7 @@ export class Life {
     const outliving = this.unacknowledged.outliving();
     const { subject, startedAt } = e.facts;
     const same = subject === this.facts.subject;
-    this.#cancelWait();
+    this.#cancelWait?.();
     [this.facts, this.ledger] = [e.facts, e.ledger];
     this.#givenUp = false;
     const attachment = this.#attach(e, connection);
@@ -264,7 +271,7 @@ export class Life {
       attempt(
         () => void attachment.add(message),
         // It was reported already. The new session has another codec, or takes less.
-        (error) => this.#hooks.onError?.(asError(error)),
+        (error) => this.#host.hooks.onError?.(asError(error)),
       );
     }
     this.#goOn();
@@ -274,24 +281,24 @@ export class Life {
   #goOn(): void {
     for (const refusal of this.refusals.take()) void this.refuse(refusal);
     this.#setState("open");
-    this.#events.wake();
+    this.#host.wake();
   }
 
   // --- the end of a connection, and of the session -------------------------------------------------------------
 
-  #connectionEnded(info: ConnectionEnd, from: Attachment): void {
+  connectionEnded(info: ConnectionEnd, from: Attachment): void {
     if (from !== this.attachment) return;
     this.attachment = undefined;
     const { code } = info.error ?? {};
     const lost = !from.byeSent && !from.byeReceived && (code === "E_TRUNCATED" || isSilence(info.error));
     const resumable = lost && this.ledger.resumable && !this.leaving;
     if (!resumable) this.ledger.chains = [];
-    const kept = !this.leaving && (this.#hooks.lost?.(info, resumable) ?? resumable);
+    const kept = !this.leaving && (this.#host.hooks.lost?.(info, resumable) ?? resumable);
     if (!kept) {
       this.end(info);
       return;
     }
-    this.#events.lost();
+    this.#host.lost();
     this.#setState("reconnecting");
     if (!resumable) this.#giveUp();
     else this.#awaitResume(info);
@@ -310,14 +317,14 @@ export class Life {
     this.#givenUp = true;
     this.unacknowledged.giveUp();
     this.refusals.take();
-    this.#events.abandoned(notResumed());
+    this.#host.abandoned(notResumed());
   }
 
   /** Ends the session for a reason of this side, also where its connection is past telling the peer. */
   fail(error: SealwireError): void {
     const { attachment } = this;
     // A client goes on to the next connection, whose server has the last word.
-    const isMute = this.isLosing && this.#hooks.lost === undefined;
+    const isMute = this.isLosing && this.#host.hooks.lost === undefined;
     if (attachment !== undefined && !isMute) attachment.connection.fail(error);
     else this.end({ code: error.closeCode ?? 1011, error, clean: false, truncated: true });
   }
@@ -330,7 +337,7 @@ export class Life {
     this.ledger.chains = [];
     this.refusals.take();
     this.#setState("closed");
-    this.#events.ended({ ...info, undetermined });
+    this.#host.ended({ ...info, undetermined });
     this.states.clear();
     this.unacknowledged.listeners.clear();
   }

@@ -6,19 +6,16 @@ import type { Data, Json } from "../wire/json.ts";
 import type { Attachment } from "./attachment.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
-import { Delivery } from "./delivery.ts";
+import type { Delivery } from "./delivery.ts";
 import type { Established } from "./established.ts";
-import { Farewell } from "./farewell.ts";
 import type { AnyHandler, Grant, SessionHooks } from "./hooks.ts";
-import { Intake } from "./intake.ts";
-import { Life } from "./life.ts";
+import type { Life } from "./life.ts";
 import type { Outgoing } from "./messages.ts";
+import { SessionParts } from "./parts.ts";
 import type { Time } from "./payload.ts";
-import { PendingRequests } from "./requests.ts";
-import { Rights } from "./rights.ts";
-import { Sender } from "./sender.ts";
+import type { Rights } from "./rights.ts";
+import type { Sender } from "./sender.ts";
 import type { SessionState as Snapshot } from "./snapshot.ts";
-import { Timers } from "./timers.ts";
 import type {
   CloseInfo,
   Denied,
@@ -34,126 +31,18 @@ import type {
   WindowReport,
 } from "./types.ts";
 
-/** A session, over one connection after the other. Everything it holds is released in `#ended`. */
+/** A session, over one connection after the other, as the application and the SDK around it have it. */
 export class LiveSession implements Session {
-  readonly #limits: Limits;
-  readonly #hooks: SessionHooks;
-  readonly #timers: Timers;
-  readonly #abort = new AbortController();
+  readonly #parts: SessionParts;
   readonly #life: Life;
   readonly #sender: Sender;
   readonly #delivery: Delivery;
-  readonly #requests: PendingRequests;
   readonly #rights: Rights;
-  readonly #farewell: Farewell;
-  readonly #intake: Intake;
-  readonly #closed: Promise<CloseInfo>;
-  #resolveClosed!: (info: CloseInfo) => void;
 
   constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks) {
-    const { clock } = connection;
-    this.#limits = limits;
-    this.#hooks = hooks;
-    this.#timers = new Timers(clock);
-    this.#closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
-    });
-    const ended = this.#abort.signal;
-    const session = this;
-    this.#sender = new Sender({
-      get attachment() {
-        return session.#life.attachment;
-      },
-      get ledger() {
-        return session.#life.ledger;
-      },
-      get codec() {
-        return session.#life.facts.keys.codec;
-      },
-      get session() {
-        return session.id;
-      },
-      get subject() {
-        return session.subject;
-      },
-      get grants() {
-        return session.#rights.changes;
-      },
-      get elapsed() {
-        return clock.elapsed();
-      },
-      get ttl() {
-        return Math.min(limits.messageTtl + session.#life.facts.policy.res, limits.messageTtlMax);
-      },
-      limits,
-      hooks,
-      timers: this.#timers,
-      ended,
-    });
-    this.#requests = new PendingRequests({ sender: this.#sender, timers: this.#timers });
-    this.#delivery = new Delivery({
-      get failed() {
-        return (session.#life.attachment?.connection.failed ?? false) && !session.#life.isLosing;
-      },
-      get grants() {
-        return session.#rights.changes;
-      },
-      get session() {
-        return session.id;
-      },
-      get elapsed() {
-        return clock.elapsed();
-      },
-      limits,
-      hooks,
-      timers: this.#timers,
-      sender: this.#sender,
-      requests: this.#requests,
-      ended,
-      pump: () => this.#life.attachment?.pump(),
-      refuse: (ref, code) => this.#life.refuse({ ref, code }),
-    });
-    this.#farewell = new Farewell(limits);
-    this.#rights = new Rights(
-      {
-        source: {
-          get life() {
-            return session.#life;
-          },
-        },
-        limits,
-        hooks,
-        timers: this.#timers,
-        elapsed: () => clock.elapsed(),
-        onEnd: (error) => this.#expire(error),
-      },
-      established,
-    );
-    this.#life = new Life(established, connection, limits, hooks, this.#timers, {
-      full: () => this.#delivery.full,
-      overfull: (more) => this.#delivery.isOverfull(more),
-      check: (message) => this.#rights.check(message),
-      dispatch: (received, from) => this.#intake.dispatch(received, from),
-      wake: () => this.#sender.wake(),
-      rights: () => ({ exp: this.#rights.expiresAt, scp: this.#rights.scopes }),
-      grants: () => this.#rights.changes,
-      lost: () => this.#rights.fail(new SealwireError("E_TRUNCATED", { detail: "the answer was lost" })),
-      abandoned: (error) => this.#abandoned(error),
-      ended: (info) => this.#ended(info),
-    });
-    this.#intake = new Intake({
-      limits,
-      hooks,
-      life: this.#life,
-      rights: this.#rights,
-      delivery: this.#delivery,
-      requests: this.#requests,
-      farewell: this.#farewell,
-      refusals: this.#sender.refusals,
-    });
-    this.#rights.watch();
-    this.#life.watch();
-    if (established.resume !== undefined) this.#life.takeUp(established, established.resume);
+    this.#parts = new SessionParts(established, connection, limits, hooks);
+    const { life, sender, delivery, rights } = this.#parts;
+    [this.#life, this.#sender, this.#delivery, this.#rights] = [life, sender, delivery, rights];
   }
 
   get id(): string {
@@ -190,7 +79,7 @@ export class LiveSession implements Session {
     return this.#life.machine.epochs;
   }
   get closed(): Promise<CloseInfo> {
-    return this.#closed;
+    return this.#parts.closed;
   }
 
   /** Many send without looking at what becomes of it, to sessions that may end: only their own mistakes stay loud. */
@@ -230,12 +119,12 @@ export class LiveSession implements Session {
     const { signal } = options;
     signal?.throwIfAborted();
     const message = { ...this.#sender.outgoing(topic, data, undefined), request: true as const };
-    const timeout = options.timeout ?? this.#limits.requestSeconds * 1000;
-    return await this.#checked(topic, await this.#requests.ask(message, timeout, signal));
+    const timeout = options.timeout ?? this.#parts.limits.requestSeconds * 1000;
+    return await this.#checked(topic, await this.#parts.requests.ask(message, timeout, signal));
   }
 
   async #checked(topic: string, reply: Data): Promise<Data> {
-    const result = await this.#hooks.topics?.incoming("reply", topic, reply);
+    const result = await this.#parts.hooks.topics?.incoming("reply", topic, reply);
     if (result instanceof SealwireError) throw result;
     return result === undefined ? reply : (result.value as Data);
   }
@@ -330,9 +219,9 @@ export class LiveSession implements Session {
   async settle(ms: number): Promise<void> {
     this.#life.attachment?.connection.throttle(ms);
     do {
-      await this.#intake.settled;
+      await this.#parts.intake.settled;
       await this.#delivery.idle();
-    } while (this.#intake.settled !== undefined);
+    } while (this.#parts.intake.settled !== undefined);
   }
 
   /** Nothing more is processed on the connection that it has, which stays open. */
@@ -361,8 +250,8 @@ export class LiveSession implements Session {
     const { attachment } = this.#life;
     this.#life.leaving = true;
     if (attachment === undefined) this.#life.end({ code: 1000, clean: false, truncated: true });
-    else void this.#farewell.say(attachment, code, close);
-    return await this.#closed;
+    else void this.#parts.farewell.say(attachment, code, close);
+    return await this.closed;
   }
 
   /** Ends the session for a reason of this side. */
@@ -372,7 +261,7 @@ export class LiveSession implements Session {
 
   /** Client: sends a new access token. Resolves with what the server grants. @throws SealwireError E_TOKEN if it refuses */
   async refresh(token: string): Promise<Grant> {
-    if (this.#abort.signal.aborted) throw new SealwireError("E_CLOSED");
+    if (this.#parts.over) throw new SealwireError("E_CLOSED");
     return await this.#rights.refresh(token);
   }
 
@@ -404,33 +293,8 @@ export class LiveSession implements Session {
     return this.#rights.left;
   }
 
-  #expire(error: SealwireError): void {
-    const end = { code: error.closeCode as number, error, clean: false, truncated: true };
-    if (this.#life.attachment === undefined) this.#life.lapse(end);
-    else this.fail(error);
-  }
-
-  // --- the end -------------------------------------------------------------------------------------------------
-
-  #abandoned(error: SealwireError): void {
-    this.#requests.fail(error);
-    this.#rights.fail(error);
-  }
-
   /** Nobody makes or awaits a connection any more. */
   end(info: ConnectionEnd): void {
     this.#life.end(info);
-  }
-
-  #ended(info: CloseInfo): void {
-    const error = info.error ?? new SealwireError("E_CLOSED");
-    this.#abort.abort(error);
-    this.#abandoned(error);
-    // What is committed and not handled yet no other node has.
-    const lost = error.code !== "E_SUPERSEDED";
-    this.#delivery.end(lost && (info.truncated || (error.fatal && !error.remote && info.error !== undefined)));
-    this.#sender.end();
-    this.#timers.clear();
-    this.#resolveClosed(info);
   }
 }

@@ -15,19 +15,19 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-export interface RequestsOptions {
+export interface RequestsHost {
   readonly sender: Sender;
   readonly timers: Timers;
 }
 
 /** Requests that wait for their reply. */
 export class PendingRequests {
-  readonly #o: RequestsOptions;
+  readonly #o: RequestsHost;
   /** By number; in a batch several. */
   readonly #pending = new Map<number, Pending[]>();
 
-  constructor(options: RequestsOptions) {
-    this.#o = options;
+  constructor(host: RequestsHost) {
+    this.#o = host;
   }
 
   /** True while a reply is awaited. */

@@ -7,17 +7,18 @@ import type { Attachment } from "./attachment.ts";
 import type { Grant, SessionHooks } from "./hooks.ts";
 import type { Life } from "./life.ts";
 import { Refresh } from "./refresh.ts";
-import { Term } from "./term.ts";
+import { Term, type TermHost } from "./term.ts";
 import type { Timers } from "./timers.ts";
 
-export interface RightsOptions {
-  /** Read as they are at that moment: the session may have gone on elsewhere, or been replaced. */
-  readonly source: { readonly life: Life };
+export interface RightsHost {
+  /** As it is at that moment: the session may have gone on elsewhere, or been replaced. */
+  readonly life: Life;
   readonly limits: Limits;
   readonly hooks: SessionHooks;
   readonly timers: Timers;
-  readonly elapsed: () => number;
-  readonly onEnd: (error: SealwireError) => void;
+  readonly elapsed: number;
+  /** Its time is over. */
+  expire(error: SealwireError): void;
 }
 
 /** From 0 up to, not including, 1. */
@@ -26,8 +27,8 @@ const partOf = (session: string): number => new DataView(decodeBase64url(session
 const LATE = "the new token was not checked in time (limit handshakeSeconds)";
 
 /** What the client may do in a session and until when, and how a new token changes both (specs/lifecycle.md, section 4). */
-export class Rights {
-  readonly #o: RightsOptions;
+export class Rights implements TermHost {
+  readonly #o: RightsHost;
   readonly #refresh = new Refresh();
   readonly #term: Term;
   #granted: Grant;
@@ -35,16 +36,25 @@ export class Rights {
   /** Server: the token that is being checked. */
   #checking: AbortController | undefined;
 
-  constructor(options: RightsOptions, { scopes, expiresAt }: Grant) {
-    const { source, timers, elapsed, onEnd } = options;
-    this.#o = options;
+  constructor(host: RightsHost, { scopes, expiresAt }: Grant) {
+    this.#o = host;
     this.#granted = { scopes, expiresAt };
-    this.#term = new Term({
-      timers,
-      elapsed,
-      onEnd: () => onEnd(new SealwireError("E_SESSION_EXPIRED")),
-      onSoon: () => void source.life.attachment?.control({ top: "auth-soon" }),
-    });
+    this.#term = new Term(this);
+  }
+
+  get timers(): Timers {
+    return this.#o.timers;
+  }
+  get elapsed(): number {
+    return this.#o.elapsed;
+  }
+
+  onSoon(): void {
+    void this.#o.life.attachment?.control({ top: "auth-soon" });
+  }
+
+  onEnd(): void {
+    this.#o.expire(new SealwireError("E_SESSION_EXPIRED"));
   }
 
   get scopes(): readonly string[] {
@@ -72,7 +82,7 @@ export class Rights {
 
   /** Starts the time until the end. */
   watch(): void {
-    const left = this.expiresAt * 1000 - this.#o.source.life.serverTime;
+    const left = this.expiresAt * 1000 - this.#o.life.serverTime;
     this.#term.set(left, this.#reminder(left));
   }
 
@@ -81,8 +91,8 @@ export class Rights {
    * can have one end: each has a moment of its own, which its name decides.
    */
   #reminder(left: number): number | undefined {
-    const { hooks, limits, source } = this.#o;
-    const { id, longestEnd } = source.life.facts;
+    const { hooks, limits, life } = this.#o;
+    const { id, longestEnd } = life.facts;
     const latest = limits.refreshSeconds * 1000;
     if (hooks.refresh === undefined || this.expiresAt >= longestEnd || left <= latest) return undefined;
     return latest + Math.floor(Math.min(latest / 10, (left - latest) / 2) * partOf(id));
@@ -90,7 +100,7 @@ export class Rights {
 
   /** Takes over what a token grants, bounded by the longest life of the session. */
   grant({ scopes, expiresAt }: Grant): Grant {
-    this.#granted = { scopes, expiresAt: Math.min(expiresAt, this.#o.source.life.facts.longestEnd) };
+    this.#granted = { scopes, expiresAt: Math.min(expiresAt, this.#o.life.facts.longestEnd) };
     this.#changes++;
     this.watch();
     return this.#granted;
@@ -98,7 +108,7 @@ export class Rights {
 
   /** Client: sends a new access token. Resolves with what the server grants. @throws SealwireError E_TOKEN if it refuses */
   async refresh(token: string): Promise<Grant> {
-    const { attachment } = this.#o.source.life;
+    const { attachment } = this.#o.life;
     if (attachment === undefined) throw new SealwireError("E_CLOSED", { detail: "no connection to refresh on" });
     const { granted, onSeq } = this.#refresh.ask();
     // It is awaited below; the session can end before that.
@@ -152,9 +162,9 @@ export class Rights {
    * check may never end.
    */
   async #onAuth(token: string, seq: number, from: Attachment): Promise<void> {
-    const { source, limits, hooks, timers } = this.#o;
+    const { life, limits, hooks, timers } = this.#o;
     // The connection was lost while this waited for its turn, and it with it.
-    if (source.life.attachment !== from) return;
+    if (life.attachment !== from) return;
     const check = new AbortController();
     this.#checking = check;
     const late = () => check.abort(new SealwireError("E_TOKEN", { stage: "local", fatal: false, detail: LATE }));
@@ -176,7 +186,7 @@ export class Rights {
 
   /** Otherwise the answer has nowhere to go: the connection is lost or being closed, or the session is. */
   #isAwaited(check: AbortController, { byeSent, connection }: Attachment): boolean {
-    return this.#checking === check && !byeSent && !connection.closing && !this.#o.source.life.leaving;
+    return this.#checking === check && !byeSent && !connection.closing && !this.#o.life.leaving;
   }
 
   #answer(ref: number, to: Attachment, granted: Grant | undefined): void {

@@ -31,8 +31,10 @@ export interface SenderHost {
   readonly elapsed: number;
   /** Default life of a message, in seconds. */
   readonly ttl: number;
+  /** It has ended. */
+  readonly over: boolean;
   /** Aborted when the session ends. */
-  readonly ended: AbortSignal;
+  readonly signal: AbortSignal;
 }
 
 /** Containers around the data of an item of a batch, beside those of data that stands alone. */
@@ -99,7 +101,7 @@ export class Sender {
   /** Authorizes, numbers, seals. Messages keep the order of the calls also where they have to wait. */
   transmit(message: Outgoing, kind: Kind, options: TransmitOptions = {}): Maybe<Place> {
     const { topic, data } = message;
-    const { hooks, ended } = this.#host;
+    const { hooks } = this.#host;
     const reply = message.ref !== undefined;
     const checked = hooks.topics?.outgoing(reply ? "reply" : kind, topic, data);
     // The caller goes on meanwhile: what was checked is what is sent.
@@ -109,7 +111,7 @@ export class Sender {
       return this.#push(message, kind, granted, options);
     // A rejection is looked at when its turn comes, if it comes.
     if (granted instanceof Promise) granted.catch(() => {});
-    if (ended.aborted) throw new SealwireError("E_CLOSED");
+    if (this.#host.over) throw new SealwireError("E_CLOSED");
     return this.#enqueue(due === message ? copyOf(message) : due, kind, granted, options);
   }
 
@@ -187,10 +189,10 @@ export class Sender {
   /** Waits for authorization, connection, keys and room. */
   async #awaitTurn(next: Waiting): Promise<void> {
     const { signal } = next.options;
-    next.granted = await unlessAborted(this.#host.ended, next.granted);
+    next.granted = await unlessAborted(this.#host.signal, next.granted);
     while (!this.#isDue(next)) {
       signal?.throwIfAborted();
-      if (next.granted instanceof Promise) next.granted = await unlessAborted(this.#host.ended, next.granted);
+      if (next.granted instanceof Promise) next.granted = await unlessAborted(this.#host.signal, next.granted);
       else await this.#wakeUp(this.#left(next), signal);
     }
   }
@@ -212,7 +214,7 @@ export class Sender {
 
   /** Until something may have become possible, `ms` have passed or `signal` says stop. Rejects when the session ends. */
   async #wakeUp(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    const { ended, timers } = this.#host;
+    const { signal: ended, timers } = this.#host;
     let wake = () => {};
     const woken = new Promise<void>((resolve) => {
       wake = resolve;
@@ -239,9 +241,9 @@ export class Sender {
   #push(message: Outgoing, kind: Kind, granted: boolean, options: TransmitOptions): Place {
     options.signal?.throwIfAborted();
     if (!granted) throw new SealwireError("E_DENIED", { detail: `sending ${message.topic}` });
-    const { attachment, ended, session } = this.#host;
+    const { attachment, over, session } = this.#host;
     const other = options.session !== undefined && options.session !== session;
-    if (ended.aborted || attachment === undefined || other) throw new SealwireError("E_CLOSED");
+    if (over || attachment === undefined || other) throw new SealwireError("E_CLOSED");
     const place = number(attachment, message);
     options.onPlace?.(place);
     if (kind === "message") this.refusals.remember(place, message.topic);
@@ -251,7 +253,7 @@ export class Sender {
   }
 
   control(message: Control, onSeq?: (seq: number) => void): Maybe<void> {
-    return this.#host.ended.aborted ? undefined : this.#host.attachment?.control(message, onSeq);
+    return this.#host.over ? undefined : this.#host.attachment?.control(message, onSeq);
   }
 
   drained(): Maybe<void> {

@@ -1,21 +1,21 @@
 import type { Timers } from "./timers.ts";
 
-export interface TermOptions {
+export interface TermHost {
   readonly timers: Timers;
-  readonly elapsed: () => number;
-  readonly onEnd: () => void;
-  readonly onSoon: () => void;
+  readonly elapsed: number;
+  onSoon(): void;
+  onEnd(): void;
 }
 
 /** The time until a session ends, on a clock that does not jump; a refresh sets it anew. */
 export class Term {
-  readonly #o: TermOptions;
+  readonly #host: TermHost;
   #end = 0;
-  #cancelEnd = () => {};
-  #cancelSoon = () => {};
+  #cancelEnd: (() => void) | undefined;
+  #cancelSoon: (() => void) | undefined;
 
-  constructor(options: TermOptions) {
-    this.#o = options;
+  constructor(host: TermHost) {
+    this.#host = host;
   }
 
   get over(): boolean {
@@ -24,29 +24,32 @@ export class Term {
 
   /** Milliseconds. */
   get left(): number {
-    return this.#end - this.#o.elapsed();
+    return this.#end - this.#host.elapsed;
   }
 
   /** `soonMs`: so long before the end a word is said of it. */
   set(ms: number, soonMs: number | undefined): void {
-    const { elapsed, onEnd, onSoon } = this.#o;
-    this.#end = elapsed() + ms;
-    this.#cancelEnd();
-    this.#cancelSoon();
-    this.#cancelEnd = this.#at(0, onEnd);
-    this.#cancelSoon = soonMs === undefined ? () => {} : this.#at(soonMs, onSoon);
+    this.#end = this.#host.elapsed + ms;
+    this.#cancelEnd?.();
+    this.#cancelSoon?.();
+    this.#awaitEnd();
+    this.#cancelSoon = undefined;
+    if (soonMs !== undefined) this.#awaitSoon(soonMs);
   }
 
-  /** Calls `fn` when `before` milliseconds are left. */
-  #at(before: number, fn: () => void): () => void {
-    let cancel = () => {};
-    const look = () => {
-      const wait = this.left - before;
-      if (wait <= 0) fn();
-      else cancel = this.#o.timers.after(wait, look);
-    };
-    // Never at once: whoever sets it is not done yet.
-    cancel = this.#o.timers.after(Math.max(0, this.left - before), look);
-    return () => cancel();
+  // Never at once: whoever sets it is not done yet.
+
+  #awaitEnd(): void {
+    this.#cancelEnd = this.#host.timers.after(Math.max(0, this.left), () => {
+      if (this.over) this.#host.onEnd();
+      else this.#awaitEnd();
+    });
+  }
+
+  #awaitSoon(soonMs: number): void {
+    this.#cancelSoon = this.#host.timers.after(Math.max(0, this.left - soonMs), () => {
+      if (this.left <= soonMs) this.#host.onSoon();
+      else this.#awaitSoon(soonMs);
+    });
   }
 }

@@ -1,0 +1,176 @@
+import type { Ref } from "../envelope/claims.ts";
+import type { Control } from "../envelope/control.ts";
+import { SealwireError } from "../errors.ts";
+import type { Maybe } from "../maybe.ts";
+import type { Codec, ErrorCode, Limits } from "../registry.generated.ts";
+import type { Attachment } from "./attachment.ts";
+import type { Connection } from "./connection.ts";
+import { Delivery, type DeliveryHost } from "./delivery.ts";
+import type { Established } from "./established.ts";
+import { Farewell } from "./farewell.ts";
+import type { SessionHooks } from "./hooks.ts";
+import { Intake, type IntakeHost } from "./intake.ts";
+import type { Ledger } from "./ledger.ts";
+import { Life, type LifeHost } from "./life.ts";
+import type { Received } from "./messages.ts";
+import type { Refusals } from "./refusals.ts";
+import { PendingRequests } from "./requests.ts";
+import type { Rights as Granted } from "./resumption.ts";
+import { Rights, type RightsHost } from "./rights.ts";
+import { Sender, type SenderHost } from "./sender.ts";
+import type { Clock } from "./socket.ts";
+import { Timers } from "./timers.ts";
+import type { CloseInfo } from "./types.ts";
+
+/**
+ * The parts of one session, and what each of them needs to know of the others, as it is at that moment: the session goes
+ * on from one connection to the next. Everything they hold is released in `ended`.
+ */
+export class SessionParts implements SenderHost, DeliveryHost, RightsHost, IntakeHost, LifeHost {
+  readonly limits: Limits;
+  readonly hooks: SessionHooks;
+  readonly timers: Timers;
+  readonly life: Life;
+  readonly sender: Sender;
+  readonly delivery: Delivery;
+  readonly requests: PendingRequests;
+  readonly rights: Rights;
+  readonly farewell: Farewell;
+  readonly intake: Intake;
+  readonly #clock: Clock;
+  #info: CloseInfo | undefined;
+  // Made when somebody asks: most sessions end without anybody who waits for it.
+  #abort: AbortController | undefined;
+  #closed: Promise<CloseInfo> | undefined;
+  #resolveClosed: ((info: CloseInfo) => void) | undefined;
+
+  constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks) {
+    this.limits = limits;
+    this.hooks = hooks;
+    this.#clock = connection.clock;
+    this.timers = new Timers(connection.clock);
+    this.sender = new Sender(this);
+    this.requests = new PendingRequests(this);
+    this.delivery = new Delivery(this);
+    this.farewell = new Farewell(limits);
+    this.rights = new Rights(this, established);
+    this.life = new Life(established, connection, this);
+    this.intake = new Intake(this);
+    this.rights.watch();
+    this.life.watch();
+    if (established.resume !== undefined) this.life.takeUp(established, established.resume);
+  }
+
+  get attachment(): Attachment | undefined {
+    return this.life.attachment;
+  }
+  get ledger(): Ledger {
+    return this.life.ledger;
+  }
+  get codec(): Codec {
+    return this.life.facts.keys.codec;
+  }
+  get session(): string {
+    return this.life.facts.id;
+  }
+  get subject(): string {
+    return this.life.facts.subject;
+  }
+  get grants(): number {
+    return this.rights.changes;
+  }
+  get granted(): Granted {
+    return { exp: this.rights.expiresAt, scp: this.rights.scopes };
+  }
+  get elapsed(): number {
+    return this.#clock.elapsed();
+  }
+  get ttl(): number {
+    return Math.min(this.limits.messageTtl + this.life.facts.policy.res, this.limits.messageTtlMax);
+  }
+  get failed(): boolean {
+    return (this.life.attachment?.connection.failed ?? false) && !this.life.isLosing;
+  }
+  get refusals(): Refusals {
+    return this.sender.refusals;
+  }
+  get full(): boolean {
+    return this.delivery.full;
+  }
+
+  isOverfull(more: number): boolean {
+    return this.delivery.isOverfull(more);
+  }
+
+  pump(): void {
+    this.life.attachment?.pump();
+  }
+
+  refuse(ref: Ref, code: ErrorCode): Maybe<void> {
+    return this.life.refuse({ ref, code });
+  }
+
+  check(message: Control): void {
+    this.rights.check(message);
+  }
+
+  dispatch(received: Received, from: Attachment): Maybe<void> {
+    return this.intake.dispatch(received, from);
+  }
+
+  wake(): void {
+    this.sender.wake();
+  }
+
+  lost(): void {
+    this.rights.fail(new SealwireError("E_TRUNCATED", { detail: "the answer was lost" }));
+  }
+
+  // --- the end -------------------------------------------------------------------------------------------------
+
+  expire(error: SealwireError): void {
+    const end = { code: error.closeCode as number, error, clean: false, truncated: true };
+    if (this.life.attachment === undefined) this.life.lapse(end);
+    else this.life.fail(error);
+  }
+
+  abandoned(error: SealwireError): void {
+    this.requests.fail(error);
+    this.rights.fail(error);
+  }
+
+  ended(info: CloseInfo): void {
+    this.#info = info;
+    const error = reasonOf(info);
+    this.#abort?.abort(error);
+    this.abandoned(error);
+    // What is committed and not handled yet no other node has.
+    const lost = error.code !== "E_SUPERSEDED";
+    this.delivery.end(lost && (info.truncated || (error.fatal && !error.remote && info.error !== undefined)));
+    this.sender.end();
+    this.timers.clear();
+    this.#resolveClosed?.(info);
+  }
+
+  get over(): boolean {
+    return this.#info !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#info !== undefined) this.#abort.abort(reasonOf(this.#info));
+    }
+    return this.#abort.signal;
+  }
+
+  get closed(): Promise<CloseInfo> {
+    this.#closed ??= new Promise((resolve) => {
+      if (this.#info === undefined) this.#resolveClosed = resolve;
+      else resolve(this.#info);
+    });
+    return this.#closed;
+  }
+}
+
+const reasonOf = ({ error }: CloseInfo): SealwireError => error ?? new SealwireError("E_CLOSED");
