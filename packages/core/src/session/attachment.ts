@@ -3,20 +3,23 @@ import { asError, SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { WireFrame } from "../wire/frame.ts";
-import { Acknowledger } from "./acknowledger.ts";
+import { Acknowledger, type AcknowledgerHost } from "./acknowledger.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import type { Epoch } from "./epoch.ts";
 import type { Established } from "./established.ts";
 import type { Place } from "./gathering.ts";
 import { type SessionHooks, trace } from "./hooks.ts";
+import type { Ledger } from "./ledger.ts";
 import type { MachineEvents, SessionMachine } from "./machine.ts";
 import type { Outgoing, Prepared, Received } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
+import type { Timer } from "./timers.ts";
 import type { WindowReport } from "./types.ts";
 
 /** What the session does with what comes from its connection. */
 export interface Attached {
+  readonly facts: { readonly id: string };
   readonly limits: Limits;
   readonly hooks: SessionHooks;
   readonly full: boolean;
@@ -32,23 +35,23 @@ export interface Attached {
 }
 
 /** A session's hold on one connection: keys, receipts, liveness. Released with the connection; the session can go on. */
-export class Attachment implements Receiver, MachineEvents {
+export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   readonly connection: Connection;
   readonly machine: SessionMachine;
-  readonly established: Established;
+  readonly ledger: Ledger;
   readonly outbox: Outbox;
   readonly #session: Attached;
   readonly #receipts: Acknowledger | undefined;
   /** While keys are derived nothing may be numbered: it would have to be sealed with them. */
   #held: Promise<void> | undefined;
-  #rekeyTimer: (() => void) | undefined;
-  #ageTimer: (() => void) | undefined;
+  #rekeyTimer: Timer | undefined;
+  #ageTimer: Timer | undefined;
   #retired = false;
   /** What gathers is flushed at the end of this turn. */
   #flushes = false;
 
   constructor(e: Established, connection: Connection, session: Attached) {
-    this.established = e;
+    this.ledger = e.ledger;
     this.connection = connection;
     this.machine = e.machine;
     this.#session = session;
@@ -61,8 +64,7 @@ export class Attachment implements Receiver, MachineEvents {
           trace(hooks, { direction: "out", kind: control ? "control" : "application", seq, claims })),
     );
     if (e.ledger.resumable) {
-      const timer = (ms: number, fn: () => void) => connection.timer(fn, ms);
-      this.#receipts = new Acknowledger(limits, timer, () => void this.control({ top: "ack" }));
+      this.#receipts = new Acknowledger(this);
     }
     e.machine.events = this;
   }
@@ -79,10 +81,10 @@ export class Attachment implements Receiver, MachineEvents {
   }
 
   onEpoch(epoch: Epoch, confirmed: boolean): void {
-    const { ledger } = this.established;
+    const { ledger } = this;
     ledger.chains = confirmed ? [epoch.chain] : [epoch.chain, ...ledger.chains];
     if (!confirmed) this.#awaitAck();
-    else this.#rekeyTimer?.();
+    else this.#rekeyTimer?.cancel();
     this.#watchAge();
   }
 
@@ -93,32 +95,49 @@ export class Attachment implements Receiver, MachineEvents {
 
   /** Starts what runs by time. Not in the constructor: the connection does not know this session yet. */
   watch(): void {
-    const { heartbeatSeconds, idleSeconds } = this.#session.limits;
-    const listen = () => {
-      // Both know how it ends: what is awaited is the end of the socket, and no longer than after a bye.
-      if (this.byeReceived) return;
-      // Both may have stopped reading until the other does.
-      const { silence, paused } = this.connection;
-      const left = idleSeconds * 1000 - Math.max(silence, Math.min(paused, this.outbox.waited));
-      if (left <= 0) this.connection.fail(new SealwireError("E_IDLE", { stage: "local" }));
-      else this.connection.timer(listen, left);
-    };
-    listen();
-    const beat = () => {
+    this.#listen();
+    if (this.#session.hooks.heartbeat) this.#awaitBeat();
+    this.#watchAge();
+  }
+
+  #listen(): void {
+    // Both know how it ends: what is awaited is the end of the socket, and no longer than after a bye.
+    if (this.byeReceived) return;
+    // Both may have stopped reading until the other does.
+    const { silence, paused } = this.connection;
+    const left = this.limits.idleSeconds * 1000 - Math.max(silence, Math.min(paused, this.outbox.waited));
+    if (left <= 0) this.connection.fail(new SealwireError("E_IDLE", { stage: "local" }));
+    else this.connection.timer(() => this.#listen(), left);
+  }
+
+  #awaitBeat(): void {
+    this.connection.timer(() => {
       // What ends the session at the same moment comes first.
       this.connection.timer(() => void this.control({ top: "ping" }), 0);
-      this.connection.timer(beat, heartbeatSeconds * 1000);
-    };
-    if (this.#session.hooks.heartbeat) this.connection.timer(beat, heartbeatSeconds * 1000);
-    this.#watchAge();
+      this.#awaitBeat();
+    }, this.limits.heartbeatSeconds * 1000);
+  }
+
+  // --- receipts ------------------------------------------------------------------------------------------------
+
+  get limits(): Limits {
+    return this.#session.limits;
+  }
+
+  timer(fn: () => void, ms: number): Timer {
+    return this.connection.timer(fn, ms);
+  }
+
+  acknowledge(): void {
+    void this.control({ top: "ack" });
   }
 
   // --- sending -------------------------------------------------------------------------------------------------
 
   /** Numbers a message, which is sealed with what else is sent in this turn of the event loop. */
   add(message: Outgoing): Place {
-    const { machine, connection, established } = this;
-    const place: Place = { session: established.facts.id, seq: 0 };
+    const { machine, connection } = this;
+    const place: Place = { session: this.#session.facts.id, seq: 0 };
     machine.add(message, connection.time, place);
     if (!machine.gathers) this.#renewIfDue();
     else if (!this.#flushes) {
@@ -190,7 +209,7 @@ export class Attachment implements Receiver, MachineEvents {
     }
     onSeq?.(prepared.seq);
     // From here on nobody takes this session up again.
-    if (message.top === "bye") this.established.ledger.chains = [];
+    if (message.top === "bye") this.ledger.chains = [];
     return this.push(prepared);
   }
 
@@ -218,15 +237,15 @@ export class Attachment implements Receiver, MachineEvents {
 
   /** In strict order a peer that does not show its new keys in time has lost them. */
   #awaitAck(): void {
-    this.#rekeyTimer?.();
+    this.#rekeyTimer?.cancel();
     if (this.machine.window === undefined) this.#deadline(() => this.machine.rekeying.underWay);
   }
 
   #deadline(missed: () => boolean): void {
-    this.#rekeyTimer?.();
+    this.#rekeyTimer?.cancel();
     this.#rekeyTimer = this.connection.timer(() => {
       if (missed()) this.connection.fail(new SealwireError("E_TIMEOUT_HS", { stage: "local", detail: "rekey" }));
-    }, this.#session.limits.rekeyWaitSeconds * 1000);
+    }, this.limits.rekeyWaitSeconds * 1000);
   }
 
   #renewIfDue(): void {
@@ -237,7 +256,7 @@ export class Attachment implements Receiver, MachineEvents {
 
   /** Renews the keys in time, and ends the session where that comes to nothing. New keys, and the end of `hold`, look again. */
   #watchAge(): void {
-    this.#ageTimer?.();
+    this.#ageTimer?.cancel();
     const { machine, connection } = this;
     const { elapsed } = connection.time;
     const [left, due] = [machine.keysLeft(elapsed), machine.rekeyIn(elapsed)];
@@ -269,7 +288,7 @@ export class Attachment implements Receiver, MachineEvents {
 
   /** The application has room again, or had it before this connection came. */
   pump(): void {
-    const { ledger } = this.established;
+    const { ledger } = this;
     if (ledger.withheld !== undefined && !this.#session.isOverfull(1)) {
       ledger.withheld = undefined;
       void this.control({ top: "ack" });
@@ -296,7 +315,7 @@ export class Attachment implements Receiver, MachineEvents {
   }
 
   #onMessage(seq: number, bytes: number, items: number): void {
-    const { ledger } = this.established;
+    const { ledger } = this;
     if (ledger.withheld !== undefined) return;
     if (ledger.resumable && this.#session.isOverfull(items)) ledger.withheld = seq - 1;
     else this.#receipts?.committed(bytes, items);
@@ -310,7 +329,7 @@ export class Attachment implements Receiver, MachineEvents {
 
   /** Says bye with the name of the error. Where the session is to go on elsewhere, there is nothing to say. */
   farewell(error: SealwireError, name: string): Maybe<void> {
-    if (isSilence(error) && this.established.ledger.resumable) return;
+    if (isSilence(error) && this.ledger.resumable) return;
     return this.control(name === "normal" ? { top: "bye" } : { top: "bye", code: name });
   }
 

@@ -9,7 +9,7 @@ import { type Chain, chainSalt, helloKeys } from "./chain.ts";
 import type { HandshakeStep } from "./client-handshake.ts";
 import { encodeClientHello, ephemeralKey } from "./client-hello.ts";
 import { clockOffset } from "./clock-offset.ts";
-import { deriveEpoch, type Epoch, type EpochOptions } from "./epoch.ts";
+import { deriveEpoch, type Epoch, type EpochOptions, epochOptions } from "./epoch.ts";
 import type { SessionFacts } from "./established.ts";
 import type { Ledger } from "./ledger.ts";
 import { encodePayload, reportedError, type Time, wireOf } from "./payload.ts";
@@ -45,7 +45,7 @@ export class ClientResume {
 
   constructor(options: ClientResumeOptions) {
     this.#o = options;
-    this.#keys = { ...options.facts.keys, wire: wireOf(options.protocol) };
+    this.#keys = epochOptions(options.facts.keys, wireOf(options.protocol));
     this.#backend = this.#keys.backend;
     options.ledger.onTakenOver?.();
     this.#rcv = options.ledger.announce();

@@ -8,8 +8,8 @@ import type { HandshakeStep } from "./client-handshake.ts";
 import { type ConnectionEnd, closeInfo } from "./close-info.ts";
 import type { Established } from "./established.ts";
 import { clearError, coarseName, decodePayload, remoteError, sizeOf, type Time, wireOf } from "./payload.ts";
-import type { Clock, SessionSocket } from "./socket.ts";
-import { Timers } from "./timers.ts";
+import type { Clock, SessionSocket, SocketEvents } from "./socket.ts";
+import { type Timer, Timers } from "./timers.ts";
 import type { WindowReport } from "./types.ts";
 
 /** Either side's handshake machine; the side that speaks first has `start`. */
@@ -57,14 +57,14 @@ export interface ConnectionOptions {
 }
 
 interface Opening extends Pick<ConnectionOptions, "handshake" | "onEstablished"> {
-  readonly timers: (() => void)[];
+  readonly timers: Timer[];
 }
 
 /**
  * One WebSocket from the first byte to the last: an inbound queue in arrival order, the handshake, and the end.
  * Every failure goes through `fail`, every end through `#finish`, once; after it no timer is left.
  */
-export class Connection {
+export class Connection implements SocketEvents {
   readonly #socket: SessionSocket;
   readonly #clock: Clock;
   readonly #limits: Limits;
@@ -106,11 +106,7 @@ export class Connection {
     this.#bytes = new TokenBucket(limits.bytesPerSecond, limits.bytesPerSecond);
     this.#opening = { handshake, onEstablished, timers: [this.#deadline(limits.handshakeSeconds)] };
     if (!this.#speaksFirst) this.#opening.timers.push(this.#deadline(limits.clientHelloSeconds));
-    socket.listen({
-      onMessage: (payload) => this.#arrive(payload),
-      onError: (code, detail) => this.fail(new SealwireError(code, { stage: "frame", detail })),
-      onClose: (code, reason) => this.#onSocketClosed(code, reason),
-    });
+    socket.listen(this);
     if (handshake.start !== undefined) this.#run(handshake.start().then((step) => this.#advance(step)));
   }
 
@@ -155,8 +151,8 @@ export class Connection {
     return this.#paused ? this.#clock.elapsed() - this.#pausedAt : 0;
   }
 
-  /** Runs `fn` after `ms` unless the connection ends before; the result cancels it. */
-  timer(fn: () => void, ms: number): () => void {
+  /** Runs `fn` after `ms` unless the connection ends before. */
+  timer(fn: () => void, ms: number): Timer {
     return this.#timers.after(ms, fn);
   }
 
@@ -199,9 +195,9 @@ export class Connection {
       return;
     }
     // What the bye waits for may never be done: an authorization that hangs must not keep a revoked peer connected.
-    const cancel = this.timer(close, this.#limits.byeSeconds * 1000);
+    const late = this.timer(close, this.#limits.byeSeconds * 1000);
     const done = () => {
-      cancel();
+      late.cancel();
       close();
     };
     said.then(done, done);
@@ -235,11 +231,17 @@ export class Connection {
     this.timer(() => this.#socket.terminate(), this.#limits.byeSeconds * 1000);
   }
 
-  #deadline(seconds: number): () => void {
+  #deadline(seconds: number): Timer {
     return this.timer(() => this.fail(new SealwireError("E_TIMEOUT_HS", { stage: "local" })), seconds * 1000);
   }
 
-  #arrive(payload: Payload): void {
+  // --- what the socket tells -----------------------------------------------------------------------------------
+
+  onError(code: "E_TOO_BIG" | "E_FRAME", detail: string): void {
+    this.fail(new SealwireError(code, { stage: "frame", detail }));
+  }
+
+  onMessage(payload: Payload): void {
     if (this.#closing) return;
     this.#lastHeard = this.#clock.elapsed();
     const size = sizeOf(payload);
@@ -338,8 +340,8 @@ export class Connection {
     const frame = decoded ?? decodePayload(this.#wire, payload);
     if (this.#receiver !== undefined) return this.#receiver.receive(frame);
     const { handshake, timers } = this.#opening as Opening;
-    timers.splice(1).forEach((cancel) => {
-      cancel();
+    timers.splice(1).forEach((timer) => {
+      timer.cancel();
     });
     return handshake.receive(frame, this.time).then((step) => this.#advance(step));
   }
@@ -350,12 +352,12 @@ export class Connection {
     if (step.send !== undefined) this.send(step.send);
     if (step.established === undefined) return;
     const { timers, onEstablished } = this.#opening as Opening;
-    timers[0]?.();
+    timers[0]?.cancel();
     this.#receiver = onEstablished(step.established, step);
     this.#opening = undefined;
   }
 
-  #onSocketClosed(code: number, reason: string): void {
+  onClose(code: number, reason: string): void {
     if (this.#socketClosed !== undefined) return;
     this.#socketClosed = { code, reason };
     // A token check that hangs holds nothing back: without a peer there is no one to let in.

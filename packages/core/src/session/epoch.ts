@@ -31,6 +31,20 @@ export interface EpochOptions {
   readonly exportableChain: boolean;
 }
 
+/** Member by member: a spread would make a shape of its own for each session. */
+export const epochOptions = (session: Omit<EpochOptions, "wire">, wire: Wire): EpochOptions => ({
+  backend: session.backend,
+  role: session.role,
+  wire,
+  level: session.level,
+  codec: session.codec,
+  suite: session.suite,
+  serverId: session.serverId,
+  serverKey: session.serverKey,
+  clientKey: session.clientKey,
+  exportableChain: session.exportableChain,
+});
+
 /** Levels sig and nest: who signs as whom for whom, and the key ids that bind a signature to one epoch of one connection. */
 export interface Binding {
   readonly self: string;

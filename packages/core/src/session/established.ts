@@ -5,7 +5,7 @@ import { StrictCounter } from "../replay/strict.ts";
 import { ReplayWindow } from "../replay/window.ts";
 import { decodeFrame, type WireFrame } from "../wire/frame.ts";
 import type { Said } from "./answers.ts";
-import { deriveEpoch, type Epoch, type EpochOptions } from "./epoch.ts";
+import { deriveEpoch, type Epoch, type EpochOptions, epochOptions } from "./epoch.ts";
 import { Ledger } from "./ledger.ts";
 import { SessionMachine } from "./machine.ts";
 import { type Time, wireOf } from "./payload.ts";
@@ -42,8 +42,6 @@ export interface Established {
   readonly offset: number;
   /** After a resume: what each end announced that it has committed; of a session from a store, refusals to say anew. */
   readonly resume?: { readonly own: number; readonly peer: number; readonly refusals?: readonly Said[] };
-  /** Rebuilds the compact JOSE object from a frame of the binary wire. */
-  readonly expand: (frame: Uint8Array, direction: "in" | "out") => string;
 }
 
 export interface EstablishOptions {
@@ -60,7 +58,7 @@ export interface EstablishOptions {
 
 /** Derives the traffic keys of epoch 0 and builds the machine of a new session. */
 export function establish(o: EstablishOptions): Maybe<Established> {
-  const keys = { ...o.facts.keys, wire: wireOf(o.protocol) };
+  const keys = epochOptions(o.facts.keys, wireOf(o.protocol));
   return chain(deriveEpoch(keys, 0, o.schedule, o.ctx), (epoch) => {
     const { res, seq } = o.facts.policy;
     const ledger = new Ledger(o.limits, res > 0, { sent: 0, acknowledged: 0, committed: 0 });
@@ -78,26 +76,26 @@ export function establish(o: EstablishOptions): Maybe<Established> {
       elapsed: o.time.elapsed,
     });
     const { facts, protocol, scopes, expiresAt, offset } = o;
-    return { facts, ledger, machine, protocol, epoch, scopes, expiresAt, offset, expand: expander(machine) };
+    return { facts, ledger, machine, protocol, epoch, scopes, expiresAt, offset };
   });
 }
 
 /** A client reckons the server's time by a clock that does not jump: its wall clock can be set while a session lives. */
 export function serverTimeOf(role: "client" | "server", offset: number, at: Time): (time: Time) => number {
-  if (role === "server") return ({ unix }) => unix;
+  if (role === "server") return ownTime;
   const anchor = at.unix + offset - at.elapsed;
   return ({ elapsed }) => anchor + elapsed;
 }
 
-/** Of the last epochs of this connection. */
-export function expander(machine: SessionMachine): Established["expand"] {
-  return (frame, direction) => {
-    const decoded = decodeFrame(frame);
-    const n = decoded.form < 3 ? 0 : Math.floor((decoded as Extract<WireFrame, { h: number }>).h / 2);
-    const entry = machine.table(n, direction);
-    if (entry === undefined) throw new TypeError(`no header is known for epoch ${n}`);
-    const headers: (Uint8Array | undefined)[] = [];
-    [headers[2 * n], headers[2 * n + 1]] = [entry.headers.application.json, entry.headers.control.json];
-    return expandFrame(decoded, { headers, iv: entry.iv });
-  };
+const ownTime = ({ unix }: Time): number => unix;
+
+/** The compact JOSE object of a frame of the binary wire, of the last epochs of this connection. */
+export function expand(machine: SessionMachine, frame: Uint8Array, direction: "in" | "out"): string {
+  const decoded = decodeFrame(frame);
+  const n = decoded.form < 3 ? 0 : Math.floor((decoded as Extract<WireFrame, { h: number }>).h / 2);
+  const entry = machine.table(n, direction);
+  if (entry === undefined) throw new TypeError(`no header is known for epoch ${n}`);
+  const headers: (Uint8Array | undefined)[] = [];
+  [headers[2 * n], headers[2 * n + 1]] = [entry.headers.application.json, entry.headers.control.json];
+  return expandFrame(decoded, { headers, iv: entry.iv });
 }

@@ -25,8 +25,8 @@ export class Farewell {
     this.#onPeerBye = close;
     const { connection } = attachment;
     // What the bye waits for may never be done, as an authorization that hangs: then it ends without one.
-    const cancel = connection.timer(() => close(connection), this.#ms);
-    await attachment.control(code === undefined ? { top: "bye" } : { top: "bye", code }, cancel);
+    const late = connection.timer(() => close(connection), this.#ms);
+    await attachment.control(code === undefined ? { top: "bye" } : { top: "bye", code }, () => late.cancel());
     connection.timer(() => close(connection), this.#ms);
   }
 

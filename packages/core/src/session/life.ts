@@ -17,7 +17,7 @@ import { sendAgain } from "./resend.ts";
 import { prepareResumed, type Rights } from "./resumption.ts";
 import type { Kept } from "./retention.ts";
 import type { Clock } from "./socket.ts";
-import type { Timers } from "./timers.ts";
+import type { Timer, Timers } from "./timers.ts";
 import type { CloseInfo, SessionState } from "./types.ts";
 import { Unacknowledged, type UnacknowledgedHost } from "./unacknowledged.ts";
 
@@ -52,7 +52,6 @@ export class Life implements Attached, UnacknowledgedHost {
   attachment: Attachment | undefined;
   /** Milliseconds from the local clock to the server's. */
   offset: number;
-  expand: Established["expand"];
   protocol: string;
   state: SessionState = "open";
   /** This side is ending it: without its connection it is over, whether the bye was said or not. */
@@ -64,7 +63,7 @@ export class Life implements Attached, UnacknowledgedHost {
   readonly #clock: Clock;
   /** Of the last connection: it knows the server's time, and who said bye. */
   machine: SessionMachine;
-  #cancelWait: (() => void) | undefined;
+  #wait: Timer | undefined;
   /** What it knew has been told: an attempt that succeeds all the same comes too late. */
   #givenUp = false;
 
@@ -73,7 +72,7 @@ export class Life implements Attached, UnacknowledgedHost {
     this.refusals = new Refusals(host.limits.retainedMessages);
     this.states = new Listeners("onStateChange", host.hooks.onError);
     [this.facts, this.ledger] = [e.facts, e.ledger];
-    [this.offset, this.expand, this.protocol] = [e.offset, e.expand, e.protocol];
+    [this.offset, this.protocol] = [e.offset, e.protocol];
     this.#clock = connection.clock;
     this.machine = e.machine;
     this.unacknowledged = new Unacknowledged(this);
@@ -82,7 +81,7 @@ export class Life implements Attached, UnacknowledgedHost {
   }
 
   #attach(e: Established, connection: Connection): Attachment {
-    [this.offset, this.expand, this.protocol] = [e.offset, e.expand, e.protocol];
+    [this.offset, this.protocol] = [e.offset, e.protocol];
     this.machine = e.machine;
     return new Attachment(e, connection, this);
   }
@@ -161,7 +160,7 @@ export class Life implements Attached, UnacknowledgedHost {
   resume(e: Established, connection: Connection, after: number): Attachment {
     this.#assertAlive();
     if (this.#givenUp) throw notTaken("its time was over before");
-    this.#cancelWait?.();
+    this.#wait?.cancel();
     const attachment = this.#attach(e, connection);
     this.attachment = attachment;
     attachment.watch();
@@ -227,8 +226,8 @@ export class Life implements Attached, UnacknowledgedHost {
   }
 
   #awaitResume(info: ConnectionEnd): void {
-    this.#cancelWait?.();
-    this.#cancelWait = this.#host.timers.after(this.facts.policy.res * 1000, () =>
+    this.#wait?.cancel();
+    this.#wait = this.#host.timers.after(this.facts.policy.res * 1000, () =>
       this.lapse({ ...info, error: notResumed() }),
     );
   }
@@ -258,7 +257,7 @@ export class Life implements Attached, UnacknowledgedHost {
     const outliving = this.unacknowledged.outliving();
     const { subject, startedAt } = e.facts;
     const same = subject === this.facts.subject;
-    this.#cancelWait?.();
+    this.#wait?.cancel();
     [this.facts, this.ledger] = [e.facts, e.ledger];
     this.#givenUp = false;
     const attachment = this.#attach(e, connection);

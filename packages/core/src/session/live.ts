@@ -7,7 +7,7 @@ import type { Attachment } from "./attachment.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import type { Delivery } from "./delivery.ts";
-import type { Established } from "./established.ts";
+import { type Established, expand } from "./established.ts";
 import type { AnyHandler, Grant, SessionHooks } from "./hooks.ts";
 import type { Life } from "./life.ts";
 import type { Outgoing } from "./messages.ts";
@@ -162,7 +162,7 @@ export class LiveSession implements Session {
   }
 
   expand(frame: Uint8Array, direction: "in" | "out" = "in"): string {
-    return this.#life.expand(frame, direction);
+    return expand(this.#life.machine, frame, direction);
   }
 
   // --- what the SDK around it does -----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import type { Ledger } from "./ledger.ts";
 import type { Outgoing, Prepared, Received } from "./messages.ts";
 import { Numbering } from "./numbering.ts";
 import type { Time } from "./payload.ts";
-import { Rekeying } from "./rekey.ts";
+import { type RekeyHost, Rekeying } from "./rekey.ts";
 import type { Kept } from "./retention.ts";
 import type { WindowReport } from "./types.ts";
 
@@ -55,19 +55,11 @@ export interface MachineEvents {
  * no timer. What outlives the connection stands in the ledger.
  * Up to step `claims` nothing changes; `commit` and what follows work on an authentic message.
  */
-export class SessionMachine {
-  readonly #o: MachineOptions;
+export class SessionMachine implements RekeyHost {
+  readonly #keys: EpochOptions;
+  readonly #limits: Limits;
+  readonly #serverTime: MachineOptions["serverTime"];
   readonly #received: StrictCounter | ReplayWindow;
-  readonly #check = (seq: number): void => {
-    this.#received.check(seq);
-    this.#promised = Math.max(this.#promised, seq);
-  };
-  /** The next one of what may be opened ahead of its turn (specs/replay.md, section 4.1). */
-  readonly #promise = (seq: number): boolean => {
-    const isNext = seq === Math.max(this.#promised, this.#received.last) + 1;
-    if (isNext) this.#promised = seq;
-    return isNext;
-  };
   /** Highest number that is being opened. */
   #promised = 0;
   readonly #ledger: Ledger;
@@ -88,7 +80,9 @@ export class SessionMachine {
 
   constructor(options: MachineOptions) {
     const { received, ledger, keys, epoch, limits, elapsed, before } = options;
-    this.#o = options;
+    this.#keys = keys;
+    this.#limits = limits;
+    this.#serverTime = options.serverTime;
     this.#received = received;
     this.#ledger = ledger;
     this.#delivered = ledger.committed;
@@ -99,21 +93,26 @@ export class SessionMachine {
     const epochs = new Epochs(epoch, received instanceof ReplayWindow ? received.size : undefined);
     this.#epochs = epochs;
     const { peerMessageBytes, startedAt } = options;
-    const sealing = { keys, peerMessageBytes, startedAt, ledger, epochs, use: this.#sending };
+    const [use, budget] = [this.#sending, this.#budget];
     const emit = (prepared: Prepared) => this.events?.onPrepared(prepared);
-    this.#numbering = new Numbering({ ...sealing, budget: this.#budget, emit });
-    this.rekeying = new Rekeying({
-      keys,
-      epochs,
-      closing: () => this.byeSent,
-      emit: (message) => {
-        const prepared = this.prepareControl(message, this.#elapsed);
-        this.events?.onPrepared(prepared);
-        return prepared;
-      },
-      onDerived: (derived) => this.events?.onEpoch(derived, false),
-      onSealing: () => this.#sending.renew(ledger.sent, this.#elapsed),
-    });
+    this.#numbering = new Numbering({ keys, peerMessageBytes, startedAt, ledger, budget, epochs, use, emit });
+    this.rekeying = new Rekeying(keys, epochs, this);
+  }
+
+  // --- what a rekey needs --------------------------------------------------------------------------------------
+
+  emit(message: Control): Prepared {
+    const prepared = this.prepareControl(message, this.#elapsed);
+    this.events?.onPrepared(prepared);
+    return prepared;
+  }
+
+  onDerived(derived: Epoch): void {
+    this.events?.onEpoch(derived, false);
+  }
+
+  onSealing(): void {
+    this.#sending.renew(this.#ledger.sent, this.#elapsed);
   }
 
   get byeSent(): boolean {
@@ -141,12 +140,12 @@ export class SessionMachine {
 
   /** Milliseconds in the server's time. */
   serverTime(time: Time): number {
-    return this.#o.serverTime(time);
+    return this.#serverTime(time);
   }
 
   /** Seconds in the server's time. */
   now(time: Time): number {
-    return Math.floor(this.#o.serverTime(time) / 1000);
+    return Math.floor(this.#serverTime(time) / 1000);
   }
 
   /** Another connection has taken the session over: what is being opened here changes nothing any more. */
@@ -186,7 +185,7 @@ export class SessionMachine {
   }
 
   get #slack(): number {
-    return this.#o.keys.role === "client" ? 0.1 : 0;
+    return this.#keys.role === "client" ? 0.1 : 0;
   }
 
   /** Milliseconds for which the keys may still be used. */
@@ -233,11 +232,23 @@ export class SessionMachine {
    * False where it has to wait for that: in window order, where the keys will have changed, where the cipher answers at once.
    */
   begin(frame: WireFrame): boolean {
-    return this.#epochs.ordered && this.#epochs.receive.opener.begin(frame, this.#promise);
+    return this.#epochs.ordered && this.#epochs.receive.opener.begin(frame, (seq) => this.#promise(seq));
+  }
+
+  /** The next one of what may be opened ahead of its turn (specs/replay.md, section 4.1). */
+  #promise(seq: number): boolean {
+    const isNext = seq === Math.max(this.#promised, this.#received.last) + 1;
+    if (isNext) this.#promised = seq;
+    return isNext;
+  }
+
+  #check(seq: number): void {
+    this.#received.check(seq);
+    this.#promised = Math.max(this.#promised, seq);
   }
 
   #open(frame: WireFrame): Maybe<OpenedIn> {
-    return this.#epochs.open(frame, this.#check);
+    return this.#epochs.open(frame, (seq) => this.#check(seq));
   }
 
   #accept(opened: OpenedIn, time: Time): Received {
@@ -247,7 +258,7 @@ export class SessionMachine {
 
   /** A path without order repeats, delays and damages; what the peer itself did wrong stays fatal. */
   #drop(error: unknown): Received {
-    const { replayDrops } = this.#o.limits;
+    const { replayDrops } = this.#limits;
     if (!(error instanceof SealwireError) || !isOfThePath(error) || this.#dropped >= replayDrops) throw error;
     this.#dropped++;
     const detail = `dropped, ${this.#dropped} of up to ${replayDrops}`;
@@ -277,7 +288,7 @@ export class SessionMachine {
   }
 
   #onMessage(opened: OpenedIn, time: Time): Received {
-    const { keys, limits } = this.#o;
+    const [keys, limits] = [this.#keys, this.#limits];
     const claims = checkApplicationClaims(decodeClaims(keys.codec, opened.claims), keys.level);
     const epoch = this.#epochs.boundTo(opened, claims.bnd);
     const { binding } = epoch;
@@ -299,7 +310,7 @@ export class SessionMachine {
   }
 
   #checkRole({ top }: Control): void {
-    const own = this.#o.keys.role;
+    const own = this.#keys.role;
     if (top === "auth" && own === "client") fail("auth from a server");
     if ((top === "auth-ok" || top === "auth-no" || top === "auth-soon") && own === "server")
       fail(`${top} from a client`);

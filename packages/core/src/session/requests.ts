@@ -49,7 +49,7 @@ export class PendingRequests {
       over.abort(new SealwireError("E_TIMEOUT", { ...ref, detail: topic }));
     };
     const abort = () => over.abort(signal?.reason);
-    const stop = timers.after(timeout, late);
+    const timer = timers.after(timeout, late);
     signal?.addEventListener("abort", abort, { once: true });
     try {
       return await new Promise<Data>((resolve, reject) => {
@@ -64,7 +64,7 @@ export class PendingRequests {
         );
       });
     } finally {
-      stop();
+      timer.cancel();
       signal?.removeEventListener("abort", abort);
       if (sent !== undefined) this.#remove(sent);
     }

@@ -6,7 +6,7 @@ import { StrictCounter } from "../replay/strict.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import type { Said } from "./answers.ts";
 import type { Epoch, EpochOptions } from "./epoch.ts";
-import { type Established, expander, type SessionFacts, serverTimeOf } from "./established.ts";
+import { type Established, type SessionFacts, serverTimeOf } from "./established.ts";
 import type { Ledger } from "./ledger.ts";
 import { SessionMachine } from "./machine.ts";
 import type { Prepared } from "./messages.ts";
@@ -96,7 +96,6 @@ export function resumeEstablished(o: ResumeOptions): Established {
     scopes,
     expiresAt,
     offset,
-    expand: expander(machine),
     resume: { own, peer, ...(refusals === undefined ? {} : { refusals }) },
   };
 }

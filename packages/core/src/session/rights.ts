@@ -114,7 +114,7 @@ export class Rights implements TermHost {
     // It is awaited below; the session can end before that.
     granted.catch(() => {});
     // A second `auth` before the answer is an offence: only another connection, on which this one is forgotten, goes on.
-    const stop = attachment.connection.timer(
+    const late = attachment.connection.timer(
       () => attachment.connection.fail(new SealwireError("E_TIMEOUT_HS", { stage: "local", detail: "auth" })),
       2 * this.#o.limits.handshakeSeconds * 1000,
     );
@@ -122,7 +122,7 @@ export class Rights implements TermHost {
       await attachment.control({ top: "auth", at: token }, onSeq);
       return await granted;
     } finally {
-      stop();
+      late.cancel();
     }
   }
 
@@ -168,7 +168,7 @@ export class Rights implements TermHost {
     const check = new AbortController();
     this.#checking = check;
     const late = () => check.abort(new SealwireError("E_TOKEN", { stage: "local", fatal: false, detail: LATE }));
-    const stop = timers.after(limits.handshakeSeconds * 1000, late);
+    const timer = timers.after(limits.handshakeSeconds * 1000, late);
     try {
       const asked = token.length > limits.tokenBytes ? undefined : hooks.refresh?.(token);
       const granted = await unlessAborted(check.signal, asked);
@@ -180,7 +180,7 @@ export class Rights implements TermHost {
       hooks.onError?.(asError(error));
       this.#answer(seq, from, undefined);
     } finally {
-      stop();
+      timer.cancel();
     }
   }
 

@@ -222,12 +222,12 @@ export class Sender {
     this.#wakes.push(wake);
     // What it waits for may have arrived, and not been read.
     this.#host.attachment?.connection.pump();
-    const stop = timers.after(ms, wake);
+    const timer = timers.after(ms, wake);
     signal?.addEventListener("abort", wake, { once: true });
     try {
       await unlessAborted(ended, woken);
     } finally {
-      stop();
+      timer.cancel();
       signal?.removeEventListener("abort", wake);
       this.#wakes = this.#wakes.filter((other) => other !== wake);
     }

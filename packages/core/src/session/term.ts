@@ -1,4 +1,4 @@
-import type { Timers } from "./timers.ts";
+import type { Timer, Timers } from "./timers.ts";
 
 export interface TermHost {
   readonly timers: Timers;
@@ -11,8 +11,8 @@ export interface TermHost {
 export class Term {
   readonly #host: TermHost;
   #end = 0;
-  #cancelEnd: (() => void) | undefined;
-  #cancelSoon: (() => void) | undefined;
+  #endTimer: Timer | undefined;
+  #soonTimer: Timer | undefined;
 
   constructor(host: TermHost) {
     this.#host = host;
@@ -30,24 +30,24 @@ export class Term {
   /** `soonMs`: so long before the end a word is said of it. */
   set(ms: number, soonMs: number | undefined): void {
     this.#end = this.#host.elapsed + ms;
-    this.#cancelEnd?.();
-    this.#cancelSoon?.();
+    this.#endTimer?.cancel();
+    this.#soonTimer?.cancel();
     this.#awaitEnd();
-    this.#cancelSoon = undefined;
+    this.#soonTimer = undefined;
     if (soonMs !== undefined) this.#awaitSoon(soonMs);
   }
 
   // Never at once: whoever sets it is not done yet.
 
   #awaitEnd(): void {
-    this.#cancelEnd = this.#host.timers.after(Math.max(0, this.left), () => {
+    this.#endTimer = this.#host.timers.after(Math.max(0, this.left), () => {
       if (this.over) this.#host.onEnd();
       else this.#awaitEnd();
     });
   }
 
   #awaitSoon(soonMs: number): void {
-    this.#cancelSoon = this.#host.timers.after(Math.max(0, this.left - soonMs), () => {
+    this.#soonTimer = this.#host.timers.after(Math.max(0, this.left - soonMs), () => {
       if (this.left <= soonMs) this.#host.onSoon();
       else this.#awaitSoon(soonMs);
     });

@@ -5,7 +5,7 @@ import type { Ledger } from "./ledger.ts";
 import { Listeners } from "./listeners.ts";
 import type { Outgoing } from "./messages.ts";
 import type { Kept } from "./retention.ts";
-import type { Timers } from "./timers.ts";
+import type { Timer, Timers } from "./timers.ts";
 import type { Undetermined } from "./types.ts";
 
 /** The session whose messages they are, as it is at that moment: another one can take its place. */
@@ -26,7 +26,7 @@ export class Unacknowledged {
   readonly #host: UnacknowledgedHost;
   /** Idempotent messages of a session that was given up, as the next one sends them. */
   #outliving: Outgoing[] = [];
-  #expiry: { readonly at: number; readonly cancel: () => void } | undefined;
+  #expiry: { readonly at: number; readonly timer: Timer } | undefined;
 
   constructor(host: UnacknowledgedHost) {
     this.#host = host;
@@ -53,9 +53,9 @@ export class Unacknowledged {
   #sweepAt(exp: number): void {
     const { ledger, now, timers } = this.#host;
     if (!ledger.resumable || (this.#expiry !== undefined && this.#expiry.at <= exp)) return;
-    this.#expiry?.cancel();
+    this.#expiry?.timer.cancel();
     const ms = Math.max(0, exp - now) * 1000;
-    this.#expiry = { at: exp, cancel: timers.after(ms, () => this.sweep()) };
+    this.#expiry = { at: exp, timer: timers.after(ms, () => this.sweep()) };
   }
 
   /** This one is not sent again. */

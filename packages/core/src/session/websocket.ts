@@ -10,6 +10,7 @@ export interface WebSocketLike {
   send(data: string | Uint8Array, done?: () => void): void;
   close(code?: number, reason?: string): void;
   addEventListener(type: string, listener: (event: never) => void): void;
+  on?(type: string, listener: (this: WebSocketLike, ...args: never[]) => void): void;
   terminate?(): void;
   pause?(): void;
   resume?(): void;
@@ -29,60 +30,134 @@ const LIMITS = new Set([
 
 /** The thin layer between a WebSocket and the session driver; the WebSocket is open, or about to be. */
 export function adaptWebSocket(ws: WebSocketLike, clock: Clock): SessionSocket {
-  const native = ws.pause === undefined;
-  if (!native) nameLimits(ws);
-  let waiters: { readonly mark: number; readonly resolve: () => void }[] = [];
-  const settle = () => {
-    const closed = ws.readyState === CLOSED;
-    for (const w of waiters) if (closed || ws.bufferedAmount <= w.mark) w.resolve();
-    waiters = waiters.filter((w) => !closed && ws.bufferedAmount > w.mark);
-    if (native && waiters.length > 0) clock.schedule(settle, POLL_MS);
-  };
-  return {
-    get protocol() {
-      return ws.protocol;
-    },
-    get bufferedAmount() {
-      return ws.bufferedAmount;
-    },
-    send(payload: Payload) {
-      if (ws.readyState !== OPEN) return;
-      if (native) ws.send(payload);
-      else ws.send(payload, settle);
-    },
+  return new Adapter(ws, clock);
+}
+
+interface Waiter {
+  readonly mark: number;
+  readonly resolve: () => void;
+}
+
+const NONE: readonly Waiter[] = [];
+
+class Adapter implements SessionSocket {
+  readonly #ws: WebSocketLike;
+  readonly #clock: Clock;
+  readonly #native: boolean;
+  #waiters = NONE;
+  events: SocketEvents | undefined;
+
+  constructor(ws: WebSocketLike, clock: Clock) {
+    this.#ws = ws;
+    this.#clock = clock;
+    this.#native = ws.on === undefined;
+    if (!this.#native) ws.close = closeByName;
+  }
+
+  get protocol(): string {
+    return this.#ws.protocol;
+  }
+
+  get bufferedAmount(): number {
+    return this.#ws.bufferedAmount;
+  }
+
+  send(payload: Payload): void {
+    const ws = this.#ws;
+    if (ws.readyState !== OPEN) return;
+    if (this.#native) ws.send(payload);
+    else ws.send(payload, () => this.settle());
+  }
+
+  close(code: number, reason: string): void {
     // A script may close with 1000 and from 3000 on only; the name then says the rest.
-    close: (code, reason) => ws.close(native && code < 3000 ? 1000 : code, reason),
-    terminate: () => (ws.terminate === undefined ? ws.close() : ws.terminate()),
-    pause: () => ws.readyState === OPEN && ws.pause?.(),
-    resume: () => ws.readyState < CLOSED && ws.resume?.(),
-    drained(mark) {
-      if (ws.bufferedAmount <= mark || ws.readyState === CLOSED) return Promise.resolve();
-      return new Promise((resolve) => {
-        waiters.push({ mark, resolve });
-        if (native && waiters.length === 1) clock.schedule(settle, POLL_MS);
-      });
-    },
-    listen: (events) => listen(ws, events, settle),
-  };
+    this.#ws.close(this.#native && code < 3000 ? 1000 : code, reason);
+  }
+
+  terminate(): void {
+    if (this.#ws.terminate === undefined) this.#ws.close();
+    else this.#ws.terminate();
+  }
+
+  pause(): void {
+    if (this.#ws.readyState === OPEN) this.#ws.pause?.();
+  }
+
+  resume(): void {
+    if (this.#ws.readyState < CLOSED) this.#ws.resume?.();
+  }
+
+  drained(mark: number): Promise<void> {
+    if (this.#ws.bufferedAmount <= mark || this.#ws.readyState === CLOSED) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiters = [...this.#waiters, { mark, resolve }];
+      if (this.#waiters.length === 1) this.#poll();
+    });
+  }
+
+  #poll(): void {
+    if (this.#native && this.#waiters.length > 0) this.#clock.schedule(() => this.settle(), POLL_MS);
+  }
+
+  /** Less may be unsent than before. */
+  settle(): void {
+    const waiters = this.#waiters;
+    if (waiters === NONE) return;
+    const { readyState, bufferedAmount } = this.#ws;
+    const done = ({ mark }: Waiter) => readyState === CLOSED || bufferedAmount <= mark;
+    const left = waiters.filter((waiter) => !done(waiter));
+    this.#waiters = left.length === 0 ? NONE : left;
+    for (const waiter of waiters) if (done(waiter)) waiter.resolve();
+    this.#poll();
+  }
+
+  listen(events: SocketEvents): void {
+    this.events = events;
+    if (this.#native) listenNatively(this.#ws, this);
+    else listenByEmitter(this.#ws, this);
+  }
 }
 
 /** `ws` closes with 1008 for too many fragments, before it reports them; in the registry every size is 1009. */
-function nameLimits(ws: WebSocketLike): void {
-  const close = ws.close.bind(ws);
-  ws.close = (code, reason) => (code === 1008 || code === 1009 ? close(1009, "too-big") : close(code, reason));
+function closeByName(this: WebSocketLike, code?: number, reason?: string): void {
+  const { close } = Object.getPrototypeOf(this) as WebSocketLike;
+  if (code === 1008 || code === 1009) close.call(this, 1009, "too-big");
+  else close.call(this, code, reason);
 }
 
-function listen(ws: WebSocketLike, events: SocketEvents, settle: () => void): void {
-  ws.binaryType = ws.pause === undefined ? "arraybuffer" : "nodebuffer";
-  ws.addEventListener("message", ({ data }: { data: string | ArrayBuffer | Uint8Array }) => {
-    events.onMessage(data instanceof ArrayBuffer ? new Uint8Array(data) : data);
-  });
-  ws.addEventListener("error", ({ error }: { error?: { code?: string } }) => {
-    const code = error?.code;
-    if (code?.startsWith("WS_ERR_")) events.onError(LIMITS.has(code) ? "E_TOO_BIG" : "E_FRAME", code);
+function listenNatively(ws: WebSocketLike, adapter: Adapter): void {
+  ws.binaryType = "arraybuffer";
+  ws.addEventListener("message", ({ data }: { data: string | ArrayBuffer }) => {
+    adapter.events?.onMessage(typeof data === "string" ? data : new Uint8Array(data));
   });
   ws.addEventListener("close", ({ code, reason }: { code: number; reason: string }) => {
-    events.onClose(code, reason);
-    settle();
+    adapter.events?.onClose(code, reason);
+    adapter.settle();
   });
+}
+
+/** By their sockets, so that the same functions can listen to all of them. */
+const adapters = new WeakMap<WebSocketLike, Adapter>();
+
+function listenByEmitter(ws: WebSocketLike, adapter: Adapter): void {
+  ws.binaryType = "nodebuffer";
+  adapters.set(ws, adapter);
+  ws.on?.("message", onMessage);
+  ws.on?.("error", onError);
+  ws.on?.("close", onClose);
+}
+
+function onMessage(this: WebSocketLike, data: Uint8Array, isBinary: boolean): void {
+  adapters.get(this)?.events?.onMessage(isBinary ? data : data.toString());
+}
+
+function onError(this: WebSocketLike, { code }: { code?: string }): void {
+  if (code?.startsWith("WS_ERR_"))
+    adapters.get(this)?.events?.onError(LIMITS.has(code) ? "E_TOO_BIG" : "E_FRAME", code);
+}
+
+function onClose(this: WebSocketLike, code: number, reason: Uint8Array): void {
+  const adapter = adapters.get(this);
+  adapter?.events?.onClose(code, reason.toString());
+  adapter?.settle();
 }

@@ -15,10 +15,10 @@ it("a time that no timer of the platform can have comes when it is there, and no
   const timers = new Timers(clock);
   const rung: string[] = [];
   timers.after(DAYS_40, () => rung.push("first"));
-  const cancel = timers.after(DAYS_40, () => rung.push("cancelled"));
+  const cancelled = timers.after(DAYS_40, () => rung.push("cancelled"));
   await clock.advance(DAYS_40 - 1);
   expect(rung).toEqual([]);
-  cancel();
+  cancelled.cancel();
   await clock.advance(1);
   expect(rung).toEqual(["first"]);
   expect(Math.max(...asked)).toBeLessThan(2 ** 31);

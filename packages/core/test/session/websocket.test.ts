@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { adaptWebSocket, type WebSocketLike } from "../../src/session/websocket.ts";
 import { VirtualClock } from "../support/clock.ts";
 
-type Listener = (event: never) => void;
+type Listener = (this: WebSocketLike, ...args: never[]) => void;
 
 /** A WebSocket as in a browser, or as `ws` has it. */
 class FakeSocket implements WebSocketLike {
@@ -16,9 +16,11 @@ class FakeSocket implements WebSocketLike {
   pause?: () => void;
   resume?: () => void;
   terminate?: () => void;
+  on?: (type: string, listener: Listener) => void;
 
   constructor(node: boolean) {
     if (!node) return;
+    this.on = (type, listener) => this.listeners.set(type, listener);
     for (const name of ["pause", "resume", "terminate"] as const) this[name] = () => this.calls.push([name]);
   }
   send(data: string | Uint8Array, done?: () => void): void {
@@ -31,8 +33,8 @@ class FakeSocket implements WebSocketLike {
   addEventListener(type: string, listener: Listener): void {
     this.listeners.set(type, listener);
   }
-  emit(type: string, event: object): void {
-    this.listeners.get(type)?.(event as never);
+  emit(type: string, ...args: unknown[]): void {
+    this.listeners.get(type)?.apply(this, args as never[]);
   }
 }
 
@@ -80,6 +82,16 @@ describe("messages and errors", () => {
       ["message", "text"],
     ]);
   });
+  it("bytes of `ws` stay, its text becomes a string, and one socket hears nothing of another", () => {
+    const [{ ws, events }, other] = [adapted(true), adapted(true)];
+    ws.emit("message", Buffer.of(1, 2), true);
+    ws.emit("message", Buffer.from("text"), false);
+    expect(events).toEqual([
+      ["message", Buffer.of(1, 2)],
+      ["message", "text"],
+    ]);
+    expect(other.events).toEqual([]);
+  });
   it.each([
     ["WS_ERR_UNSUPPORTED_MESSAGE_LENGTH", [["error", "E_TOO_BIG"]]],
     ["WS_ERR_TOO_MANY_BUFFERED_PARTS", [["error", "E_TOO_BIG"]]],
@@ -88,7 +100,7 @@ describe("messages and errors", () => {
     [undefined, []],
   ])("the error %s of the transport", (code, expected) => {
     const { ws, events } = adapted(true);
-    ws.emit("error", { error: { code } });
+    ws.emit("error", { code });
     expect(events).toEqual(expected);
   });
   it("nothing is sent through a socket that is not open", () => {
@@ -130,7 +142,7 @@ describe("waiting until less is unsent", () => {
     ws.bufferedAmount = 100;
     void socket.drained(50).then(() => done++);
     ws.readyState = 3;
-    ws.emit("close", { code: 1006, reason: "" });
+    ws.emit("close", 1006, Buffer.alloc(0));
     await Promise.resolve();
     expect(done).toBe(2);
   });
