@@ -48,7 +48,15 @@ export type { ConnectionEnd } from "./session/close-info.ts";
 export { Connection, type ConnectionOptions, type Handshake, type Receiver } from "./session/connection.ts";
 export { buildEpoch } from "./session/epoch.ts";
 export type { Established } from "./session/established.ts";
-export type { AuthorizeRequest, Grant, OnceMessage, SessionHooks, TraceRecord } from "./session/hooks.ts";
+export type {
+  AnyHandler,
+  AuthorizeRequest,
+  Grant,
+  OnceMessage,
+  Renewal,
+  SessionHooks,
+  TraceRecord,
+} from "./session/hooks.ts";
 export { Ledger } from "./session/ledger.ts";
 export { Listeners } from "./session/listeners.ts";
 export { LiveSession } from "./session/live.ts";

@@ -30,6 +30,7 @@ export interface DirectoryOptions {
 
 /** The sessions of a server: found by a chain when they are resumed, and by what is revoked. */
 export class SessionDirectory {
+  /** Those that have not ended. */
   readonly sessions: Set<LiveServerSession> = new Set();
   readonly #byChain = new Map<string, LiveServerSession>();
   readonly #o: DirectoryOptions;
@@ -38,11 +39,6 @@ export class SessionDirectory {
   constructor(options: DirectoryOptions) {
     this.#o = options;
     this.#revoked = new RevocationList(options.capacity, options.now);
-  }
-
-  add(session: LiveServerSession): void {
-    this.sessions.add(session);
-    void session.closed.then(() => this.sessions.delete(session));
   }
 
   /** The chains of a session changed from `before` to `after`. */

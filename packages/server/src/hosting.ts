@@ -1,4 +1,4 @@
-import { type Limits, type ReplayStore, SealwireError } from "@sealwire/core";
+import { type Limits, SealwireError } from "@sealwire/core";
 import {
   attempt,
   type Clock,
@@ -12,13 +12,13 @@ import {
 } from "@sealwire/core/internal";
 import type { SessionDirectory } from "./directory.ts";
 import { HeldSession, resumableHere } from "./held-session.ts";
-import { bearerName, onceOf, replayStore } from "./once.ts";
+import { replayStore } from "./once.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Parking } from "./parking.ts";
 import type { Resumable } from "./resumable.ts";
 import type { RevokedToken } from "./revocation.ts";
 import { LiveServerSession, type Peer } from "./session.ts";
-import { hooksOf, type ServerHooksOptions } from "./session-hooks.ts";
+import { ServerHooks, type ServerHooksOptions } from "./session-hooks.ts";
 import { type Place, SessionRoom } from "./session-room.ts";
 import { StoredSessions } from "./stored-sessions.ts";
 import type { CheckedToken, VerifyToken } from "./tokens.ts";
@@ -46,7 +46,7 @@ export class SessionHost {
   readonly #o: HostOptions;
   readonly #stored: StoredSessions | undefined;
   readonly #held = new Map<LiveServerSession, HeldSession>();
-  readonly #replay: () => ReplayStore;
+  readonly #hooks: ServerHooksOptions;
   readonly #room: SessionRoom;
   /** Sessions that this server had when it began to close. */
   #drained: readonly LiveServerSession[] = [];
@@ -66,7 +66,7 @@ export class SessionHost {
         onError: (error) => options.onError(error, {}),
         make: (...of) => this.#make(...of),
       });
-    this.#replay = replayStore(replay, options.limits, options.clock.unix());
+    this.#hooks = { ...options, replay: replayStore(replay, options.limits, options.clock.unix()) };
   }
 
   /** Chains are kept as bytes, for the store. */
@@ -90,31 +90,10 @@ export class SessionHost {
     parking: Parking | undefined,
     place: Place,
   ): LiveServerSession {
-    const { options, clock, limits, backend, directory, verifyToken, topics, handler } = this.#o;
     const { facts, ledger } = established;
-    const { token } = peer;
-    let session: LiveServerSession | undefined;
-    const where = () =>
-      session === undefined
-        ? { remoteAddress: peer.remoteAddress }
-        : { sessionId: session.id, remoteAddress: session.remoteAddress };
-    const hooks = hooksOf({
-      options,
-      directory,
-      verifyToken,
-      topics,
-      handler,
-      now: () => clock.unix(),
-      elsewhere: parking && (async () => (await parking.claim()) === false && (await parking.isTakenUp())),
-      onError: (error) => this.#o.onError(error, where()),
-      once: onceOf(facts, () => bearerName(backend, token), limits.skewSeconds, this.#replay),
-      session: () => session,
-      token,
-    });
-    session = new LiveServerSession(established, connection, limits, hooks, peer);
-    directory.add(session);
-    place.hold(session);
-    hooks.onChains?.(ledger.chains);
+    const hooks = new ServerHooks(this.#hooks, { facts, peer, place, parking });
+    const session = new LiveServerSession(established, connection, this.#o.limits, hooks, peer);
+    hooks.begin(session, ledger.chains);
     if (parking !== undefined && ledger.resumable) this.#hold(session, parking);
     this.#announce(session, connection);
     return session;

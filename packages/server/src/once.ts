@@ -35,7 +35,10 @@ export function onceOf(
 }
 
 /** A principal in the replay store, and a bearer client's identity there: b64u(TH("bearer", iss, sub)). */
-export function bearerName(backend: CryptoBackend, { issuer, subject }: CheckedToken): Maybe<string> {
+export function bearerName(
+  backend: CryptoBackend,
+  { issuer, subject }: Pick<CheckedToken, "issuer" | "subject">,
+): Maybe<string> {
   const [iss, sub] = [issuer, subject].map((text) => Buffer.from(text, "utf8")) as [Buffer, Buffer];
   return chain(transcriptHash(backend, "bearer", iss, sub), (hash) => Buffer.from(hash).toString("base64url"));
 }

@@ -6,7 +6,9 @@ import type { CheckedToken } from "./tokens.ts";
 export interface Place {
   /** The session has begun: the place is its own from here on. */
   hold(session: LiveServerSession): void;
-  /** It has not, and will not. */
+  /** It is without a connection. */
+  lost(): void;
+  /** It has ended, or will not begin. */
   leave(): void;
 }
 
@@ -14,8 +16,9 @@ export interface Place {
 export class SessionRoom {
   readonly #limits: Limits;
   /** By principal; of those without a connection the first has been so for the longest. */
-  readonly #places = new Map<string, Set<TakenPlace>>();
-  #all = 0;
+  readonly #places = new Map<string, Places>();
+  /** How many there are of all principals. */
+  all = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -27,22 +30,33 @@ export class SessionRoom {
    */
   take({ principal: { issuer, subject } }: CheckedToken): Place {
     const name = JSON.stringify([issuer, subject]);
-    const own = this.#places.get(name) ?? new Set();
+    const own = this.#places.get(name) ?? { name, taken: new Set() };
     const { sessions, sessionsPerSubject } = this.#limits;
-    const full = own.size >= sessionsPerSubject ? "sessionsPerSubject" : this.#all >= sessions ? "sessions" : undefined;
+    const { size } = own.taken;
+    const full = size >= sessionsPerSubject ? "sessionsPerSubject" : this.all >= sessions ? "sessions" : undefined;
     if (full !== undefined) displace(own, full);
-    const place = new TakenPlace(own, () => {
-      this.#all--;
-      if (own.size === 0) this.#places.delete(name);
-    });
-    this.#all++;
-    this.#places.set(name, own.add(place));
+    const place = new TakenPlace(this, own);
+    this.all++;
+    own.taken.add(place);
+    this.#places.set(name, own);
     return place;
+  }
+
+  /** For `TakenPlace`: one of these is free. */
+  freed({ name, taken }: Places): void {
+    this.all--;
+    if (taken.size === 0) this.#places.delete(name);
   }
 }
 
-function displace(own: ReadonlySet<TakenPlace>, limit: string): void {
-  for (const place of own) {
+/** Of one principal. */
+interface Places {
+  readonly name: string;
+  readonly taken: Set<TakenPlace>;
+}
+
+function displace({ taken }: Places, limit: string): void {
+  for (const place of taken) {
     if (!place.isLost) continue;
     place.displace(limit);
     return;
@@ -51,13 +65,13 @@ function displace(own: ReadonlySet<TakenPlace>, limit: string): void {
 }
 
 class TakenPlace implements Place {
-  readonly #own: Set<TakenPlace>;
-  readonly #onLeft: () => void;
+  readonly #room: SessionRoom;
+  readonly #own: Places;
   #session: LiveServerSession | undefined;
 
-  constructor(own: Set<TakenPlace>, onLeft: () => void) {
+  constructor(room: SessionRoom, own: Places) {
+    this.#room = room;
     this.#own = own;
-    this.#onLeft = onLeft;
   }
 
   get isLost(): boolean {
@@ -66,11 +80,11 @@ class TakenPlace implements Place {
 
   hold(session: LiveServerSession): void {
     this.#session = session;
-    session.onStateChange((state) => {
-      // To the end: by the time of their loss.
-      if (state === "reconnecting" && this.#own.delete(this)) this.#own.add(this);
-    });
-    void session.closed.then(() => this.leave());
+  }
+
+  lost(): void {
+    // To the end: by the time of their loss.
+    if (this.#own.taken.delete(this)) this.#own.taken.add(this);
   }
 
   displace(limit: string): void {
@@ -79,6 +93,6 @@ class TakenPlace implements Place {
   }
 
   leave(): void {
-    if (this.#own.delete(this)) this.#onLeft();
+    if (this.#own.taken.delete(this)) this.#room.freed(this.#own);
   }
 }

@@ -28,7 +28,7 @@ export class LiveServerSession extends LiveSession {
     this.#token = peer.token;
     this.#earlier = peer.earlier ?? [];
     this.remoteAddress = peer.remoteAddress;
-    this.#principals = new Listeners("onPrincipalChange", hooks.onError);
+    this.#principals = new Listeners("onPrincipalChange", hooks);
   }
 
   get principal(): Principal {

@@ -48,7 +48,9 @@ export function originAllowed(req: IncomingMessage, origins: NonNullable<ServerO
 
 /** The subprotocol of the 101 response: the first of the client's order that this server speaks, or none. */
 export function selectProtocol(offered: Iterable<string>, supported: readonly Subprotocol[]): Subprotocol | false {
-  return select([...offered], supported) ?? false;
+  // The server's own name for it: that of the request would keep its whole header in memory.
+  const selected = select([...offered], supported);
+  return supported.find((name) => name === selected) ?? false;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Ledger } from "./ledger.ts";
 /** What the peer's control messages cost it. Answers that this end has caused, and receipts, are free once each. */
 export class Budget {
   readonly #ledger: Ledger;
-  readonly #pings = new Set<number>();
+  #pings: Set<number> | undefined;
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
@@ -13,6 +13,7 @@ export class Budget {
 
   /** Its pong will be free. */
   pinged(seq: number): void {
+    this.#pings ??= new Set();
     this.#pings.add(seq);
   }
 
@@ -27,7 +28,7 @@ export class Budget {
     const ledger = this.#ledger;
     switch (message.top) {
       case "pong":
-        return this.#pings.delete(message.ref);
+        return this.#pings?.delete(message.ref) ?? false;
       case "err":
         return ledger.refuse(message.ref);
       case "ack":

@@ -47,7 +47,7 @@ export class ClientResume {
     this.#o = options;
     this.#keys = epochOptions(options.facts.keys, wireOf(options.protocol));
     this.#backend = this.#keys.backend;
-    options.ledger.onTakenOver?.();
+    options.ledger.owner?.onTakenOver();
     this.#rcv = options.ledger.announce();
   }
 

@@ -4,10 +4,10 @@ import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
 import { type AnyHandler, isGranted, type SessionHooks } from "./hooks.ts";
-import { Inbox, type Level, MessageStream } from "./inbox.ts";
+import { Inbox, isAt, type InboxHost, type Level, MessageStream } from "./inbox.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Sender } from "./sender.ts";
-import { Stall } from "./stall.ts";
+import { Stall, type StallHost } from "./stall.ts";
 import type { Timers } from "./timers.ts";
 import type { HandlerContext, Message } from "./types.ts";
 import type { Undelivered } from "./undelivered.ts";
@@ -71,31 +71,51 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 
 /** The receiving half of a session: steps authorize and deliver, for one item after the other. */
-export class Delivery {
+export class Delivery implements InboxHost, StallHost {
   readonly #o: DeliveryHost;
-  readonly #inbox: Inbox;
-  readonly #stall: Stall;
-  readonly #handlers = new Map<string, AnyHandler>();
-  readonly #streams = new Map<string | undefined, Set<MessageStream>>();
+  // Made when something needs them: most of them by the first message.
+  #inbox: Inbox | undefined;
+  #stall: Stall | undefined;
+  #handlers: Map<string, AnyHandler> | undefined;
+  #streams: Map<string | undefined, Set<MessageStream>> | undefined;
   #discards = false;
 
   constructor(host: DeliveryHost) {
     this.#o = host;
-    const { limits, timers } = host;
-    this.#inbox = new Inbox({ limits, onRoom: () => host.pump(), onTaken: () => this.#stall.taken() });
-    this.#stall = new Stall({
-      timers,
-      elapsed: () => host.elapsed,
-      ms: limits.requestSeconds * 1000,
-      waiting: () => this.#inbox.waiting > 0 || this.#someStreamIsAt("full"),
-      tell: () => this.#tellStall(),
-    });
+  }
+
+  // --- what waits for the application --------------------------------------------------------------------------
+
+  get limits(): Limits {
+    return this.#o.limits;
+  }
+  get timers(): Timers {
+    return this.#o.timers;
+  }
+  get elapsed(): number {
+    return this.#o.elapsed;
+  }
+  get waiting(): boolean {
+    return (this.#inbox?.waiting ?? 0) > 0 || this.#someStreamIsAt("full");
+  }
+
+  onRoom(): void {
+    this.#o.pump();
+  }
+
+  onTaken(): void {
+    this.#stall?.taken();
+  }
+
+  #watchStall(): void {
+    this.#stall ??= new Stall(this);
+    this.#stall.watch();
   }
 
   /** Otherwise a handler that never returns, or a stream that nobody reads, would bring all to a stop without a word. */
-  #tellStall(): void {
+  tellStall(): void {
     const { hooks, limits } = this.#o;
-    const { waiting, oldest } = this.#inbox;
+    const { waiting = 0, oldest } = this.#inbox ?? {};
     const why =
       waiting > 0
         ? `${oldest}: ${waiting} messages wait for handlers, and none has begun for ${limits.requestSeconds} s`
@@ -121,26 +141,29 @@ export class Delivery {
   }
 
   #isAt(level: Level, more = 1): boolean {
-    return this.#inbox.isAt(level, more) || this.#someStreamIsAt(level, more);
+    const handlers = this.#inbox?.isAt(level, more) ?? isAt(level, this.#o.limits, more, 0);
+    return handlers || this.#someStreamIsAt(level, more);
   }
 
   #someStreamIsAt(level: Level, more = 1): boolean {
+    if (this.#streams === undefined) return false;
     for (const set of this.#streams.values()) for (const stream of set) if (stream.isAt(level, more)) return true;
     return false;
   }
 
   /** Resolves when no handler runs and no message waits for one. */
-  idle(): Promise<void> {
-    return this.#inbox.idle();
+  async idle(): Promise<void> {
+    await this.#inbox?.idle();
   }
 
   handle(topic: string, fn: AnyHandler): () => void {
     if (!isTopic(topic)) throw new TypeError(`not a topic: ${JSON.stringify(topic)}`);
     this.#o.hooks.topics?.assertDefined(topic);
-    if (this.#handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
-    this.#handlers.set(topic, fn);
+    const handlers = this.#handlers ?? new Map<string, AnyHandler>();
+    if (handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
+    this.#handlers = handlers.set(topic, fn);
     return () => {
-      if (this.#handlers.get(topic) === fn) this.#handlers.delete(topic);
+      if (handlers.get(topic) === fn) handlers.delete(topic);
     };
   }
 
@@ -148,17 +171,20 @@ export class Delivery {
   stream(topic: string | undefined): MessageStream {
     const { limits, hooks, over } = this.#o;
     if (topic !== undefined) hooks.topics?.assertDefined(topic);
-    const streams = this.#streams.get(topic) ?? new Set();
+    const streams = this.#streams?.get(topic) ?? new Set();
     const stream = new MessageStream(
       limits,
       () => {
-        this.#stall.taken();
+        this.#stall?.taken();
         this.#o.pump();
       },
       (done) => streams.delete(done),
     );
     if (over) stream.end(false);
-    else this.#streams.set(topic, streams.add(stream));
+    else {
+      this.#streams ??= new Map();
+      this.#streams.set(topic, streams.add(stream));
+    }
     return stream;
   }
 
@@ -222,15 +248,16 @@ export class Delivery {
     if (this.#o.failed || this.#discards || undelivered.isCeded(message.seq, message.index)) return;
     // The client's rights changed while it was decided.
     if (grants !== arrival.grants) return this.#decide(arrival, (again) => this.#deliver(again));
-    const handler = this.#handlers.get(item.topic) ?? hooks.handler?.(item.topic);
+    const handler = this.#handlers?.get(item.topic) ?? hooks.handler?.(item.topic);
     if (handler !== undefined) {
       const { topic } = item;
+      this.#inbox ??= new Inbox(this);
       this.#inbox.push({ topic, size, admit: () => this.#admit(arrival), run: () => this.#handle(handler, arrival) });
-      this.#stall.watch();
+      this.#watchStall();
       return;
     }
     if (item.request) return this.#refuse(arrival, "E_NO_HANDLER");
-    const streams = [item.topic, undefined].flatMap((key) => [...(this.#streams.get(key) ?? [])]);
+    const streams = [item.topic, undefined].flatMap((key) => [...(this.#streams?.get(key) ?? [])]);
     // Where nobody reads any more it stays undelivered.
     if (streams.length === 0) return over ? undefined : undelivered.done(message.seq, message.index);
     // Whoever reads it first asks for all of them.
@@ -240,7 +267,7 @@ export class Delivery {
       return admitted;
     };
     for (const stream of streams) stream.push({ message, size, admit });
-    this.#stall.watch();
+    this.#watchStall();
   }
 
   /** The last question before the application has it. What may come in several sessions counts as seen from here on. */
@@ -335,9 +362,9 @@ export class Delivery {
   /** `discard`: what is being decided or waits for a handler is not delivered any more. */
   end(discard: boolean): void {
     this.#discards = discard;
-    if (discard) this.#inbox.clear();
-    for (const set of this.#streams.values()) for (const stream of set) stream.end(discard);
-    this.#streams.clear();
-    if (discard) this.#handlers.clear();
+    if (discard) this.#inbox?.clear();
+    for (const set of this.#streams?.values() ?? []) for (const stream of set) stream.end(discard);
+    this.#streams = undefined;
+    if (discard) this.#handlers?.clear();
   }
 }

@@ -4,7 +4,7 @@ import type { Data } from "../wire/json.ts";
 import type { Chain } from "./chain.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { TopicChecks } from "./topics.ts";
-import type { Awaitable, HandlerContext } from "./types.ts";
+import type { Awaitable, HandlerContext, SessionState } from "./types.ts";
 
 export type AnyHandler = (data: Data, context: HandlerContext) => Awaitable<unknown>;
 
@@ -67,7 +67,9 @@ export interface SessionHooks {
   /** Server: the chains by which this session can be found have changed. */
   readonly onChains?: (chains: readonly Chain[]) => void;
   /** Server: whether another node goes on with the session. Asked when nobody came back to this one; must not reject. */
-  readonly elsewhere?: () => Promise<boolean>;
+  readonly elsewhere?: () => Maybe<boolean>;
+  /** Told of each state before the application is; "closed" is the last. Must not throw. */
+  readonly onState?: (state: SessionState) => void;
   /** Client: the server asks for a new token. */
   readonly soon?: () => void;
   /** What it throws is ignored: looking on must not change what happens. */
@@ -82,14 +84,13 @@ export interface SessionHooks {
 
 /** Asks the policy. Fails closed: only `true` grants, and an error of the policy is a denial. */
 export function isGranted(hooks: SessionHooks, request: AuthorizeRequest): Maybe<boolean> {
-  const { authorize, onError } = hooks;
-  if (authorize === undefined) return true;
+  if (hooks.authorize === undefined) return true;
   const failed = (cause: unknown): false => {
-    onError?.(new SealwireError("E_DENIED", { detail: `authorize() failed for ${request.topic}`, cause }));
+    hooks.onError?.(new SealwireError("E_DENIED", { detail: `authorize() failed for ${request.topic}`, cause }));
     return false;
   };
   try {
-    const granted = authorize(request);
+    const granted = hooks.authorize(request);
     return granted instanceof Promise ? granted.then(isTrue, failed) : granted === true;
   } catch (cause) {
     return failed(cause);

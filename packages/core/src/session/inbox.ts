@@ -9,7 +9,8 @@ import type { Message } from "./types.ts";
  */
 export type Level = "full" | "over" | "end";
 
-function isAt(level: Level, limits: Limits, messages: number, bytes: number): boolean {
+/** Of `messages`, the next one included. */
+export function isAt(level: Level, limits: Limits, messages: number, bytes: number): boolean {
   const { receiveQueueMessages, retainedMessages, receiveQueueBytes, retainedBytes, messageBytes } = limits;
   const times = { full: 0, over: 1, end: 2 }[level];
   const [most, mostBytes] = [
@@ -20,12 +21,12 @@ function isAt(level: Level, limits: Limits, messages: number, bytes: number): bo
   return messages > most || bytes >= mostBytes;
 }
 
-export interface InboxOptions {
+export interface InboxHost {
   readonly limits: Limits;
   /** It was full and is not any more. */
-  readonly onRoom: () => void;
+  onRoom(): void;
   /** What waited has its turn. */
-  readonly onTaken: () => void;
+  onTaken(): void;
 }
 
 interface Waiting {
@@ -40,7 +41,7 @@ interface Waiting {
 
 /** Runs what was received: in order of arrival, up to `concurrentHandlers` at once, the rest waits. */
 export class Inbox {
-  readonly #o: InboxOptions;
+  readonly #host: InboxHost;
   readonly #waiting: Waiting[] = [];
   /** In the order in which they began. */
   readonly #active = new Set<Waiting>();
@@ -48,13 +49,13 @@ export class Inbox {
   #bytes = 0;
   #onIdle: (() => void)[] = [];
 
-  constructor(options: InboxOptions) {
-    this.#o = options;
+  constructor(host: InboxHost) {
+    this.#host = host;
   }
 
   /** With `more` messages. */
   isAt(level: Level, more = 1): boolean {
-    return isAt(level, this.#o.limits, this.#waiting.length + more, this.#bytes);
+    return isAt(level, this.#host.limits, this.#waiting.length + more, this.#bytes);
   }
 
   /** How many messages wait for their turn. */
@@ -89,13 +90,13 @@ export class Inbox {
   }
 
   #next(): void {
-    const { limits, onRoom, onTaken } = this.#o;
+    const { limits } = this.#host;
     while (!this.#admitting && this.#active.size < limits.concurrentHandlers && this.#waiting.length > 0) {
       const wasFull = this.isAt("full");
       const next = this.#waiting.shift() as Waiting;
       this.#active.add(next);
       this.#bytes -= next.size;
-      onTaken();
+      this.#host.onTaken();
       const admitted = next.admit();
       if (admitted instanceof Promise) {
         this.#admitting = true;
@@ -105,7 +106,7 @@ export class Inbox {
           this.#next();
         });
       } else this.#begin(admitted, next);
-      if (wasFull) onRoom();
+      if (wasFull) this.#host.onRoom();
     }
     if (this.#active.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }

@@ -73,11 +73,11 @@ export class Intake {
     if (late !== undefined) return this.#refuse(seq, late);
     const { ledger } = this.#o.life;
     const { jti, iat = 0, exp } = claims;
-    const { once } = this.#o.hooks;
+    const { hooks } = this.#o;
     const first =
-      jti === undefined || once === undefined
+      jti === undefined || hooks.once === undefined
         ? undefined
-        : () => once({ jti, iat, exp, now: machine.now(connection.time) });
+        : () => hooks.once?.({ jti, iat, exp, now: machine.now(connection.time) }) ?? true;
     const size = Math.ceil(raw.length / claims.items.length);
     const settled = ledger.part?.seq === seq ? ledger.part.settled : undefined;
     const deliver = (item: Item, index: number | undefined): Maybe<void> => {
@@ -95,7 +95,7 @@ export class Intake {
 
   #describe(received: Received & { readonly kind: "message" }, item: Item, index: number | undefined): Message {
     const { facts, offset } = this.#o.life;
-    return describe(received, item, index, facts.keys, offset, this.#o.hooks.peerToken);
+    return describe(received, item, index, facts.keys, offset, this.#o.hooks);
   }
 
   #refuse(ref: Ref, code: ErrorCode): Maybe<void> {

@@ -21,6 +21,16 @@ export interface LedgerStart {
   readonly part?: Part | undefined;
 }
 
+/** The session whose ledger it is. */
+export interface LedgerOwner {
+  /** Told of every message that is kept. */
+  onKept(kept: Kept): void;
+  /** Told whenever the chains change. */
+  onChains(chains: readonly Chain[]): void;
+  /** Told when another connection takes these numbers over: from then on nothing of the one before is processed. */
+  onTakenOver(): void;
+}
+
 /** What a session counts on, whatever connection it is on. */
 export class Ledger {
   readonly resumable: boolean;
@@ -46,12 +56,7 @@ export class Ledger {
   freeAcks: number;
   freeVoids = 0;
   #chains: readonly Chain[] = [];
-  /** Told of every message that is kept. */
-  onKept: ((kept: Kept) => void) | undefined;
-  /** Told whenever the chains change. */
-  onChains: ((chains: readonly Chain[]) => void) | undefined;
-  /** Told when another connection takes these numbers over: from then on nothing of the one before is processed. */
-  onTakenOver: (() => void) | undefined;
+  owner: LedgerOwner | undefined;
   #refused: ReplayWindow | undefined;
   /** Of items of batches, whose first `err` is free as well: they are counted, since each has not a number of its own. */
   #freeItemErrs = 0;
@@ -79,7 +84,7 @@ export class Ledger {
   set chains(chains: readonly Chain[]) {
     if (!this.resumable) return;
     this.#chains = chains;
-    this.onChains?.(chains);
+    this.owner?.onChains(chains);
   }
 
   /** Up to it the peer may have been told that all is committed: it does not send that again. */
@@ -96,7 +101,7 @@ export class Ledger {
   keep(kept: Kept): void {
     this.retention.add(kept);
     this.freeAcks++;
-    this.onKept?.(kept);
+    this.owner?.onKept(kept);
   }
 
   /** Another message shares the number of the newest one. */

@@ -4,11 +4,12 @@ import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import { type Refusal, Refusals } from "./answers.ts";
 import { type Attached, Attachment, isSilence } from "./attachment.ts";
+import type { Chain } from "./chain.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection } from "./connection.ts";
 import type { Established, SessionFacts } from "./established.ts";
 import type { SessionHooks } from "./hooks.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Ledger, LedgerOwner } from "./ledger.ts";
 import { Listeners } from "./listeners.ts";
 import type { SessionMachine } from "./machine.ts";
 import type { Received } from "./messages.ts";
@@ -46,7 +47,7 @@ export interface LifeHost {
 }
 
 /** A session from one connection to the next, or to the next session; and what is known of its messages at each turn. */
-export class Life implements Attached, UnacknowledgedHost {
+export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   facts: SessionFacts;
   ledger: Ledger;
   attachment: Attachment | undefined;
@@ -70,7 +71,7 @@ export class Life implements Attached, UnacknowledgedHost {
   constructor(e: Established, connection: Connection, host: LifeHost) {
     this.#host = host;
     this.refusals = new Refusals(host.limits.retainedMessages);
-    this.states = new Listeners("onStateChange", host.hooks.onError);
+    this.states = new Listeners("onStateChange", host.hooks);
     [this.facts, this.ledger] = [e.facts, e.ledger];
     [this.offset, this.protocol] = [e.offset, e.protocol];
     this.#clock = connection.clock;
@@ -99,9 +100,6 @@ export class Life implements Attached, UnacknowledgedHost {
   }
   get full(): boolean {
     return this.#host.full;
-  }
-  get onError(): SessionHooks["onError"] {
-    return this.#host.hooks.onError;
   }
   /** Seconds in the server's time. */
   get now(): number {
@@ -134,16 +132,22 @@ export class Life implements Attached, UnacknowledgedHost {
   }
 
   #watchLedger(): void {
-    const { onChains } = this.#host.hooks;
-    this.ledger.onChains = onChains;
-    this.unacknowledged.watch();
-    this.ledger.onTakenOver = () => this.#leave();
-    onChains?.(this.ledger.chains);
+    this.ledger.owner = this;
+    this.onChains(this.ledger.chains);
+  }
+
+  onChains(chains: readonly Chain[]): void {
+    this.#host.hooks.onChains?.(chains);
+  }
+
+  onKept({ exp }: Kept): void {
+    this.unacknowledged.sweepAt(exp);
   }
 
   #setState(state: SessionState): void {
     if (this.state === state) return;
     this.state = state;
+    this.#host.hooks.onState?.(state);
     this.states.tell(state);
   }
 
@@ -209,7 +213,7 @@ export class Life implements Attached, UnacknowledgedHost {
   }
 
   /** Another connection takes over, and may be lost before it is attached: until then the session has none. */
-  #leave(): void {
+  onTakenOver(): void {
     const { attachment } = this;
     if (attachment === undefined) return;
     this.attachment = undefined;

@@ -1,36 +1,38 @@
 import { SealwireError } from "../errors.ts";
+import type { SessionHooks } from "./hooks.ts";
 
 /** Functions that the application wants called. What one throws is reported and reaches nobody else. */
 export class Listeners<T> {
   readonly #name: string;
-  readonly #report: ((error: SealwireError) => void) | undefined;
-  readonly #all = new Set<(value: T) => void>();
+  readonly #hooks: Pick<SessionHooks, "onError">;
+  #all: Set<(value: T) => void> | undefined;
 
-  constructor(name: string, report: ((error: SealwireError) => void) | undefined) {
+  constructor(name: string, hooks: Pick<SessionHooks, "onError">) {
     this.#name = name;
-    this.#report = report;
+    this.#hooks = hooks;
   }
 
   get size(): number {
-    return this.#all.size;
+    return this.#all?.size ?? 0;
   }
 
   add(fn: (value: T) => void): () => void {
+    this.#all ??= new Set();
     this.#all.add(fn);
-    return () => this.#all.delete(fn);
+    return () => this.#all?.delete(fn);
   }
 
   tell(value: T): void {
-    for (const fn of this.#all) {
+    for (const fn of this.#all ?? []) {
       try {
         fn(value);
       } catch (cause) {
-        this.#report?.(new SealwireError("E_HANDLER", { detail: `listener of ${this.#name}`, cause }));
+        this.#hooks.onError?.(new SealwireError("E_HANDLER", { detail: `listener of ${this.#name}`, cause }));
       }
     }
   }
 
   clear(): void {
-    this.#all.clear();
+    this.#all = undefined;
   }
 }

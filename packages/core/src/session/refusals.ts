@@ -1,7 +1,7 @@
 import type { Ref } from "../envelope/claims.ts";
-import type { SealwireError } from "../errors.ts";
 import type { ErrorCode } from "../registry.generated.ts";
 import type { Place } from "./gathering.ts";
+import type { SessionHooks } from "./hooks.ts";
 import { Listeners } from "./listeners.ts";
 import type { Denied } from "./types.ts";
 
@@ -12,14 +12,15 @@ const REMEMBERED = 1024;
 export class Refusals {
   readonly listeners: Listeners<Denied>;
   /** By number; in a batch several. */
-  readonly #recent = new Map<number, { readonly place: Place; readonly topic: string }[]>();
+  #recent: Map<number, { readonly place: Place; readonly topic: string }[]> | undefined;
 
-  constructor(report: ((error: SealwireError) => void) | undefined) {
-    this.listeners = new Listeners("onDenied", report);
+  constructor(hooks: Pick<SessionHooks, "onError">) {
+    this.listeners = new Listeners("onDenied", hooks);
   }
 
   remember(place: Place, topic: string): void {
     if (this.listeners.size === 0) return;
+    this.#recent ??= new Map();
     const others = this.#recent.get(place.seq);
     if (others !== undefined) others.push({ place, topic });
     else this.#recent.set(place.seq, [{ place, topic }]);
@@ -28,13 +29,13 @@ export class Refusals {
 
   /** True if a one-way message was sent under this number. */
   knows(ref: Ref): boolean {
-    return typeof ref === "number" && this.#recent.has(ref);
+    return typeof ref === "number" && this.#recent?.has(ref) === true;
   }
 
   /** The peer refused a one-way message; by its number alone all those of a batch. */
   tell(ref: Ref, code: ErrorCode): void {
     const [seq, index] = typeof ref === "number" ? [ref] : ref;
-    const all = this.#recent.get(seq) ?? [];
+    const all = this.#recent?.get(seq) ?? [];
     const refused = index === undefined ? all : all.filter(({ place }) => place.index === index);
     const at = index === undefined ? {} : { index };
     if (refused.length === 0) this.listeners.tell({ topic: "", seq, ...at, code });
@@ -44,6 +45,6 @@ export class Refusals {
 
   clear(): void {
     this.listeners.clear();
-    this.#recent.clear();
+    this.#recent = undefined;
   }
 }

@@ -24,7 +24,7 @@ export interface RequestsHost {
 export class PendingRequests {
   readonly #o: RequestsHost;
   /** By number; in a batch several. */
-  readonly #pending = new Map<number, Pending[]>();
+  #pending: Map<number, Pending[]> | undefined;
 
   constructor(host: RequestsHost) {
     this.#o = host;
@@ -32,7 +32,7 @@ export class PendingRequests {
 
   /** True while a reply is awaited. */
   get isWaiting(): boolean {
-    return this.#pending.size > 0;
+    return (this.#pending?.size ?? 0) > 0;
   }
 
   /**
@@ -72,15 +72,16 @@ export class PendingRequests {
 
   #add(pending: Pending): void {
     const { seq } = pending.place;
+    this.#pending ??= new Map();
     const others = this.#pending.get(seq);
     if (others === undefined) this.#pending.set(seq, [pending]);
     else others.push(pending);
   }
 
   #remove({ place }: Pending): void {
-    const rest = this.#pending.get(place.seq)?.filter((other) => other.place !== place) ?? [];
-    if (rest.length === 0) this.#pending.delete(place.seq);
-    else this.#pending.set(place.seq, rest);
+    const rest = this.#pending?.get(place.seq)?.filter((other) => other.place !== place) ?? [];
+    if (rest.length === 0) this.#pending?.delete(place.seq);
+    else this.#pending?.set(place.seq, rest);
   }
 
   /** A reply to nothing, or with another topic than its request, is dropped. */
@@ -94,7 +95,7 @@ export class PendingRequests {
   /** True if one waited under this name. A batch that was refused as a whole is named by its number: all that wait in it fail. */
   reject(ref: Ref, error: SealwireError): boolean {
     const one = this.#find(ref);
-    const all = one === undefined && typeof ref === "number" ? this.#pending.get(ref) : undefined;
+    const all = one === undefined && typeof ref === "number" ? this.#pending?.get(ref) : undefined;
     const refused = one === undefined ? [...(all ?? [])] : [one];
     for (const pending of refused) {
       this.#remove(pending);
@@ -105,13 +106,13 @@ export class PendingRequests {
 
   #find(ref: Ref): Pending | undefined {
     const [seq, at] = typeof ref === "number" ? [ref, undefined] : ref;
-    return this.#pending.get(seq)?.find(({ place }) => place.index === at);
+    return this.#pending?.get(seq)?.find(({ place }) => place.index === at);
   }
 
   /** Nobody answers any more what was sent. */
   fail(error: SealwireError): void {
-    const all = [...this.#pending.values()].flat();
-    this.#pending.clear();
+    const all = [...(this.#pending?.values() ?? [])].flat();
+    this.#pending?.clear();
     for (const { reject } of all) reject(error);
   }
 }

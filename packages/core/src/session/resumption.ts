@@ -72,7 +72,7 @@ export interface ResumeOptions {
 export function resumeEstablished(o: ResumeOptions): Established {
   const { facts, ledger, limits, protocol, keys, epoch, offset, time, own, peer, scopes, expiresAt, refusals } = o;
   // What the old connection commits from here on would be neither announced nor known as delivered.
-  ledger.onTakenOver?.();
+  ledger.owner?.onTakenOver();
   ledger.chains = [epoch.chain];
   ledger.freeVoids = 2 * limits.retainedMessages;
   const machine = new SessionMachine({

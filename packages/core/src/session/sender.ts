@@ -77,7 +77,7 @@ export class Sender {
 
   constructor(host: SenderHost) {
     this.#host = host;
-    this.refusals = new Refusals(host.hooks.onError);
+    this.refusals = new Refusals(host.hooks);
   }
 
   /** @throws TypeError for what can never be sent */

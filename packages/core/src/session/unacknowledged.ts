@@ -1,6 +1,6 @@
 import { contentOf } from "../envelope/codec.ts";
-import type { SealwireError } from "../errors.ts";
 import type { Codec } from "../registry.generated.ts";
+import type { SessionHooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
 import { Listeners } from "./listeners.ts";
 import type { Outgoing } from "./messages.ts";
@@ -15,7 +15,7 @@ export interface UnacknowledgedHost {
   /** Seconds in the server's time. */
   readonly now: number;
   readonly timers: Timers;
-  readonly onError: ((error: SealwireError) => void) | undefined;
+  readonly hooks: Pick<SessionHooks, "onError">;
   /** There is room for messages that waited. */
   wake(): void;
 }
@@ -30,12 +30,7 @@ export class Unacknowledged {
 
   constructor(host: UnacknowledgedHost) {
     this.#host = host;
-    this.listeners = new Listeners("onUndetermined", host.onError);
-  }
-
-  /** Looks after the messages of the ledger of this moment. */
-  watch(): void {
-    this.#host.ledger.onKept = ({ exp }) => this.#sweepAt(exp);
+    this.listeners = new Listeners("onUndetermined", host.hooks);
   }
 
   /** Reports what has expired, and looks again when the next message does. */
@@ -44,13 +39,14 @@ export class Unacknowledged {
     const expired = ledger.retention.expire(now);
     this.#expiry = undefined;
     const next = ledger.retention.nextExpiry;
-    if (next !== undefined) this.#sweepAt(next);
+    if (next !== undefined) this.sweepAt(next);
     if (expired.length === 0) return;
     this.#tell(expired);
     this.#host.wake();
   }
 
-  #sweepAt(exp: number): void {
+  /** A message ends at `exp`. */
+  sweepAt(exp: number): void {
     const { ledger, now, timers } = this.#host;
     if (!ledger.resumable || (this.#expiry !== undefined && this.#expiry.at <= exp)) return;
     this.#expiry?.timer.cancel();

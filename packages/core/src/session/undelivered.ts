@@ -12,8 +12,10 @@ interface Batch {
 
 /** Which messages of the peer are committed and not yet with the application, by number, in the order of the numbers. */
 export class Undelivered {
-  /** Undefined for a message that stands alone. A batch stays until the next message comes, since items of it may. */
-  readonly #messages = new Map<number, Batch | undefined>();
+  /** Undefined for a message that stands alone. */
+  #messages: Map<number, Batch | undefined> | undefined;
+  /** The batch that came last stays until the next message comes: more of its items may. */
+  #batch: number | undefined;
   /** The last of which the application has an item. */
   #begun = 0;
   #ceded = Number.POSITIVE_INFINITY;
@@ -21,20 +23,18 @@ export class Undelivered {
 
   /** Messages, a batch for one. */
   get size(): number {
-    let size = 0;
-    for (const batch of this.#messages.values()) if (batch === undefined || batch.waiting.size > 0) size++;
-    return size;
+    return [...this.#waiting()].length;
   }
 
   add(seq: number, index: number | undefined): void {
-    let batch = this.#messages.get(seq);
-    if (batch === undefined) {
-      for (const [other, { waiting } = { waiting: undefined }] of this.#messages)
-        if (waiting?.size === 0) this.#messages.delete(other);
-      batch = index === undefined ? undefined : { waiting: new Set(), settled: new Set() };
-      this.#messages.set(seq, batch);
+    this.#messages ??= new Map();
+    if (!this.#messages.has(seq)) {
+      if (this.#batch !== undefined && this.#messages.get(this.#batch)?.waiting.size === 0)
+        this.#messages.delete(this.#batch);
+      this.#batch = index === undefined ? undefined : seq;
+      this.#messages.set(seq, index === undefined ? undefined : { waiting: new Set(), settled: new Set() });
     }
-    batch?.waiting.add(index as number);
+    if (index !== undefined) this.#messages.get(seq)?.waiting.add(index);
   }
 
   /** From here on nobody else may deliver it. */
@@ -44,9 +44,9 @@ export class Undelivered {
 
   /** It was delivered, or needs not to be. */
   done(seq: number, index: number | undefined): void {
-    const batch = this.#messages.get(seq);
-    if (batch === undefined) this.#messages.delete(seq);
-    else if (batch.waiting.delete(index as number)) batch.settled.add(index as number);
+    const batch = this.#messages?.get(seq);
+    if (batch !== undefined && index !== undefined && batch.waiting.delete(index)) batch.settled.add(index);
+    if (batch === undefined || (batch.waiting.size === 0 && seq !== this.#batch)) this.#messages?.delete(seq);
   }
 
   /**
@@ -55,10 +55,10 @@ export class Undelivered {
    */
   cede(committed: number, announced: number): { readonly last: number; readonly part: Part | undefined } {
     const [first = committed + 1] = this.#waiting();
-    const batch = this.#messages.get(this.#begun);
+    const batch = this.#messages?.get(this.#begun);
     const inPart = first === this.#begun && announced < first && batch !== undefined;
     const last = inPart ? first - 1 : Math.max(first - 1, this.#begun, announced);
-    for (const seq of this.#messages.keys()) if (seq > last) this.#messages.delete(seq);
+    for (const seq of this.#messages?.keys() ?? []) if (seq > last) this.#messages?.delete(seq);
     this.#ceded = last;
     if (!inPart) return { last, part: undefined };
     this.#part = batch;
@@ -66,7 +66,7 @@ export class Undelivered {
   }
 
   *#waiting(): Iterable<number> {
-    for (const [seq, batch] of this.#messages) if (batch === undefined || batch.waiting.size > 0) yield seq;
+    for (const [seq, batch] of this.#messages ?? []) if (batch === undefined || batch.waiting.size > 0) yield seq;
   }
 
   isCeded(seq: number, index: number | undefined): boolean {
