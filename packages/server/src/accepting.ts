@@ -138,6 +138,8 @@ export class Accepting {
       if (this.#closing) return refuse({ status: 503, text: "this server is closing" });
       // A broken upgrade request is answered by ws itself, and the socket closes.
       this.#wss.handleUpgrade(req, socket, head, (ws) => {
+        // From here on `ws` looks after it.
+        socket.off("error", nothing);
         if (ws.protocol !== "") return this.#open(ws, socket, admitted, { carried, address, signers });
         // A page that offered no subprotocol can read this code; a refused upgrade it could not.
         ws.on("error", nothing);

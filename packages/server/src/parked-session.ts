@@ -49,7 +49,8 @@ function extraOf({ token, remoteAddress, earlier = [] }: Peer, parked: Parked): 
   const { principal, jkt } = token;
   const extra: Extra = {
     ...parked,
-    token: token.token,
+    // Kept where there is a store.
+    token: token.token as string,
     claims: principal.claims as Json,
     jkt: jkt ?? null,
     address: remoteAddress,

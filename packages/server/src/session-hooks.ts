@@ -106,7 +106,8 @@ export class ServerHooks implements SessionHooks {
   }
 
   peerToken(): string {
-    return this.#token.token;
+    // Asked at levels that sign, where it is kept.
+    return this.#token.token as string;
   }
 
   async refresh(text: string): Promise<Renewal> {

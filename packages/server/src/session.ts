@@ -17,7 +17,8 @@ export interface Peer {
 
 /** A session as the server has it: with who is at the other end, by the token of this moment. */
 export class LiveServerSession extends LiveSession {
-  readonly #principals: Listeners<Principal>;
+  #principals: Listeners<Principal> | undefined;
+  readonly #hooks: SessionHooks;
   #token: CheckedToken;
   #earlier: readonly Revocable[];
   #revoked = false;
@@ -25,10 +26,16 @@ export class LiveServerSession extends LiveSession {
 
   constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks, peer: Peer) {
     super(established, connection, limits, hooks);
-    this.#token = peer.token;
+    this.#token = this.#kept(peer.token);
     this.#earlier = peer.earlier ?? [];
     this.remoteAddress = peer.remoteAddress;
-    this.#principals = new Listeners("onPrincipalChange", hooks);
+    this.#hooks = hooks;
+  }
+
+  /** The text is for the evidence of signed messages, and for a store. */
+  #kept(token: CheckedToken): CheckedToken {
+    const { level, exportableChain } = this.life.facts.keys;
+    return level === "sig" || level === "nest" || exportableChain ? token : token.bare();
   }
 
   get principal(): Principal {
@@ -73,8 +80,8 @@ export class LiveServerSession extends LiveSession {
     if (earlier.length > REMEMBERED)
       throw new SealwireError("E_TOKEN", { stage: "claims", detail: `more than ${REMEMBERED} tokens at a time` });
     this.#earlier = earlier;
-    this.#token = token;
-    this.#principals.tell(token.principal);
+    this.#token = this.#kept(token);
+    this.#principals?.tell(token.principal);
   }
 
   /** Messages of the client that are committed, and that the application has not been given. */
@@ -109,6 +116,7 @@ export class LiveServerSession extends LiveSession {
   }
 
   onPrincipalChange(fn: (principal: Principal) => void): () => void {
+    this.#principals ??= new Listeners("onPrincipalChange", this.#hooks);
     return this.#principals.add(fn);
   }
 

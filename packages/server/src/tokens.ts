@@ -18,10 +18,53 @@ import { remoteKeys } from "./token-keys.ts";
 
 export interface CheckedToken extends VerifiedToken {
   readonly principal: Principal;
-  /** The token itself, for evidence of signed messages. */
-  readonly token: string;
+  /** The token itself, for evidence of signed messages and for a store; undefined where there is neither. */
+  readonly token: string | undefined;
   /** What a revocation can name of it. */
   readonly revocable: Revocable;
+  /** Without `token`, which is larger than all the rest. */
+  bare(): CheckedToken;
+}
+
+class Checked implements CheckedToken {
+  readonly token: string | undefined;
+  readonly principal: Principal;
+  readonly scopes: readonly string[];
+  readonly expiresAt: number;
+  readonly #issuedAt: number | undefined;
+
+  constructor(
+    token: string | undefined,
+    principal: Principal,
+    { scopes, expiresAt, issuedAt }: Pick<VerifiedToken, "scopes" | "expiresAt"> & Pick<Revocable, "issuedAt">,
+  ) {
+    this.token = token;
+    this.principal = principal;
+    this.scopes = scopes;
+    this.expiresAt = expiresAt;
+    this.#issuedAt = issuedAt;
+  }
+
+  get issuer(): string {
+    return this.principal.issuer;
+  }
+  get subject(): string {
+    return this.principal.subject;
+  }
+  get clientId(): string | undefined {
+    return this.principal.clientId;
+  }
+  get jkt(): string | undefined {
+    return this.principal.thumbprint;
+  }
+  get revocable(): Revocable {
+    const { issuer, subject, tokenId, thumbprint } = this.principal;
+    return { issuer, subject, tokenId, thumbprint, issuedAt: this.#issuedAt, expiresAt: this.expiresAt };
+  }
+
+  bare(): CheckedToken {
+    return new Checked(undefined, this.principal, { ...this, issuedAt: this.#issuedAt });
+  }
 }
 
 /** `jkt`: what was recorded with a ticket for this token. @throws SealwireError E_TOKEN */
@@ -163,11 +206,8 @@ export function checkedToken(token: string, payload: JWTPayload, jkt: string | u
     thumbprint: jkt,
     claims: payload,
   };
-  const { issuer, subject, clientId, tokenId } = principal;
-  const expiresAt = exp as number;
   const issuedAt = typeof iat === "number" ? iat : undefined;
-  const revocable = { issuer, subject, tokenId, thumbprint: jkt, issuedAt, expiresAt };
-  return { token, principal, issuer, subject, clientId, scopes, expiresAt, jkt, revocable };
+  return new Checked(token, principal, { scopes, expiresAt: exp as number, issuedAt });
 }
 
 /** Same issuer, subject, client and class: what a refresh, and a token beside a resume, may not change. */

@@ -59,7 +59,7 @@ export class Authority {
 
   /** A session begins with this token. */
   opened(token: Token): void {
-    this.#held = [token.token];
+    this.#held = [token.token as string];
   }
 
   /** True if that ends the session `id`, which has this token. */

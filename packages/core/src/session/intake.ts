@@ -29,13 +29,12 @@ export interface IntakeHost {
 /** What was committed, on whichever connection, goes to whom it is for: one message after the other. */
 export class Intake {
   readonly #o: IntakeHost;
-  readonly #items: TokenBucket;
+  #items: TokenBucket | undefined;
   /** What was committed last and is still being decided. */
   #dispatching: Promise<void> | undefined;
 
   constructor(host: IntakeHost) {
     this.#o = host;
-    this.#items = new TokenBucket(host.limits.itemsPerSecond, host.limits.itemsBurst);
   }
 
   /** Resolves when what was committed so far is decided; undefined if all of it is. */
@@ -68,6 +67,8 @@ export class Intake {
     if (this.#o.hooks.trace) trace(this.#o.hooks, { direction: "in", kind: "application", seq, claims: raw });
     // Messages that are refused for their time cost as much as others, so they are charged too.
     if (this.#o.hooks.rateLimited) {
+      const { itemsPerSecond, itemsBurst } = this.#o.limits;
+      this.#items ??= new TokenBucket(itemsPerSecond, itemsBurst);
       connection.throttle(this.#items.spend(claims.items.length, connection.time.elapsed));
     }
     if (late !== undefined) return this.#refuse(seq, late);

@@ -58,7 +58,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   /** This side is ending it: without its connection it is over, whether the bye was said or not. */
   leaving = false;
   readonly refusals: Refusals;
-  readonly states: Listeners<SessionState>;
+  #states: Listeners<SessionState> | undefined;
   readonly unacknowledged: Unacknowledged;
   readonly #host: LifeHost;
   readonly #clock: Clock;
@@ -71,7 +71,6 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   constructor(e: Established, connection: Connection, host: LifeHost) {
     this.#host = host;
     this.refusals = new Refusals(host.limits.retainedMessages);
-    this.states = new Listeners("onStateChange", host.hooks);
     [this.facts, this.ledger] = [e.facts, e.ledger];
     [this.offset, this.protocol] = [e.offset, e.protocol];
     this.#clock = connection.clock;
@@ -144,11 +143,16 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
     this.unacknowledged.sweepAt(exp);
   }
 
+  onStateChange(fn: (state: SessionState) => void): () => void {
+    this.#states ??= new Listeners("onStateChange", this.#host.hooks);
+    return this.#states.add(fn);
+  }
+
   #setState(state: SessionState): void {
     if (this.state === state) return;
     this.state = state;
     this.#host.hooks.onState?.(state);
-    this.states.tell(state);
+    this.#states?.tell(state);
   }
 
   /** Refuses a message of the peer, now or on the next connection. */
@@ -341,8 +345,8 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
     this.refusals.take();
     this.#setState("closed");
     this.#host.ended({ ...info, undetermined });
-    this.states.clear();
-    this.unacknowledged.listeners.clear();
+    this.#states?.clear();
+    this.unacknowledged.listeners?.clear();
   }
 
   /** Milliseconds in the server's time, as the last connection told it. */

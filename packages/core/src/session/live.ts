@@ -142,15 +142,15 @@ export class LiveSession implements Session {
   }
 
   onDenied(fn: (denied: Denied) => void): () => void {
-    return this.#sender.refusals.listeners.add(fn);
+    return this.#sender.refusals.onDenied(fn);
   }
 
   onStateChange(fn: (state: SessionState) => void): () => void {
-    return this.#life.states.add(fn);
+    return this.#life.onStateChange(fn);
   }
 
   onUndetermined(fn: (messages: readonly Undetermined[]) => void): () => void {
-    return this.#life.unacknowledged.listeners.add(fn);
+    return this.#life.unacknowledged.onUndetermined(fn);
   }
 
   rekey(): void {

@@ -10,16 +10,22 @@ const REMEMBERED = 1024;
 
 /** Refusals of one-way messages, and what they are about. */
 export class Refusals {
-  readonly listeners: Listeners<Denied>;
+  readonly #hooks: Pick<SessionHooks, "onError">;
+  #listeners: Listeners<Denied> | undefined;
   /** By number; in a batch several. */
   #recent: Map<number, { readonly place: Place; readonly topic: string }[]> | undefined;
 
   constructor(hooks: Pick<SessionHooks, "onError">) {
-    this.listeners = new Listeners("onDenied", hooks);
+    this.#hooks = hooks;
+  }
+
+  onDenied(fn: (denied: Denied) => void): () => void {
+    this.#listeners ??= new Listeners("onDenied", this.#hooks);
+    return this.#listeners.add(fn);
   }
 
   remember(place: Place, topic: string): void {
-    if (this.listeners.size === 0) return;
+    if (this.#listeners === undefined || this.#listeners.size === 0) return;
     this.#recent ??= new Map();
     const others = this.#recent.get(place.seq);
     if (others !== undefined) others.push({ place, topic });
@@ -38,13 +44,13 @@ export class Refusals {
     const all = this.#recent?.get(seq) ?? [];
     const refused = index === undefined ? all : all.filter(({ place }) => place.index === index);
     const at = index === undefined ? {} : { index };
-    if (refused.length === 0) this.listeners.tell({ topic: "", seq, ...at, code });
+    if (refused.length === 0) this.#listeners?.tell({ topic: "", seq, ...at, code });
     for (const { place, topic } of refused)
-      this.listeners.tell({ topic, seq, ...(place.index === undefined ? {} : { index: place.index }), code });
+      this.#listeners?.tell({ topic, seq, ...(place.index === undefined ? {} : { index: place.index }), code });
   }
 
   clear(): void {
-    this.listeners.clear();
+    this.#listeners?.clear();
     this.#recent = undefined;
   }
 }

@@ -7,6 +7,8 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export class Timer {
   /** Elapsed time. */
   readonly at: number;
+  /** The next of them in time. */
+  next: Timer | undefined;
   readonly #timers: Timers;
   #fn: (() => void) | undefined;
 
@@ -32,10 +34,10 @@ export class Timer {
 /** Timers that end together: of a connection, or of a session. All of them take one timer of the clock. */
 export class Timers {
   readonly #clock: Clock;
-  /** By the time when they are due; of those for one time the one that was set first. */
-  #waiting: Timer[] = [];
+  /** A list by the time when they are due; of those for one time the one that was set first. */
+  #first: Timer | undefined;
   /** When the timer of the clock rings. */
-  #rings = Number.POSITIVE_INFINITY;
+  #rings: number | undefined;
   #stop: (() => void) | undefined;
   #ended = false;
 
@@ -47,50 +49,68 @@ export class Timers {
   after(ms: number, fn: () => void): Timer {
     const timer = new Timer(this.#clock.elapsed() + ms, fn, this);
     if (this.#ended) return timer;
-    let place = this.#waiting.length;
-    while (place > 0 && (this.#waiting[place - 1] as Timer).at > timer.at) place--;
-    this.#waiting.splice(place, 0, timer);
+    const before = this.#last(({ at }) => at <= timer.at);
+    timer.next = before === undefined ? this.#first : before.next;
+    if (before === undefined) this.#first = timer;
+    else before.next = timer;
     this.#await();
     return timer;
   }
 
   /** For `Timer`. The clock's own one is left to ring in vain, unless it is the last. */
   forget(timer: Timer): void {
-    const place = this.#waiting.indexOf(timer);
-    if (place >= 0) this.#waiting.splice(place, 1);
-    if (this.#waiting.length === 0) this.#halt();
+    if (this.#first === timer) this.#first = timer.next;
+    else {
+      const before = this.#last((other) => other !== timer);
+      // One that is about to ring stands in no list any more.
+      if (before?.next === timer) before.next = timer.next;
+    }
+    if (this.#first === undefined) this.#halt();
+  }
+
+  /** The last of those at the front that match. */
+  #last(matches: (timer: Timer) => boolean): Timer | undefined {
+    let last: Timer | undefined;
+    for (let timer = this.#first; timer !== undefined && matches(timer); timer = timer.next) last = timer;
+    return last;
   }
 
   #await(): void {
-    const next = this.#waiting[0];
-    if (next === undefined || next.at >= this.#rings) return;
+    const { at } = this.#first ?? {};
+    if (at === undefined || (this.#rings !== undefined && at >= this.#rings)) return;
     this.#halt();
     const now = this.#clock.elapsed();
-    this.#rings = Math.min(next.at, now + LONGEST_TIMER);
+    this.#rings = Math.min(at, now + LONGEST_TIMER);
     this.#stop = this.#clock.schedule(() => this.#ring(), this.#rings - now);
   }
 
   #ring(): void {
     // A clock may ring a little before its time.
-    const now = Math.max(this.#rings, this.#clock.elapsed());
-    const later = this.#waiting.findIndex(({ at }) => at > now);
-    const due = this.#waiting.splice(0, later < 0 ? this.#waiting.length : later);
-    this.#rings = Number.POSITIVE_INFINITY;
+    const now = Math.max(this.#rings ?? 0, this.#clock.elapsed());
+    let due = this.#first;
+    const last = this.#last(({ at }) => at <= now);
+    this.#rings = undefined;
     this.#stop = undefined;
+    if (last === undefined) due = undefined;
+    else {
+      this.#first = last.next;
+      last.next = undefined;
+    }
     this.#await();
-    for (const timer of due) if (!this.#ended) timer.ring();
+    // What one of them sets has its own turn.
+    for (; due !== undefined && !this.#ended; due = due.next) due.ring();
   }
 
   #halt(): void {
     this.#stop?.();
     this.#stop = undefined;
-    this.#rings = Number.POSITIVE_INFINITY;
+    this.#rings = undefined;
   }
 
   /** Cancels all, and every later one. */
   clear(): void {
     this.#ended = true;
-    this.#waiting = [];
+    this.#first = undefined;
     this.#halt();
   }
 }

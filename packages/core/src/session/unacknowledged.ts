@@ -22,7 +22,7 @@ export interface UnacknowledgedHost {
 
 /** Own messages that the peer has not acknowledged: what is told of them when their life, or that of their session, ends. */
 export class Unacknowledged {
-  readonly listeners: Listeners<readonly Undetermined[]>;
+  listeners: Listeners<readonly Undetermined[]> | undefined;
   readonly #host: UnacknowledgedHost;
   /** Idempotent messages of a session that was given up, as the next one sends them. */
   #outliving: Outgoing[] = [];
@@ -30,7 +30,11 @@ export class Unacknowledged {
 
   constructor(host: UnacknowledgedHost) {
     this.#host = host;
-    this.listeners = new Listeners("onUndetermined", host.hooks);
+  }
+
+  onUndetermined(fn: (messages: readonly Undetermined[]) => void): () => void {
+    this.listeners ??= new Listeners("onUndetermined", this.#host.hooks);
+    return this.listeners.add(fn);
   }
 
   /** Reports what has expired, and looks again when the next message does. */
@@ -89,7 +93,7 @@ export class Unacknowledged {
   }
 
   #tell(kept: readonly Kept[]): void {
-    this.listeners.tell(kept.flatMap((one) => this.#named(one)));
+    this.listeners?.tell(kept.flatMap((one) => this.#named(one)));
   }
 
   #named({ seq, items, jti }: Kept): readonly Undetermined[] {

@@ -18,7 +18,7 @@ export class Undelivered {
   #batch: number | undefined;
   /** The last of which the application has an item. */
   #begun = 0;
-  #ceded = Number.POSITIVE_INFINITY;
+  #ceded: number | undefined;
   #part: Batch | undefined;
 
   /** Messages, a batch for one. */
@@ -70,7 +70,7 @@ export class Undelivered {
   }
 
   isCeded(seq: number, index: number | undefined): boolean {
-    if (seq <= this.#ceded) return false;
+    if (this.#ceded === undefined || seq <= this.#ceded) return false;
     return seq > this.#ceded + 1 || index === undefined || this.#part?.settled.has(index) !== true;
   }
 }

@@ -27,3 +27,44 @@ it("a time that no timer of the platform can have comes when it is there, and no
   timers.clear();
   expect(clock.pending).toBe(0);
 });
+
+it("one timer of the clock for all: in the order of their times, then in that in which they were set", async () => {
+  const clock = new VirtualClock();
+  const timers = new Timers(clock);
+  const rung: string[] = [];
+  const note = (name: string) => () => void rung.push(`${name} ${clock.elapsed()}`);
+  timers.after(20, note("late"));
+  timers.after(10, () => {
+    note("first")();
+    second.cancel();
+    timers.after(0, note("set meanwhile"));
+  });
+  const second = timers.after(10, note("cancelled meanwhile"));
+  timers.after(10, note("third"));
+  timers.after(5, note("early"));
+  const gone = timers.after(1, note("cancelled"));
+  gone.cancel();
+  gone.cancel();
+  expect(clock.pending).toBe(1);
+  await clock.advance(20);
+  expect(rung).toEqual(["early 5", "first 10", "third 10", "set meanwhile 10", "late 20"]);
+  expect(clock.pending).toBe(0);
+});
+
+it("the last that is cancelled leaves no timer, and none rings after the end", async () => {
+  const clock = new VirtualClock();
+  const timers = new Timers(clock);
+  const rung: string[] = [];
+  const one = timers.after(10, () => rung.push("one"));
+  const two = timers.after(20, () => rung.push("two"));
+  one.cancel();
+  two.cancel();
+  expect(clock.pending).toBe(0);
+  timers.after(10, () => timers.clear());
+  timers.after(10, () => rung.push("after the end"));
+  await clock.advance(10);
+  timers.after(10, () => rung.push("later"));
+  await clock.advance(100);
+  expect(rung).toEqual([]);
+  expect(clock.pending).toBe(0);
+});

@@ -31,6 +31,8 @@ describe("deadlines [hs:timeout]", () => {
         link.tap = (direction, payload, index) => (direction === "c2s" && index === 1 ? [] : [payload]);
       },
     });
+    // Its own deadline is at the same moment.
+    pair.link.client.close = () => {};
     await pair.clock.advance(9999);
     expect(pair.server.info).toBeUndefined();
     await pair.clock.advance(1);
@@ -40,6 +42,7 @@ describe("deadlines [hs:timeout]", () => {
   it("a server whose token check hangs ends after 10 s, and lets go", async () => {
     const pair = await openPair({ waitFor: false, server: { verifyToken: never } });
     await settle(20);
+    pair.link.client.close = () => {};
     await pair.clock.advance(10_000);
     await expectClearRefusal(pair, { side: "server", ...timeout });
     expect(pair.clock.pending).toBe(0);
