@@ -4,7 +4,7 @@ import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
 import { type AnyHandler, isGranted, type SessionHooks } from "./hooks.ts";
-import { Inbox, isAt, type InboxHost, type Level, MessageStream } from "./inbox.ts";
+import { Inbox, type InboxHost, isAt, type Level, MessageStream } from "./inbox.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Sender } from "./sender.ts";
 import { Stall, type StallHost } from "./stall.ts";
