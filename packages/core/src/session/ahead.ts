@@ -4,32 +4,34 @@
  */
 const MOST = { messages: 32, bytes: 1_048_576 } as const;
 
-/** The work of one direction that was begun before its turn, in the order of the turns. */
+/** The work of one direction that was begun before its turn: that of the first ones that wait, without a gap. */
 export class Ahead {
-  #sizes: number[] = [];
+  #count = 0;
   #bytes = 0;
 
   /** How many of those that wait for their turn are begun. */
   get count(): number {
-    return this.#sizes.length;
+    return this.#count;
   }
 
   takes(size: number): boolean {
-    return this.count === 0 || (this.count < MOST.messages && this.#bytes + size <= MOST.bytes);
+    return this.#count === 0 || (this.#count < MOST.messages && this.#bytes + size <= MOST.bytes);
   }
 
   begin(size: number): void {
-    this.#sizes.push(size);
+    this.#count++;
     this.#bytes += size;
   }
 
   /** The first one has its turn. Nothing where it was not begun. */
-  end(): void {
-    this.#bytes -= this.#sizes.shift() ?? 0;
+  end(size: number): void {
+    if (this.#count === 0) return;
+    this.#count--;
+    this.#bytes -= size;
   }
 
   clear(): void {
-    this.#sizes = [];
+    this.#count = 0;
     this.#bytes = 0;
   }
 }

@@ -280,7 +280,7 @@ export class Connection implements SocketEvents {
     while (!this.#busy && this.#queue.length > 0 && !this.#blocked()) {
       const arrived = this.#queue.shift() as Arrived;
       this.#queuedBytes -= arrived.size;
-      this.#ahead.end();
+      this.#ahead.end(arrived.size);
       try {
         const result = this.#process(arrived);
         if (result instanceof Promise) this.#run(result);

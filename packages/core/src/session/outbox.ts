@@ -98,7 +98,7 @@ export class Outbox {
       }
       if (first?.sealed === undefined) break;
       this.#queue.shift();
-      this.#ahead.end();
+      this.#ahead.end(first.prepared.claims.length);
       this.#sent(first.prepared, first.sealed);
       first.done();
     }
