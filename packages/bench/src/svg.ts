@@ -4,14 +4,16 @@ export interface Bar {
   readonly own?: boolean;
 }
 
-const [WIDTH, LABEL, ROW] = [760, 270, 26];
+const [WIDTH, LABEL, ROW] = [840, 310, 26];
+/** For the value and its unit, behind the longest bar. */
+const VALUE = 160;
 
 /** Bars on a logarithmic scale where they differ by more than a hundred times. Readable on light and on dark ground. */
 export function bars(title: string, unit: string, all: readonly Bar[]): string {
   const largest = Math.max(...all.map(({ value }) => value));
   const smallest = Math.min(...all.map(({ value }) => value));
   const logarithmic = largest / smallest > 100;
-  const room = WIDTH - LABEL - 110;
+  const room = WIDTH - LABEL - VALUE;
   const length = (value: number) =>
     logarithmic
       ? (Math.log10(value / smallest) / Math.log10(largest / smallest)) * (room - 30) + 30
