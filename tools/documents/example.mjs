@@ -9,6 +9,7 @@ import { createKeySet } from "../../packages/core/dist/keys/keyset.js";
 import { thumbprint } from "../../packages/core/dist/keys/thumbprint.js";
 import { DEFAULT_LIMITS } from "../../packages/core/dist/registry.generated.js";
 import { ClientHandshake } from "../../packages/core/dist/session/client-handshake.js";
+import { expand } from "../../packages/core/dist/session/established.js";
 import { ServerHandshake } from "../../packages/core/dist/session/server-handshake.js";
 import { encodeBase64url } from "../../packages/core/dist/wire/base64url.js";
 import { decodeFrame, decodeText, encodeText } from "../../packages/core/dist/wire/frame.js";
@@ -137,7 +138,7 @@ export async function examples() {
   const message = { topic: "chat.say", data: { text: "hello" }, ttl: DEFAULT_LIMITS.messageTtl, alone: true };
   machine.add(message, time, { session: established.facts.id, seq: 0 });
   const binary = await prepared.seal();
-  const compact = established.expand(binary, "out");
+  const compact = expand(machine, binary, "out");
   if ((await open(compact, derived["c app key"])) !== text(prepared.claims))
     throw new Error("jose opens something else");
 
