@@ -147,6 +147,13 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     return place;
   }
 
+  /** Waits until at most `mark` bytes are unsent. What gathers in this turn is sealed first. */
+  drained(mark: number): Maybe<void> {
+    if (!this.#flushes || this.outbox.sealsAtOnce) return this.outbox.drained(mark);
+    // Behind the flush, which is a microtask as well.
+    return Promise.resolve().then(() => this.outbox.drained(mark));
+  }
+
   #flush(): void {
     this.#flushes = false;
     this.machine.flush();

@@ -27,6 +27,7 @@ export class Outbox {
   #tail: Promise<void> | undefined;
   #pending = 0;
   #broken = false;
+  #sealsAtOnce = false;
   /** Those that wait until less is unsent, and since when none of them had to wait no longer. */
   #waiting = 0;
   #waitingSince = 0;
@@ -35,6 +36,11 @@ export class Outbox {
     this.#connection = connection;
     this.#limit = limit;
     this.#onSent = onSent;
+  }
+
+  /** False until that is known. */
+  get sealsAtOnce(): boolean {
+    return this.#sealsAtOnce;
   }
 
   /** Bytes that wait for the cipher or the network. */
@@ -52,6 +58,7 @@ export class Outbox {
     } catch (cause) {
       return this.#failed(cause);
     }
+    this.#sealsAtOnce = !(sealed instanceof Promise);
     return sealed instanceof Promise ? this.#enqueue(prepared, sealed) : this.#sent(prepared, sealed);
   }
 

@@ -257,7 +257,7 @@ export class Sender {
   }
 
   drained(): Maybe<void> {
-    return this.#host.attachment?.outbox.drained(this.#highWaterMark);
+    return this.#host.attachment?.drained(this.#highWaterMark);
   }
 
   end(): void {
