@@ -18,7 +18,7 @@ interface Gates {
 /** The server's cipher opens later. Something was opened before, so that it is known to. */
 async function opensLater(): Promise<Gates> {
   const gated = new Gated(["open"]);
-  const pair = await live({ codec: "cbor", serverBackend: gated.backend });
+  const pair = await live({ codec: "cbor", serverBackend: gated.backend, clientHooks: { batch: false } });
   const got: unknown[] = [];
   sessionOf(pair, "server").handle("t", (data) => void got.push(data));
   await sessionOf(pair, "client").send("t", 0);
@@ -31,7 +31,7 @@ async function opensLater(): Promise<Gates> {
 /** The client's cipher seals later. */
 async function sealsLater(): Promise<Gates> {
   const gated = new Gated(["seal"]);
-  const pair = await live({ codec: "cbor", backend: gated.backend });
+  const pair = await live({ codec: "cbor", backend: gated.backend, clientHooks: { batch: false } });
   const got: unknown[] = [];
   sessionOf(pair, "server").handle("t", (data) => void got.push(data));
   await settle();
