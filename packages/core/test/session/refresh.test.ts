@@ -371,6 +371,7 @@ describe("across a cut", () => {
     const way = new SlowLink(pair.link);
     pair.link.server.close = () => {};
     stop({ client, server });
+    await settle();
     while (way.deliver("c2s"));
     await settle();
     expect(server.state).toBe("open");
