@@ -31,7 +31,12 @@ function fixedBackend(name, derived) {
   };
   const watch = (secret) => ({
     ...secret,
-    bytes: (salt, info, length) => record(labelOf(info), secret.bytes(salt, info, length)),
+    bytes: (salt, info, length) => {
+      const label = labelOf(info);
+      // Derived at level mac alone, and of use to whoever builds that.
+      if (label.endsWith(" app kid")) record(label.replace("kid", "mac"), secret.bytes(salt, macInfo(info), 32));
+      return record(label, secret.bytes(salt, info, length));
+    },
     aead: (salt, info) => record(labelOf(info), secret.bytes(salt, info, 32)) && secret.aead(salt, info),
     mac: (salt, info) => record(labelOf(info), secret.bytes(salt, info, 32)) && secret.mac(salt, info),
   });
@@ -48,6 +53,12 @@ function fixedBackend(name, derived) {
 
 /** info = "sealwire1 " || label || 0x00 || ctx */
 const labelOf = (info) => text(info.subarray(10, info.indexOf(0)));
+
+/** That of the HS256 key beside that of K. */
+const macInfo = (info) => {
+  const end = info.indexOf(0);
+  return Buffer.concat([info.subarray(0, end - 3), Buffer.from("mac"), info.subarray(end)]);
+};
 
 async function fixedKey(label) {
   const d = fixed(label);
@@ -121,9 +132,11 @@ export async function examples() {
     "s hs kid",
     "c app key",
     "c app iv",
+    "c app mac",
     "c app kid",
     "s app key",
     "s app iv",
+    "s app mac",
     "s app kid",
   ];
   const rows = keys.map((label) => `| \`${label}\` | \`${hex(derived[label])}\` |`);
