@@ -36,6 +36,8 @@ export class Timers {
   readonly #clock: Clock;
   /** A list by the time when they are due; of those for one time the one that was set first. */
   #first: Timer | undefined;
+  /** Of the list: most are set for later than all others, as those of many requests are. */
+  #end: Timer | undefined;
   /** When the timer of the clock rings. */
   #rings: number | undefined;
   #stop: (() => void) | undefined;
@@ -49,22 +51,23 @@ export class Timers {
   after(ms: number, fn: () => void): Timer {
     const timer = new Timer(this.#clock.elapsed() + ms, fn, this);
     if (this.#ended) return timer;
-    const before = this.#last(({ at }) => at <= timer.at);
+    const end = this.#end;
+    const before = end !== undefined && end.at <= timer.at ? end : this.#last(({ at }) => at <= timer.at);
     timer.next = before === undefined ? this.#first : before.next;
     if (before === undefined) this.#first = timer;
     else before.next = timer;
+    if (timer.next === undefined) this.#end = timer;
     this.#await();
     return timer;
   }
 
   /** For `Timer`. The clock's own one is left to ring in vain, unless it is the last. */
   forget(timer: Timer): void {
+    const before = this.#first === timer ? undefined : this.#last((other) => other !== timer);
     if (this.#first === timer) this.#first = timer.next;
-    else {
-      const before = this.#last((other) => other !== timer);
-      // One that is about to ring stands in no list any more.
-      if (before?.next === timer) before.next = timer.next;
-    }
+    // One that is about to ring stands in no list any more.
+    else if (before?.next === timer) before.next = timer.next;
+    if (this.#end === timer) this.#end = before;
     if (this.#first === undefined) this.#halt();
   }
 
@@ -95,6 +98,7 @@ export class Timers {
     else {
       this.#first = last.next;
       last.next = undefined;
+      if (this.#first === undefined) this.#end = undefined;
     }
     this.#await();
     // What one of them sets has its own turn.
@@ -111,6 +115,7 @@ export class Timers {
   clear(): void {
     this.#ended = true;
     this.#first = undefined;
+    this.#end = undefined;
     this.#halt();
   }
 }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, it } from "vitest";
 import { Timers } from "../../src/session/timers.ts";
 import { VirtualClock } from "../support/clock.ts";
@@ -67,4 +68,41 @@ it("the last that is cancelled leaves no timer, and none rings after the end", a
   await clock.advance(100);
   expect(rung).toEqual([]);
   expect(clock.pending).toBe(0);
+});
+
+it("whatever is set and cancelled: as a list that is sorted anew for each", async () => {
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ set: fc.integer({ min: 0, max: 12 }) }) },
+    { weight: 3, arbitrary: fc.record({ cancel: fc.nat(30) }) },
+    { weight: 2, arbitrary: fc.record({ advance: fc.integer({ min: 1, max: 9 }) }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const clock = new VirtualClock();
+      const timers = new Timers(clock);
+      const [rung, wanted]: number[][] = [[], []];
+      const set: { readonly at: number; readonly n: number; readonly timer: { cancel(): void } }[] = [];
+      let count = 0;
+      for (const s of steps) {
+        if ("set" in s) {
+          const n = count++;
+          const timer = timers.after(s.set, () => rung?.push(n));
+          set.push({ at: clock.elapsed() + s.set, n, timer });
+        } else if ("cancel" in s) {
+          for (const { timer } of set.splice(s.cancel % Math.max(1, set.length), 1)) timer.cancel();
+        } else {
+          const until = clock.elapsed() + s.advance;
+          await clock.advance(s.advance);
+          const due = set.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at || a.n - b.n);
+          for (const one of due) {
+            wanted?.push(one.n);
+            set.splice(set.indexOf(one), 1);
+          }
+        }
+        expect(rung).toEqual(wanted);
+      }
+      if (set.length === 0) expect(clock.pending).toBe(0);
+    }),
+    { numRuns: 300 },
+  );
 });
