@@ -89,16 +89,29 @@ function handedOver({ id }: ServerRecord, servers: readonly ServerRecord[]) {
 const isOrderly = ({ closed }: EndRecord): boolean => closed?.clean === true;
 
 /**
- * A server that was asked about a message has committed it. It owes no word of it where the session broke off then, nor
- * of a refusal that it came to after its own bye: of the application, or of a replay store that it has waited too long for.
+ * A server that was asked about a message, or about one before it in its batch, has committed it. It owes no word of it where
+ * the session broke off then, nor of a refusal that it came to after its own bye: of the application, or of a replay store
+ * that it has waited too long for.
  */
-function wasTaken(record: RunRecord, { n, kind, at }: SentMessage, { session }: Sent): boolean {
-  const { decided, servers, plan, reported } = record;
+function wasTaken(record: RunRecord, { n, kind, at }: SentMessage, name: Sent): boolean {
+  const { servers, plan, reported } = record;
+  const { session } = name;
+  const before = upToIn(record, n, name);
+  const decided = record.decided.filter((decision) => before.has(decision.n));
   const of = servers.filter(({ id }) => id === session);
   if (of.some(({ asked }) => asked) && decided.some((decision) => decision.n === n && !decision.granted)) return true;
   if (of.every(isOrderly)) return kind === "idempotent" && reported.includes("E_REPLAY_STORE");
-  if (decided.some((decision) => decision.n === n)) return true;
-  return isLate(plan, at);
+  return decided.length > 0 || isLate(plan, at);
+}
+
+/** This one of the client's messages, and those before it in its batch. */
+function upToIn({ client }: RunRecord, n: number, { session, seq, index = 0 }: Sent): ReadonlySet<number> {
+  const isBefore = (name: Sent) => name.session === session && name.seq === seq && (name.index ?? 0) <= index;
+  const sent = client.sent.filter(
+    ({ outcome }) => typeof outcome === "object" && "seq" in outcome && isBefore(outcome),
+  );
+  const asked = [...client.requests].filter(([, name]) => isBefore(name));
+  return new Set([n, ...sent.map((message) => message.n), ...asked.map(([number]) => number)]);
 }
 
 /** What is refused for its time is refused before anybody is asked. */
