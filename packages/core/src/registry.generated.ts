@@ -36,7 +36,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorInfo>> = {
   "E_SESSION_EXPIRED": {"steps":["session","claims"],"close":4510,"fatal":true,"text":"The session reached its end: the access token expired or the longest session life is over.","mend":"Get a new token and connect again."},
   "E_REVOKED": {"steps":["session"],"close":4403,"fatal":true,"text":"The session was revoked.","mend":"Log out; access was taken away."},
   "E_RATE": {"steps":["rate"],"close":null,"fatal":false,"text":"A message was dropped because it exceeded the rate.","mend":"Send more slowly."},
-  "E_QUOTA": {"steps":["commit","rate"],"close":4529,"fatal":true,"text":"A quota was exceeded: control messages, or unsent data.","mend":"Send more slowly, and await send()."},
+  "E_QUOTA": {"steps":["commit","rate"],"close":4529,"fatal":true,"text":"A quota was exceeded: control messages, resumes of a session, or unsent data.","mend":"Send more slowly, await send(), and wait longer between attempts to resume."},
   "E_DENIED": {"steps":["authorize"],"close":null,"fatal":false,"text":"The principal is not authorized for this topic.","mend":"Grant the scope or role that the server's authorize() asks for."},
   "E_REPLAY_STORE": {"steps":["deliver"],"close":null,"fatal":false,"text":"The replay store cannot take the message, so it is refused.","mend":"Restore the store, raise its capacity or the issuer's share, or seal a new message once a restarted node is past its pause."},
   "E_NO_HANDLER": {"steps":["deliver"],"close":null,"fatal":false,"text":"Nobody handles requests on this topic.","mend":"Register a handler with handle(topic, fn)."},

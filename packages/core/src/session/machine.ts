@@ -77,6 +77,8 @@ export class SessionMachine implements RekeyHost {
   #dropped = 0;
   #retired = false;
   #elapsed: number;
+  /** When the newest keys were: their age counts from there, whenever they come into use. */
+  #derived = 0;
 
   constructor(options: MachineOptions) {
     const { received, ledger, keys, epoch, limits, elapsed, before } = options;
@@ -108,11 +110,12 @@ export class SessionMachine implements RekeyHost {
   }
 
   onDerived(derived: Epoch): void {
+    this.#derived = this.#elapsed;
     this.events?.onEpoch(derived, false);
   }
 
   onSealing(): void {
-    this.#sending.renew(this.#ledger.sent, this.#elapsed);
+    this.#sending.renew(this.#ledger.sent, this.#derived);
   }
 
   get byeSent(): boolean {
@@ -346,7 +349,7 @@ export class SessionMachine implements RekeyHost {
   #commit(seq: number, opened: OpenedIn, epoch: Epoch): void {
     this.#epochs.assertOpen(epoch, seq);
     const confirms = this.#epochs.confirms(epoch);
-    if (confirms) this.#receiving.renew(seq - 1, this.#elapsed);
+    if (confirms) this.#receiving.renew(seq - 1, this.#derived);
     this.#receiving.open(seq, opened.claims.length, this.#elapsed);
     this.#received.commit(seq);
     this.#ledger.committed = Math.max(this.#ledger.committed, this.#received.last);

@@ -44,10 +44,12 @@ export async function sendAgain(o: ResendOptions): Promise<void> {
     const ok = message === undefined || (await verdict(asked.shift() as Asked, o));
     if ((seq - after) % SLICE === 0) await turn(connection.clock);
     if (connection.closing && !saysBye(connection)) return outbox.stop();
+    // While it was asked about: that was reported when it came.
+    const expired = message !== undefined && message.exp <= machine.now(connection.time);
     const reason = !ok ? "E_DENIED" : message !== undefined && !machine.takes(message) ? "E_TOO_BIG" : undefined;
-    if (message !== undefined && reason !== undefined) withdraw(message, reason);
+    if (message !== undefined && !expired && reason !== undefined) withdraw(message, reason);
     // A session that was revoked, or failed, meanwhile: its bye comes behind numbers, and no more content.
-    const again = reason === undefined && !connection.failed ? message : undefined;
+    const again = reason === undefined && !expired && !connection.failed ? message : undefined;
     void outbox.push(machine.prepareAgain(seq, again, connection.time.elapsed));
   }
 }

@@ -41,6 +41,24 @@ const quiet = async (): Promise<void> => {
 const epochs = (pair: Live) => ROLES.flatMap((role) => Object.values(sessionOf(pair, role).epochs));
 
 describe("new keys in window order", () => {
+  it("have their age from the derivation, however late the peer shows that it has them [rekey:key-age]", async () => {
+    const { pair, way } = await unordered({ limits: { keySeconds: 100, rekeySeconds: 1000 } });
+    await pair.clock.advance(10_000);
+    sessionOf(pair, "client").rekey();
+    await settle();
+    while (way.deliver("c2s"));
+    await settle();
+    await pair.clock.advance(25_000);
+    way.open();
+    await settle();
+    expect(epochs(pair)).toEqual([1, 1, 1, 1]);
+    await pair.clock.advance(74_000);
+    expect(pair.server.info).toBe(undefined);
+    await pair.clock.advance(2_000);
+    expect((await end(pair, "server")).error?.code).toBe("E_KEY_LIMIT");
+    await released(pair);
+  });
+
   const rekey = fc.record({ do: fc.constant("rekey" as const), role: fc.constantFrom(...ROLES) });
   const event = fc.oneof(
     { weight: 3, arbitrary: fc.record({ do: fc.constant("send" as const), role: fc.constantFrom(...ROLES) }) },

@@ -285,6 +285,32 @@ describe("what is not sent again", () => {
     await released(pair);
   });
 
+  it.each([true, false])(
+    "also where that happens while it is asked about, and the answer is %s [resume:void]",
+    async (ok) => {
+      let resuming = false;
+      const slow = gate<boolean>();
+      const authorize = ({ direction, data }: { direction: string; data: unknown }) =>
+        direction === "in" || !resuming || data !== 1 || slow.promise;
+      const { pair, got, client, server } = await resumable({ serverHooks: { authorize } });
+      const undetermined: unknown[] = [];
+      server.onUndetermined((list) => undetermined.push(...list));
+      pair.link.tap = () => [];
+      await server.send("t", 1, { ttl: 10 });
+      await server.send("t", 2);
+      resuming = true;
+      await cut(pair);
+      await resume(pair);
+      await pair.clock.advance(12_000);
+      slow.open(ok);
+      await settle();
+      expect([got.client, undetermined]).toEqual([[2], [{ session: server.id, seq: 1, topic: "t" }]]);
+      expect(pair.errors.server).toEqual([]);
+      await client.close();
+      await released(pair);
+    },
+  );
+
   it("also where only the new connection tells the client what time it is: its clock stood still [resume:void]", async () => {
     const { pair, got, client } = await resumable();
     const undetermined: unknown[] = [];
