@@ -91,12 +91,17 @@ export class ServerHooks implements SessionHooks {
   }
 
   authorize(request: AuthorizeRequest): boolean | Promise<boolean> {
-    return this.#o.options.authorize({ principal: this.#token.principal, ...request });
+    const { topic, direction, kind, data } = request;
+    return this.#o.options.authorize({ principal: this.#token.principal, topic, direction, kind, data });
   }
 
   handler(topic: string): AnyHandler | undefined {
     const fn = this.#o.handler(topic);
-    return fn && ((data, context) => fn(data, Object.assign(context, { session: this.#session })));
+    if (fn === undefined) return undefined;
+    return (data, context) => {
+      (context as { session?: LiveServerSession | undefined }).session = this.#session;
+      return fn(data, context);
+    };
   }
 
   onError(error: SealwireError): void {

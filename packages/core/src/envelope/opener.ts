@@ -20,6 +20,8 @@ export interface OpenedFrame {
   readonly jws: string | undefined;
 }
 
+export type FrameKind = "application" | "control";
+
 /** Called in step `sequence`, before anything is decrypted; throws for a number that is not acceptable. */
 export type SequenceCheck = (seq: number) => void;
 
@@ -63,7 +65,7 @@ export class MessageOpener {
   }
 
   /** Step header: what the receive table of this direction and epoch says of the frame; undefined if it holds nothing. */
-  admits(frame: WireFrame): "application" | "control" | undefined {
+  admits(frame: WireFrame): FrameKind | undefined {
     const [level, wire, epoch] = [this.#level, this.#wire, this.#epoch];
     const encrypted = level === "aead" || level === "nest";
     // The full forms belong to the handshake on the binary wire: one object, one form.
@@ -78,8 +80,8 @@ export class MessageOpener {
     return form === 2 && equal(header, this.headers.control.json) ? "control" : undefined;
   }
 
-  open(frame: WireFrame, check: SequenceCheck): Maybe<OpenedFrame> {
-    const kind = this.admits(frame);
+  /** `kind`: what `admits` says of the frame. */
+  open(frame: WireFrame, check: SequenceCheck, kind: FrameKind | undefined = this.admits(frame)): Maybe<OpenedFrame> {
     if (kind === undefined || frame.form === 0)
       throw new SealwireError("E_HEADER", { detail: "not in the receive table" });
     const seq = this.#seqOf(frame);
@@ -139,11 +141,15 @@ export class MessageOpener {
     // A shorter tag is easier to forge, and some libraries take one (RFC 7518 section 5.3 asks for 128 bits).
     if (tag !== TAG || sealed.length < TAG) throw new SealwireError("E_CRYPTO");
     const { aad } = control ? this.headers.control : this.headers.application;
-    return chain(this.#aead.open(seq, aad, sealed), (claims) =>
-      !control && this.headers.inner !== undefined
-        ? this.#openInner(this.headers.inner, seq, claims)
-        : { control, seq, claims, jws: undefined },
-    );
+    const claims = this.#aead.open(seq, aad, sealed);
+    if (claims instanceof Promise) return claims.then((later) => this.#decrypted(control, seq, later));
+    return this.#decrypted(control, seq, claims);
+  }
+
+  #decrypted(control: boolean, seq: number, claims: Uint8Array): Maybe<OpenedFrame> {
+    const { inner } = this.headers;
+    if (!control && inner !== undefined) return this.#openInner(inner, seq, claims);
+    return { control, seq, claims, jws: undefined };
   }
 
   #verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {

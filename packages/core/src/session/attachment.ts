@@ -208,7 +208,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     if (this.machine.byeSent || this.#retired) return;
     let prepared: Prepared;
     try {
-      prepared = this.machine.prepareControl(message, this.connection.time.elapsed);
+      prepared = this.machine.prepareControl(message, this.connection.clock.elapsed());
     } catch (error) {
       // E_KEY_LIMIT; a timer or a handler that answers has no one to tell.
       this.connection.fail(error as SealwireError);
@@ -258,14 +258,14 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   #renewIfDue(): void {
     const { machine, connection } = this;
     if (this.held || machine.byeSent || machine.rekeying.underWay) return;
-    if (machine.rekeyDue(connection.time.elapsed)) void this.rekey();
+    if (machine.rekeyDue(connection.clock.elapsed())) void this.rekey();
   }
 
   /** Renews the keys in time, and ends the session where that comes to nothing. New keys, and the end of `hold`, look again. */
   #watchAge(): void {
     this.#ageTimer?.cancel();
     const { machine, connection } = this;
-    const { elapsed } = connection.time;
+    const elapsed = connection.clock.elapsed();
     const [left, due] = [machine.keysLeft(elapsed), machine.rekeyIn(elapsed)];
     if (left <= 0) {
       connection.fail(new SealwireError("E_KEY_LIMIT"));
@@ -315,10 +315,14 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     // It was being opened when this side ended the session: nothing more is delivered.
     if (this.connection.failed && !isSilence(this.connection.error)) return;
     if (received.kind === "message") this.#onMessage(received.seq, received.raw.length, received.claims.items.length);
-    return chain(this.#handle(received), () => {
-      this.#receipts?.handled();
-      this.#renewIfDue();
-    });
+    const handled = this.#handle(received);
+    if (handled instanceof Promise) return handled.then(() => this.#onHandled());
+    this.#onHandled();
+  }
+
+  #onHandled(): void {
+    this.#receipts?.handled();
+    this.#renewIfDue();
   }
 
   #onMessage(seq: number, bytes: number, items: number): void {

@@ -36,7 +36,7 @@ export interface DeliveryHost {
 }
 
 /** True for a message that was not delivered before. */
-type Once = () => Maybe<boolean>;
+export type Once = () => Maybe<boolean>;
 
 /** An item on its way to the application, and by which of its peer's rights it was granted. */
 interface Arrival {
@@ -48,9 +48,12 @@ interface Arrival {
   grants: number;
   readonly session: string;
   readonly undelivered: Undelivered;
+  /** Undefined until that is known, and where a stream takes it. */
+  handler: AnyHandler | undefined;
 }
 
-const nothing = (): void => {};
+/** A step of the receiving half. */
+type Step<T> = (this: Delivery, arrival: Arrival) => Maybe<T>;
 
 /** The signal is made for a handler that asks for it. */
 class Context implements HandlerContext {
@@ -71,10 +74,10 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 
 /** The receiving half of a session: steps authorize and deliver, for one item after the other. */
-export class Delivery implements InboxHost, StallHost {
+export class Delivery implements InboxHost<Arrival>, StallHost {
   readonly #o: DeliveryHost;
   // Made when something needs them: most of them by the first message.
-  #inbox: Inbox | undefined;
+  #inbox: Inbox<Arrival> | undefined;
   #stall: Stall | undefined;
   #handlers: Map<string, AnyHandler> | undefined;
   #streams: Map<string | undefined, Set<MessageStream>> | undefined;
@@ -118,7 +121,7 @@ export class Delivery implements InboxHost, StallHost {
     const { waiting = 0, oldest } = this.#inbox ?? {};
     const why =
       waiting > 0
-        ? `${oldest}: ${waiting} messages wait for handlers, and none has begun for ${limits.requestSeconds} s`
+        ? `${oldest?.item.topic}: ${waiting} messages wait for handlers, and none has begun for ${limits.requestSeconds} s`
         : `a queue of messages is full, and no stream was read for ${limits.requestSeconds} s`;
     hooks.onError?.(new SealwireError("E_HANDLER", { stage: "local", fatal: false, detail: why }));
   }
@@ -198,20 +201,35 @@ export class Delivery implements InboxHost, StallHost {
     }
     const { session } = this.#o;
     undelivered.add(message.seq, message.index);
-    const arrival = { item, ref, message, size, once, grants: 0, session, undelivered };
-    return this.#decide(arrival, (decided) => this.#check(decided));
+    const arrival: Arrival = {
+      item,
+      ref,
+      message,
+      size,
+      once,
+      grants: 0,
+      session,
+      undelivered,
+      handler: undefined,
+    };
+    return this.#decide(arrival, this.#check);
   }
 
   /** Step authorize, by the rights of this moment. Undefined for what they do not grant: it is refused. */
-  #decide<T>(arrival: Arrival, next: (arrival: Arrival) => Maybe<T>): Maybe<T | undefined> {
+  #decide<T>(arrival: Arrival, next: Step<T>): Maybe<T | undefined> {
     const { grants } = this.#o;
     const { topic, data, request } = arrival.item;
     const kind = request ? "request" : "message";
-    return chain(isGranted(this.#o.hooks, { topic, direction: "in", kind, data }), (ok): Maybe<T | undefined> => {
-      if (!ok) return chain(this.#refuse(arrival, "E_DENIED"), () => undefined);
-      arrival.grants = grants;
-      return next(arrival);
-    });
+    const ok = isGranted(this.#o.hooks, { topic, direction: "in", kind, data });
+    // Without a closure where the answer is there.
+    if (ok instanceof Promise) return ok.then((later) => this.#decided(arrival, grants, later, next));
+    return this.#decided(arrival, grants, ok, next);
+  }
+
+  #decided<T>(arrival: Arrival, grants: number, ok: boolean, next: Step<T>): Maybe<T | undefined> {
+    if (!ok) return chain(this.#refuse(arrival, "E_DENIED"), () => undefined);
+    arrival.grants = grants;
+    return next.call(this, arrival);
   }
 
   #refuse(arrival: Arrival, code: ErrorCode): Maybe<void> {
@@ -229,7 +247,8 @@ export class Delivery implements InboxHost, StallHost {
     const { hooks } = this.#o;
     const { item, message } = arrival;
     const { topic, data, request } = item;
-    const checked = hooks.topics?.incoming(request ? "request" : "message", topic, data, message.seq);
+    if (hooks.topics === undefined) return this.#deliver(arrival);
+    const checked = hooks.topics.incoming(request ? "request" : "message", topic, data, message.seq);
     return chain(checked, (result) => {
       if (result === undefined) return this.#deliver(arrival);
       if ("value" in result) {
@@ -247,12 +266,12 @@ export class Delivery implements InboxHost, StallHost {
     const { item, message, size, undelivered } = arrival;
     if (this.#o.failed || this.#discards || undelivered.isCeded(message.seq, message.index)) return;
     // The client's rights changed while it was decided.
-    if (grants !== arrival.grants) return this.#decide(arrival, (again) => this.#deliver(again));
+    if (grants !== arrival.grants) return this.#decide(arrival, this.#deliver);
     const handler = this.#handlers?.get(item.topic) ?? hooks.handler?.(item.topic);
     if (handler !== undefined) {
-      const { topic } = item;
+      arrival.handler = handler;
       this.#inbox ??= new Inbox(this);
-      this.#inbox.push({ topic, size, admit: () => this.#admit(arrival), run: () => this.#handle(handler, arrival) });
+      this.#inbox.push(arrival);
       this.#watchStall();
       return;
     }
@@ -263,7 +282,7 @@ export class Delivery implements InboxHost, StallHost {
     // Whoever reads it first asks for all of them.
     let admitted: Maybe<boolean> | undefined;
     const admit = () => {
-      admitted ??= this.#admit(arrival);
+      admitted ??= this.admit(arrival);
       return admitted;
     };
     for (const stream of streams) stream.push({ message, size, admit });
@@ -271,17 +290,21 @@ export class Delivery implements InboxHost, StallHost {
   }
 
   /** The last question before the application has it. What may come in several sessions counts as seen from here on. */
-  #admit(arrival: Arrival): Maybe<boolean> {
-    // This side found a reason to end the session while it waited for its turn.
-    const { message, undelivered } = arrival;
-    const isOver = () => this.#o.failed || undelivered.isCeded(message.seq, message.index);
-    if (isOver()) return false;
+  admit(arrival: Arrival): Maybe<boolean> {
+    if (this.#isOver(arrival)) return false;
+    // The usual one: nothing has changed, and it comes in no other session.
+    if (arrival.grants === this.#o.grants && arrival.once === undefined) return this.#begin(arrival);
     return chain(this.#stillGranted(arrival), (still): Maybe<boolean> => {
-      if (still === undefined || isOver()) return false;
+      if (still === undefined || this.#isOver(arrival)) return false;
       return chain(this.#isFirst(still), (first): Maybe<boolean> => {
         return first && chain(this.#stillGranted(still), (granted) => granted !== undefined && this.#begin(granted));
       });
     });
+  }
+
+  /** This side found a reason to end the session while it waited for its turn, or another node delivers it. */
+  #isOver({ message, undelivered }: Arrival): boolean {
+    return this.#o.failed || undelivered.isCeded(message.seq, message.index);
   }
 
   /** False where another node delivers it. */
@@ -295,7 +318,7 @@ export class Delivery implements InboxHost, StallHost {
   /** Decided again if the rights changed meanwhile. */
   #stillGranted(arrival: Arrival): Maybe<Arrival | undefined> {
     if (arrival.grants === this.#o.grants) return arrival;
-    return this.#decide(arrival, (again) => this.#stillGranted(again));
+    return this.#decide(arrival, this.#stillGranted);
   }
 
   /** False for a message that another session has delivered already, or that the store cannot take, which is refused. */
@@ -315,17 +338,25 @@ export class Delivery implements InboxHost, StallHost {
     });
   }
 
-  #handle(handler: AnyHandler, arrival: Arrival): Maybe<void> {
-    const { item, message } = arrival;
-    return attempt(
-      () => {
-        const handled = handler(item.data, new Context(message, this.#o));
-        // What a library calls a promise may be one of its own.
-        const reply = isThenable(handled) ? Promise.resolve(handled) : handled;
-        return item.request ? chain(reply, (data) => this.#answered(arrival, data)) : chain(reply, nothing);
-      },
-      (cause) => this.#handlingFailed(arrival, cause),
-    );
+  run(arrival: Arrival): Maybe<void> {
+    const { item, message, handler } = arrival;
+    try {
+      const handled = (handler as AnyHandler)(item.data, new Context(message, this.#o));
+      // What a library calls a promise may be one of its own.
+      if (isThenable(handled)) return this.#handled(arrival, Promise.resolve(handled));
+      return item.request ? this.#answered(arrival, handled) : undefined;
+    } catch (cause) {
+      this.#handlingFailed(arrival, cause);
+    }
+  }
+
+  async #handled(arrival: Arrival, reply: Promise<unknown>): Promise<void> {
+    try {
+      const data = await reply;
+      if (arrival.item.request) await this.#answered(arrival, data);
+    } catch (cause) {
+      this.#handlingFailed(arrival, cause);
+    }
   }
 
   /**

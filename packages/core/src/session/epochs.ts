@@ -109,9 +109,11 @@ export class Epochs {
   /** Steps header to inner. */
   open(frame: WireFrame, check: (seq: number) => void): Maybe<OpenedIn> {
     const current = this.#current;
-    if (current?.opener.headerTellsEpoch && current.opener.admits(frame) !== undefined)
-      return chain(current.opener.open(frame, check), (opened) => openedIn(opened, current, NONE));
-    return this.#search(frame, check);
+    const kind = current?.opener.headerTellsEpoch ? current.opener.admits(frame) : undefined;
+    if (current === undefined || kind === undefined) return this.#search(frame, check);
+    const opened = current.opener.open(frame, check, kind);
+    if (opened instanceof Promise) return opened.then((later) => openedIn(later, current, NONE));
+    return openedIn(opened, current, NONE);
   }
 
   #search(frame: WireFrame, check: (seq: number) => void): Maybe<OpenedIn> {

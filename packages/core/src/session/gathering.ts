@@ -1,5 +1,6 @@
 import type { CommonClaims } from "../envelope/claims.ts";
 import { batchSize, contentOf, encodeBatch, encodeItem, outgoing } from "../envelope/codec.ts";
+import type { MessageSealer } from "../envelope/sealer.ts";
 import type { Codec } from "../registry.generated.ts";
 import type { Kept } from "./retention.ts";
 
@@ -13,43 +14,42 @@ export interface Place {
   index?: number;
 }
 
-export interface GatheringOptions {
-  readonly codec: Codec;
-  readonly common: CommonClaims;
-  /** Of the first message, as it is sealed if it stays alone. */
-  readonly claims: Uint8Array;
-  readonly kept: Kept;
-  readonly place: Place;
-}
-
 /** A message that has its number and is not sealed yet, and those that join it under this number (specs/envelope.md, section 7). */
 export class Gathering {
+  readonly #codec: Codec;
+  readonly #common: CommonClaims;
+  /** Of the first message, as it is sealed if it stays alone. */
+  readonly #claims: Uint8Array;
+  readonly #first: Place;
   readonly kept: Kept;
-  readonly #o: GatheringOptions;
+  readonly sealer: MessageSealer;
   /** Once another one wants to join: the first one as an item, then those that joined. */
   #items: Uint8Array[] | undefined;
   #bytes = 0;
   /** Of a batch without items. */
   #empty = 0;
 
-  constructor(options: GatheringOptions) {
-    this.#o = options;
-    this.kept = options.kept;
+  constructor(codec: Codec, common: CommonClaims, claims: Uint8Array, kept: Kept, first: Place, sealer: MessageSealer) {
+    this.#codec = codec;
+    this.#common = common;
+    this.#claims = claims;
+    this.#first = first;
+    this.kept = kept;
+    this.sealer = sealer;
   }
 
   /** Bytes of its claims. */
   get size(): number {
-    const { codec, claims } = this.#o;
     const { length } = this.kept.items;
-    return length === 1 ? claims.length : batchSize(codec, this.#empty, length, this.#bytes);
+    return length === 1 ? this.#claims.length : batchSize(this.#codec, this.#empty, length, this.#bytes);
   }
 
   /** Bytes of its claims with this item as well. */
   sizeWith(item: Uint8Array): number {
-    const { codec, claims, common } = this.#o;
+    const codec = this.#codec;
     if (this.#items === undefined) {
-      this.#empty = encodeBatch(codec, common, []).length;
-      this.#items = contentOf(codec, claims).items.map((first) => encodeItem(codec, outgoing(first)));
+      this.#empty = encodeBatch(codec, this.#common, []).length;
+      this.#items = contentOf(codec, this.#claims).items.map((first) => encodeItem(codec, outgoing(first)));
       for (const first of this.#items) this.#bytes += first.length;
     }
     return batchSize(codec, this.#empty, this.#items.length + 1, this.#bytes + item.length);
@@ -57,16 +57,14 @@ export class Gathering {
 
   /** After `sizeWith` of the same item. */
   join(item: Uint8Array, place: Place): void {
-    const { place: first } = this.#o;
-    first.index = 0;
-    place.seq = first.seq;
+    this.#first.index = 0;
+    place.seq = this.#first.seq;
     place.index = (this.#items?.push(item) as number) - 1;
     this.#bytes += item.length;
   }
 
   /** The claims to be sealed: nobody joins any more. */
   finish(): Uint8Array {
-    const { codec, claims, common } = this.#o;
-    return this.kept.items.length === 1 ? claims : encodeBatch(codec, common, this.#items ?? []);
+    return this.kept.items.length === 1 ? this.#claims : encodeBatch(this.#codec, this.#common, this.#items ?? []);
   }
 }

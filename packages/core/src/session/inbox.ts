@@ -12,44 +12,42 @@ export type Level = "full" | "over" | "end";
 /** Of `messages`, the next one included. */
 export function isAt(level: Level, limits: Limits, messages: number, bytes: number): boolean {
   const { receiveQueueMessages, retainedMessages, receiveQueueBytes, retainedBytes, messageBytes } = limits;
-  const times = { full: 0, over: 1, end: 2 }[level];
-  const [most, mostBytes] = [
-    receiveQueueMessages + times * retainedMessages,
-    receiveQueueBytes + times * retainedBytes,
-  ];
+  const times = level === "full" ? 0 : level === "over" ? 1 : 2;
+  const most = receiveQueueMessages + times * retainedMessages;
+  const mostBytes = receiveQueueBytes + times * retainedBytes;
   if (level === "end") return messages > most + 1 || bytes > mostBytes + 2 * messageBytes;
   return messages > most || bytes >= mostBytes;
 }
 
-export interface InboxHost {
+/** What waits for its turn. */
+export interface Waiting {
+  /** What it holds in memory while it waits. */
+  readonly size: number;
+}
+
+export interface InboxHost<T extends Waiting> {
   readonly limits: Limits;
   /** It was full and is not any more. */
   onRoom(): void;
   /** What waited has its turn. */
   onTaken(): void;
-}
-
-interface Waiting {
-  readonly topic: string;
-  /** What it holds in memory while it waits. */
-  readonly size: number;
   /** Asked when its turn has come, one after the other, so that all begin in order. Never rejects. */
-  readonly admit: () => Maybe<boolean>;
+  admit(waiting: T): Maybe<boolean>;
   /** Begins at once where it was admitted. Never throws or rejects. */
-  readonly run: () => Maybe<void>;
+  run(waiting: T): Maybe<void>;
 }
 
 /** Runs what was received: in order of arrival, up to `concurrentHandlers` at once, the rest waits. */
-export class Inbox {
-  readonly #host: InboxHost;
-  readonly #waiting: Waiting[] = [];
-  /** In the order in which they began. */
-  readonly #active = new Set<Waiting>();
+export class Inbox<T extends Waiting> {
+  readonly #host: InboxHost<T>;
+  readonly #waiting: T[] = [];
+  /** In the order in which they began. Few, and most are at an end before the next one begins. */
+  readonly #active: T[] = [];
   #admitting = false;
   #bytes = 0;
   #onIdle: (() => void)[] = [];
 
-  constructor(host: InboxHost) {
+  constructor(host: InboxHost<T>) {
     this.#host = host;
   }
 
@@ -63,13 +61,12 @@ export class Inbox {
     return this.#waiting.length;
   }
 
-  /** Topic of what has been at work longest. */
-  get oldest(): string | undefined {
-    const [first] = this.#active;
-    return first?.topic;
+  /** What has been at work longest. */
+  get oldest(): T | undefined {
+    return this.#active[0];
   }
 
-  push(waiting: Waiting): void {
+  push(waiting: T): void {
     this.#waiting.push(waiting);
     this.#bytes += waiting.size;
     this.#next();
@@ -77,7 +74,7 @@ export class Inbox {
 
   /** Resolves when nothing runs and nothing waits. */
   async idle(): Promise<void> {
-    while (this.#active.size > 0 || this.#waiting.length > 0)
+    while (this.#active.length > 0 || this.#waiting.length > 0)
       await new Promise<void>((resolve) => {
         this.#onIdle.push(resolve);
       });
@@ -91,13 +88,13 @@ export class Inbox {
 
   #next(): void {
     const { limits } = this.#host;
-    while (!this.#admitting && this.#active.size < limits.concurrentHandlers && this.#waiting.length > 0) {
+    while (!this.#admitting && this.#active.length < limits.concurrentHandlers && this.#waiting.length > 0) {
       const wasFull = this.isAt("full");
-      const next = this.#waiting.shift() as Waiting;
-      this.#active.add(next);
+      const next = this.#waiting.shift() as T;
+      this.#active.push(next);
       this.#bytes -= next.size;
       this.#host.onTaken();
-      const admitted = next.admit();
+      const admitted = this.#host.admit(next);
       if (admitted instanceof Promise) {
         this.#admitting = true;
         void admitted.then((later) => {
@@ -108,17 +105,22 @@ export class Inbox {
       } else this.#begin(admitted, next);
       if (wasFull) this.#host.onRoom();
     }
-    if (this.#active.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (this.#active.length === 0 && this.#onIdle.length > 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  #begin(admitted: boolean, next: Waiting): void {
-    const done = admitted ? next.run() : undefined;
+  #begin(admitted: boolean, next: T): void {
+    const done = admitted ? this.#host.run(next) : undefined;
     if (done instanceof Promise)
       void done.then(() => {
-        this.#active.delete(next);
+        this.#end(next);
         this.#next();
       });
-    else this.#active.delete(next);
+    else this.#end(next);
+  }
+
+  #end(one: T): void {
+    if (this.#active.at(-1) === one) this.#active.pop();
+    else this.#active.splice(this.#active.indexOf(one), 1);
   }
 }
 

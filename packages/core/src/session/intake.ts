@@ -1,10 +1,10 @@
-import type { Item, Ref } from "../envelope/claims.ts";
+import type { ApplicationClaims, Item, Ref } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
+import { chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { Attachment } from "./attachment.ts";
 import { TokenBucket } from "./bucket.ts";
-import type { Delivery } from "./delivery.ts";
+import type { Delivery, Once } from "./delivery.ts";
 import { describe } from "./describe.ts";
 import type { Farewell } from "./farewell.ts";
 import { type SessionHooks, trace } from "./hooks.ts";
@@ -13,7 +13,6 @@ import type { Received, ReceivedControl } from "./messages.ts";
 import type { Refusals } from "./refusals.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Rights } from "./rights.ts";
-import type { Message } from "./types.ts";
 
 export interface IntakeHost {
   readonly limits: Limits;
@@ -63,40 +62,41 @@ export class Intake {
     if (this.#o.rights.over) throw new SealwireError("E_SESSION_EXPIRED");
     if (received.kind === "control") return this.#onControl(received, from);
     const { seq, claims, late, raw } = received;
-    const { connection, machine } = from;
-    if (this.#o.hooks.trace) trace(this.#o.hooks, { direction: "in", kind: "application", seq, claims: raw });
+    const { connection } = from;
+    const { hooks } = this.#o;
+    if (hooks.trace) trace(hooks, { direction: "in", kind: "application", seq, claims: raw });
     // Messages that are refused for their time cost as much as others, so they are charged too.
-    if (this.#o.hooks.rateLimited) {
+    if (hooks.rateLimited) {
       const { itemsPerSecond, itemsBurst } = this.#o.limits;
       this.#items ??= new TokenBucket(itemsPerSecond, itemsBurst);
-      connection.throttle(this.#items.spend(claims.items.length, connection.time.elapsed));
+      connection.throttle(this.#items.spend(claims.items.length, connection.clock.elapsed()));
     }
     if (late !== undefined) return this.#refuse(seq, late);
-    const { ledger } = this.#o.life;
-    const { jti, iat = 0, exp } = claims;
-    const { hooks } = this.#o;
-    const first =
-      jti === undefined || hooks.once === undefined
-        ? undefined
-        : () => hooks.once?.({ jti, iat, exp, now: machine.now(connection.time) }) ?? true;
+    const { ledger, facts, offset } = this.#o.life;
+    if (!claims.batch) {
+      const item = claims.items[0] as Item;
+      const message = describe(received, item, undefined, facts.keys, offset, hooks);
+      return this.#o.delivery.item(item, seq, message, raw.length, ledger.undelivered, this.#once(claims, from));
+    }
     const size = Math.ceil(raw.length / claims.items.length);
     const settled = ledger.part?.seq === seq ? ledger.part.settled : undefined;
-    const deliver = (item: Item, index: number | undefined): Maybe<void> => {
-      if (index !== undefined && settled?.includes(index)) {
+    const done = inOrder(claims.items, (item, index): Maybe<void> => {
+      if (settled?.includes(index)) {
         ledger.undelivered.add(seq, index);
         ledger.undelivered.done(seq, index);
         return;
       }
-      const ref: Ref = index === undefined ? seq : [seq, index];
-      const message = this.#describe(received, item, index);
-      return this.#o.delivery.item(item, ref, message, size, ledger.undelivered, first);
-    };
-    return claims.batch ? inOrder(claims.items, deliver) : deliver(claims.items[0] as Item, undefined);
+      const message = describe(received, item, index, facts.keys, offset, hooks);
+      return this.#o.delivery.item(item, [seq, index], message, size, ledger.undelivered);
+    });
+    return chain(done, () => ledger.undelivered.whole(seq));
   }
 
-  #describe(received: Received & { readonly kind: "message" }, item: Item, index: number | undefined): Message {
-    const { facts, offset } = this.#o.life;
-    return describe(received, item, index, facts.keys, offset, this.#o.hooks);
+  /** Tells whether what may come in several sessions was not delivered before: undefined for what cannot. */
+  #once({ jti, iat = 0, exp }: ApplicationClaims, { machine, connection }: Attachment): Once | undefined {
+    const { hooks } = this.#o;
+    if (jti === undefined || hooks.once === undefined) return undefined;
+    return () => hooks.once?.({ jti, iat, exp, now: machine.now(connection.time) }) ?? true;
   }
 
   #refuse(ref: Ref, code: ErrorCode): Maybe<void> {

@@ -1,6 +1,6 @@
 import type { ApplicationClaims, Ref } from "../envelope/claims.ts";
 import type { Control } from "../envelope/control.ts";
-import type { Payload } from "../envelope/sealer.ts";
+import type { MessageSealer, Payload } from "../envelope/sealer.ts";
 import type { SealwireError } from "../errors.ts";
 import type { Maybe } from "../maybe.ts";
 import type { ErrorCode } from "../registry.generated.ts";
@@ -23,11 +23,23 @@ export interface Outgoing {
 }
 
 /** A message whose sequence number is fixed. `seal` is called once, in the order of the numbers. */
-export interface Prepared {
+export class Prepared {
   readonly seq: number;
   readonly claims: Uint8Array;
   readonly control: boolean;
-  seal(): Maybe<Payload>;
+  readonly #sealer: MessageSealer;
+
+  constructor(seq: number, claims: Uint8Array, control: boolean, sealer: MessageSealer) {
+    this.seq = seq;
+    this.claims = claims;
+    this.control = control;
+    this.#sealer = sealer;
+  }
+
+  seal(): Maybe<Payload> {
+    const { seq, claims } = this;
+    return this.control ? this.#sealer.control(seq, claims) : this.#sealer.application(seq, claims);
+  }
 }
 
 export type Received =

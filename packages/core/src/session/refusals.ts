@@ -14,6 +14,8 @@ export class Refusals {
   #listeners: Listeners<Denied> | undefined;
   /** By number; in a batch several. */
   #recent: Map<number, { readonly place: Place; readonly topic: string }[]> | undefined;
+  /** How many messages those are. */
+  #count = 0;
 
   constructor(hooks: Pick<SessionHooks, "onError">) {
     this.#hooks = hooks;
@@ -30,7 +32,12 @@ export class Refusals {
     const others = this.#recent.get(place.seq);
     if (others !== undefined) others.push({ place, topic });
     else this.#recent.set(place.seq, [{ place, topic }]);
-    if (this.#recent.size > REMEMBERED) this.#recent.delete(this.#recent.keys().next().value as number);
+    this.#count++;
+    for (const [seq, messages] of this.#recent) {
+      if (this.#count <= REMEMBERED) break;
+      this.#recent.delete(seq);
+      this.#count -= messages.length;
+    }
   }
 
   /** True if a one-way message was sent under this number. */
@@ -52,5 +59,6 @@ export class Refusals {
   clear(): void {
     this.#listeners?.clear();
     this.#recent = undefined;
+    this.#count = 0;
   }
 }

@@ -9,7 +9,7 @@ import type { Epoch, EpochOptions } from "./epoch.ts";
 import { type Established, type SessionFacts, serverTimeOf } from "./established.ts";
 import type { Ledger } from "./ledger.ts";
 import { SessionMachine } from "./machine.ts";
-import type { Prepared } from "./messages.ts";
+import { Prepared } from "./messages.ts";
 import type { Time } from "./payload.ts";
 
 /**
@@ -25,7 +25,7 @@ export function mostSentAgain({ retainedMessages, controlBurst }: Limits): numbe
 /** `resumed`: the first message under the new keys, with number 0. */
 export function prepareResumed(epoch: Epoch, rcv: number, grant: Partial<Rights> = {}): Prepared {
   const claims = encodeControl(0, rcv, { top: "resumed", ...grant });
-  return { seq: 0, claims, control: true, seal: () => epoch.sealer.control(0, claims) };
+  return new Prepared(0, claims, true, epoch.sealer);
 }
 
 /** What the server grants, as `auth-ok` and `resumed` tell it. */

@@ -1,3 +1,5 @@
+import { DEFAULT_LIMITS } from "../registry.generated.ts";
+
 /** A batch of which the application has some items already: who goes on with it delivers the others. */
 export interface Part {
   readonly seq: number;
@@ -5,16 +7,42 @@ export interface Part {
   readonly settled: readonly number[];
 }
 
-interface Batch {
-  readonly waiting: Set<number>;
-  readonly settled: Set<number>;
+/** What is known of each item. */
+class Batch {
+  readonly #items = new Uint8Array(DEFAULT_LIMITS.batchItems);
+  /** How many items wait. */
+  waiting = 0;
+
+  add(index: number): void {
+    if (this.#items[index] !== WAITS) this.waiting++;
+    this.#items[index] = WAITS;
+  }
+
+  settle(index: number): void {
+    if (this.#items[index] !== WAITS) return;
+    this.#items[index] = SETTLED;
+    this.waiting--;
+  }
+
+  isSettled(index: number): boolean {
+    return this.#items[index] === SETTLED;
+  }
+
+  get settled(): readonly number[] {
+    return [...this.#items.keys()].filter((index) => this.isSettled(index));
+  }
 }
+
+const WAITS = 1;
+const SETTLED = 2;
 
 /** Which messages of the peer are committed and not yet with the application, by number, in the order of the numbers. */
 export class Undelivered {
-  /** Undefined for a message that stands alone. */
+  /** The newest, where it stands alone: most are delivered before the next one comes, and need no entry in the table. */
+  #newest: number | undefined;
+  /** Those before it. Undefined for a message that stands alone. */
   #messages: Map<number, Batch | undefined> | undefined;
-  /** The batch that came last stays until the next message comes: more of its items may. */
+  /** The batch that came last, until `whole`: more of its items may come. */
   #batch: number | undefined;
   /** The last of which the application has an item. */
   #begun = 0;
@@ -27,14 +55,26 @@ export class Undelivered {
   }
 
   add(seq: number, index: number | undefined): void {
-    this.#messages ??= new Map();
-    if (!this.#messages.has(seq)) {
-      if (this.#batch !== undefined && this.#messages.get(this.#batch)?.waiting.size === 0)
-        this.#messages.delete(this.#batch);
-      this.#batch = index === undefined ? undefined : seq;
-      this.#messages.set(seq, index === undefined ? undefined : { waiting: new Set(), settled: new Set() });
+    if (index !== undefined && this.#batch === seq) {
+      this.#messages?.get(seq)?.add(index);
+      return;
     }
-    if (index !== undefined) this.#messages.get(seq)?.waiting.add(index);
+    if (this.#batch !== undefined) this.whole(this.#batch);
+    if (this.#newest !== undefined) this.#table.set(this.#newest, undefined);
+    this.#newest = undefined;
+    if (index === undefined) {
+      this.#newest = seq;
+      return;
+    }
+    this.#batch = seq;
+    const batch = new Batch();
+    batch.add(index);
+    this.#table.set(seq, batch);
+  }
+
+  get #table(): Map<number, Batch | undefined> {
+    this.#messages ??= new Map();
+    return this.#messages;
   }
 
   /** From here on nobody else may deliver it. */
@@ -44,9 +84,20 @@ export class Undelivered {
 
   /** It was delivered, or needs not to be. */
   done(seq: number, index: number | undefined): void {
+    if (seq === this.#newest) {
+      this.#newest = undefined;
+      return;
+    }
     const batch = this.#messages?.get(seq);
-    if (batch !== undefined && index !== undefined && batch.waiting.delete(index)) batch.settled.add(index);
-    if (batch === undefined || (batch.waiting.size === 0 && seq !== this.#batch)) this.#messages?.delete(seq);
+    if (index !== undefined) batch?.settle(index);
+    if (batch === undefined || (batch.waiting === 0 && seq !== this.#batch)) this.#messages?.delete(seq);
+  }
+
+  /** All items of this batch have come. */
+  whole(seq: number): void {
+    if (seq !== this.#batch) return;
+    this.#batch = undefined;
+    if (this.#messages?.get(seq)?.waiting === 0) this.#messages.delete(seq);
   }
 
   /**
@@ -59,18 +110,20 @@ export class Undelivered {
     const inPart = first === this.#begun && announced < first && batch !== undefined;
     const last = inPart ? first - 1 : Math.max(first - 1, this.#begun, announced);
     for (const seq of this.#messages?.keys() ?? []) if (seq > last) this.#messages?.delete(seq);
+    if (this.#newest !== undefined && this.#newest > last) this.#newest = undefined;
     this.#ceded = last;
     if (!inPart) return { last, part: undefined };
     this.#part = batch;
-    return { last, part: { seq: first, settled: [...batch.settled] } };
+    return { last, part: { seq: first, settled: batch.settled } };
   }
 
   *#waiting(): Iterable<number> {
-    for (const [seq, batch] of this.#messages ?? []) if (batch === undefined || batch.waiting.size > 0) yield seq;
+    for (const [seq, batch] of this.#messages ?? []) if (batch === undefined || batch.waiting > 0) yield seq;
+    if (this.#newest !== undefined) yield this.#newest;
   }
 
   isCeded(seq: number, index: number | undefined): boolean {
     if (this.#ceded === undefined || seq <= this.#ceded) return false;
-    return seq > this.#ceded + 1 || index === undefined || this.#part?.settled.has(index) !== true;
+    return seq > this.#ceded + 1 || index === undefined || this.#part?.isSettled(index) !== true;
   }
 }

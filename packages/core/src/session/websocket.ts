@@ -45,6 +45,7 @@ class Adapter implements SessionSocket {
   readonly #clock: Clock;
   readonly #native: boolean;
   #waiters = NONE;
+  #written: (() => void) | undefined;
   events: SocketEvents | undefined;
 
   constructor(ws: WebSocketLike, clock: Clock) {
@@ -66,7 +67,10 @@ class Adapter implements SessionSocket {
     const ws = this.#ws;
     if (ws.readyState !== OPEN) return;
     if (this.#native) ws.send(payload);
-    else ws.send(payload, () => this.settle());
+    else {
+      this.#written ??= () => this.settle();
+      ws.send(payload, this.#written);
+    }
   }
 
   close(code: number, reason: string): void {

@@ -56,6 +56,23 @@ describe("what a server leaves to the next one [resume:again]", () => {
     expect(undelivered.cede(3, 0)).toEqual({ last: 3, part: undefined });
   });
 
+  it("nothing is kept of a batch that has come as a whole and is delivered", () => {
+    const undelivered = new Undelivered();
+    for (const index of [0, 1]) {
+      undelivered.add(1, index);
+      undelivered.begin(1);
+      undelivered.done(1, index);
+    }
+    undelivered.whole(1);
+    expect(undelivered.cede(1, 0)).toEqual({ last: 1, part: undefined });
+    // One that waits stays, whole or not.
+    for (const index of [0, 1]) undelivered.add(2, index);
+    undelivered.begin(2);
+    undelivered.done(2, 0);
+    undelivered.whole(2);
+    expect(undelivered.cede(2, 1)).toEqual({ last: 1, part: { seq: 2, settled: [0] } });
+  });
+
   it("an item that comes after the others were delivered is of the same batch", () => {
     const undelivered = new Undelivered();
     undelivered.add(1, 0);
