@@ -127,6 +127,9 @@ function member(reader: CborReader, name: ClaimName, budget: NodeBudget): unknow
       return reader.uint();
     case "req":
       return reader.simpleOrFloat();
+    // The same few again and again.
+    case "top":
+      return reader.key();
     default:
       return reader.text();
   }
@@ -149,7 +152,7 @@ function batch(reader: CborReader, budget: NodeBudget): unknown[] {
     if (length !== 3 && length !== 4) fail("item of bat");
     // The item, its topic, and its flag; `ref` counts its own unless it is null.
     spend(reader, budget, length - 1);
-    const topic = reader.text();
+    const topic = reader.key();
     const isNull = reader.peek() === MAJOR.simple;
     if (isNull) spend(reader, budget);
     const itemRef = isNull ? reader.simpleOrFloat() : ref(reader, budget);

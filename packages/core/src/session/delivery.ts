@@ -374,7 +374,7 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
     const { sender } = this.#o;
     const { item, ref, session } = arrival;
     try {
-      await sender.transmit({ ...sender.outgoing(item.topic, data, undefined), ref }, "message", { session });
+      await sender.transmit(sender.outgoing(item.topic, data, undefined, { ref }), "message", { session });
     } catch (cause) {
       this.#handlingFailed(arrival, cause);
     }

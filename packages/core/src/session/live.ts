@@ -1,5 +1,5 @@
 import { SealwireError } from "../errors.ts";
-import { attempt, chain, type Maybe } from "../maybe.ts";
+import type { Maybe } from "../maybe.ts";
 import type { Level, Limits } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { Data, Json } from "../wire/json.ts";
@@ -86,26 +86,31 @@ export class LiveSession implements Session {
   send(topic: string, data: Data, options: SendOptions = {}): Promise<Sent> {
     let message: Outgoing;
     try {
-      message = this.#sender.outgoing(topic, data, options.ttl);
-      if (options.idempotent) message = { ...message, jti: this.#messageId(), alone: true };
+      const { ttl, idempotent } = options;
+      message = this.#sender.outgoing(topic, data, ttl, idempotent ? { jti: this.#messageId() } : undefined);
     } catch (error) {
       return Promise.reject(error);
     }
-    const sent = attempt<Sent, Promise<never>>(
-      () => this.#transmit(message, options.signal),
-      (error) => Promise.reject(error),
-    );
+    let sent: Maybe<Sent>;
+    try {
+      sent = this.#transmit(message, options.signal);
+    } catch (error) {
+      sent = Promise.reject(error);
+    }
     if (!(sent instanceof Promise)) return Promise.resolve(sent);
-    const told = sent as Promise<Sent>;
-    told.catch(() => {});
-    return told;
+    sent.catch(() => {});
+    return sent;
   }
 
   #transmit(message: Outgoing, signal: AbortSignal | undefined): Maybe<Sent> {
     signal?.throwIfAborted();
-    return chain(this.#sender.transmit(message, "message", { signal }), (sent) =>
-      chain(this.#sender.drained(), () => sent),
-    );
+    const sent = this.#sender.transmit(message, "message", signal && { signal });
+    return sent instanceof Promise ? sent.then((later) => this.#drained(later)) : this.#drained(sent);
+  }
+
+  #drained(sent: Sent): Maybe<Sent> {
+    const drained = this.#sender.drained();
+    return drained instanceof Promise ? drained.then(() => sent) : sent;
   }
 
   #messageId(): string {
@@ -118,7 +123,7 @@ export class LiveSession implements Session {
   async request(topic: string, data: Data, options: RequestOptions = {}): Promise<Data> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const message = { ...this.#sender.outgoing(topic, data, undefined), request: true as const };
+    const message = this.#sender.outgoing(topic, data, undefined, { request: true });
     const timeout = options.timeout ?? this.#parts.limits.requestSeconds * 1000;
     return await this.#checked(topic, await this.#parts.requests.ask(message, timeout, signal));
   }

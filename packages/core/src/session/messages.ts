@@ -7,19 +7,25 @@ import type { ErrorCode } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
 
 /** What the application gives to be sent. */
-export interface Outgoing {
+export interface Outgoing extends Role {
   readonly topic: string;
   readonly data: Data;
-  readonly ref?: Ref;
-  readonly request?: true;
   /** Seconds. */
   readonly ttl: number;
   /** It shares its number with no other one. */
   readonly alone: boolean;
+  /** Of a message that is sent again in another session. */
+  readonly iat: number | undefined;
+  readonly exp: number | undefined;
+}
+
+/** What a message is beside its topic and data. */
+export interface Role {
+  /** Of a reply. */
+  readonly ref: Ref | undefined;
+  readonly request: true | undefined;
   /** Names a message that may be sent again in another session, where it keeps `iat` and `exp`. */
-  readonly jti?: string;
-  readonly iat?: number;
-  readonly exp?: number;
+  readonly jti: string | undefined;
 }
 
 /** A message whose sequence number is fixed. `seal` is called once, in the order of the numbers. */

@@ -2,7 +2,7 @@ import { isTopic } from "../envelope/claims.ts";
 import { encodeClaims } from "../envelope/codec.ts";
 import type { Control } from "../envelope/control.ts";
 import { SealwireError } from "../errors.ts";
-import { chain, type Maybe, unlessAborted } from "../maybe.ts";
+import { type Maybe, unlessAborted } from "../maybe.ts";
 import { type Codec, DEFAULT_LIMITS, type Limits } from "../registry.generated.ts";
 import { measureData } from "../wire/data.ts";
 import type { Data } from "../wire/json.ts";
@@ -10,7 +10,7 @@ import type { Attachment } from "./attachment.ts";
 import type { Place } from "./gathering.ts";
 import { isGranted, type SessionHooks } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Outgoing } from "./messages.ts";
+import type { Outgoing, Role } from "./messages.ts";
 import { Refusals } from "./refusals.ts";
 import type { Timers } from "./timers.ts";
 
@@ -39,6 +39,8 @@ export interface SenderHost {
 
 /** Containers around the data of an item of a batch, beside those of data that stands alone. */
 const BATCH_DEPTH = 2;
+
+const ONE_WAY: Partial<Role> = {};
 
 export interface TransmitOptions {
   readonly signal?: AbortSignal | undefined;
@@ -81,7 +83,7 @@ export class Sender {
   }
 
   /** @throws TypeError for what can never be sent */
-  outgoing(topic: string, data: Data, ttl: number | undefined): Outgoing {
+  outgoing(topic: string, data: Data, ttl: number | undefined, role: Partial<Role> = ONE_WAY): Outgoing {
     const { codec, limits, hooks } = this.#host;
     if (!isTopic(topic)) {
       throw new TypeError(`not a topic (letters, digits and ._:/- up to 128): ${JSON.stringify(topic)}`);
@@ -91,11 +93,13 @@ export class Sender {
     if (!Number.isInteger(seconds) || seconds < 1 || seconds > limits.messageTtlMax) {
       throw new TypeError(`ttl is a number of seconds from 1 to ${limits.messageTtlMax}`);
     }
+    const { ref, request, jti } = role;
     const alone =
+      jti !== undefined ||
       hooks.batch === false ||
       depth + BATCH_DEPTH > DEFAULT_LIMITS.claimsDepth ||
       (codec === "json" && data instanceof Uint8Array);
-    return { topic, data, ttl: seconds, alone };
+    return { topic, data, ttl: seconds, alone, ref, request, jti, iat: undefined, exp: undefined };
   }
 
   /** Authorizes, numbers, seals. Messages keep the order of the calls also where they have to wait. */
@@ -106,7 +110,8 @@ export class Sender {
     const checked = hooks.topics?.outgoing(reply ? "reply" : kind, topic, data);
     // The caller goes on meanwhile: what was checked is what is sent.
     const due = checked instanceof Promise ? copyOf(message) : message;
-    const granted = chain(checked, () => this.#isGranted(due, kind));
+    const granted =
+      checked instanceof Promise ? checked.then(() => this.#isGranted(due, kind)) : this.#isGranted(due, kind);
     if (this.#queue.length === 0 && !(granted instanceof Promise) && (!granted || this.#ready))
       return this.#push(message, kind, granted, options);
     // A rejection is looked at when its turn comes, if it comes.

@@ -74,7 +74,7 @@ export class Unacknowledged {
       if (jti === undefined || claims === undefined) continue;
       const { items, iat } = contentOf(facts.keys.codec, claims);
       for (const { topic, data } of items)
-        this.#outliving.push({ topic, data, ttl: 0, jti, iat: iat as number, exp, alone: true });
+        this.#outliving.push({ topic, data, ttl: 0, alone: true, ref: undefined, request: undefined, jti, iat, exp });
     }
     if (lost.length > 0) this.#tell(lost);
   }

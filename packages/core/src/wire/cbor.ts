@@ -7,6 +7,8 @@ export const MAJOR = { uint: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5
 const FLOAT64 = 0xfb;
 const SIMPLE = { false: 0xf4, true: 0xf5, null: 0xf6 } as const;
 const TWO_32 = 2 ** 32;
+/** Least argument of a head of 1, 2, 4 and 8 bytes that is the shortest. */
+const LEAST = [24, 0x100, 0x10000, TWO_32] as const;
 const FLOAT_BYTES = new Uint8Array(8);
 const FLOAT = new DataView(FLOAT_BYTES.buffer);
 /** Head of a text of three bytes. */
@@ -296,8 +298,7 @@ export class CborReader {
     // Not by bit operators, which end at 32 bits. What is beyond 2^53 loses bits and is refused all the same.
     for (const end = this.position + size; this.position < end; this.position++)
       value = value * 0x100 + (this.#input[this.position] as number);
-    const least = size === 1 ? 24 : 2 ** (size * 4);
-    if (value < least && !longForm) return this.refuse("head that is not the shortest");
+    if (value < (LEAST[info - 24] as number) && !longForm) return this.refuse("head that is not the shortest");
     return value <= Number.MAX_SAFE_INTEGER ? value : this.refuse("integer beyond 2^53-1");
   }
 
