@@ -40,8 +40,8 @@ export class Gathering {
 
   /** Bytes of its claims. */
   get size(): number {
-    const { length } = this.kept.items;
-    return length === 1 ? this.#claims.length : batchSize(this.#codec, this.#empty, length, this.#bytes);
+    const { count } = this.kept;
+    return count === 1 ? this.#claims.length : batchSize(this.#codec, this.#empty, count, this.#bytes);
   }
 
   /** Bytes of its claims with this item as well. */
@@ -65,6 +65,6 @@ export class Gathering {
 
   /** The claims to be sealed: nobody joins any more. */
   finish(): Uint8Array {
-    return this.kept.items.length === 1 ? this.#claims : encodeBatch(this.#codec, this.#common, this.#items ?? []);
+    return this.kept.count === 1 ? this.#claims : encodeBatch(this.#codec, this.#common, this.#items ?? []);
   }
 }

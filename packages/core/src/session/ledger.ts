@@ -107,7 +107,7 @@ export class Ledger {
   /** Another message shares the number of the newest one. */
   join(kept: Kept, item: KeptItem, bytes: number): void {
     // With the second the first becomes an item as well.
-    this.#freeErrs(kept.items.length === 1 ? 2 : 1);
+    this.#freeErrs(kept.count === 1 ? 2 : 1);
     this.retention.join(kept, item, bytes);
   }
 
@@ -118,7 +118,7 @@ export class Ledger {
   /** As it was in a store. */
   restore(kept: Kept): void {
     this.retention.add(kept);
-    if (kept.items.length > 1) this.#freeErrs(kept.items.length);
+    if (kept.count > 1) this.#freeErrs(kept.count);
   }
 
   /** True for the first refusal of a message of ours; of items of batches, for as many as were sent. */

@@ -10,7 +10,7 @@ import { BATCH, Gathering, type Place } from "./gathering.ts";
 import type { KeyUse } from "./key-use.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Outgoing, Prepared } from "./messages.ts";
-import type { Kept, KeptItem } from "./retention.ts";
+import { Kept, type KeptItem } from "./retention.ts";
 
 export interface NumberingOptions {
   readonly keys: EpochOptions;
@@ -69,7 +69,7 @@ export class Numbering {
 
   #finish(gathering: Gathering): Uint8Array {
     const claims = gathering.finish();
-    if (this.#o.ledger.resumable) gathering.kept.claims = claims;
+    this.#o.ledger.retention.hold(gathering.kept, claims);
     return claims;
   }
 
@@ -106,7 +106,7 @@ export class Numbering {
     const encoded = encodeClaims(keys.codec, claims);
     this.#assertFits(encoded);
     this.#use(seq, encoded.length, elapsed, false);
-    const kept: Kept = { seq, jti, exp, items: [itemOf(message)], claims: undefined, bytes: encoded.length };
+    const kept = new Kept(seq, jti, exp, itemOf(message), encoded.length);
     ledger.keep(kept);
     place.seq = seq;
     this.#open = new Gathering(keys.codec, claims, encoded, kept, place, sealer);
@@ -130,7 +130,7 @@ export class Numbering {
     open.join(encoded, place);
     ledger.join(open.kept, itemOf(message), more);
     use.add(more);
-    if (open.kept.items.length === BATCH.items) this.flush();
+    if (open.kept.count === BATCH.items) this.flush();
     return true;
   }
 

@@ -8,19 +8,69 @@ export interface KeptItem {
   readonly request: boolean;
 }
 
-/** Application messages under one number whose receipt the peer has not acknowledged. */
-export interface Kept {
+/**
+ * Application messages under one number whose receipt the peer has not acknowledged. Many are kept for a while, so that
+ * each is one object, and its claims are a part of memory that it shares with others.
+ */
+export class Kept implements KeptItem {
   readonly seq: number;
   /** Of a message that stands alone. */
   readonly jti: string | undefined;
   /** NumericDate, in the server's time. */
   readonly exp: number;
-  readonly items: KeptItem[];
-  /** As sealed; undefined until then, and where the session cannot be resumed, so that nothing will be sent again. */
-  claims: Uint8Array | undefined;
+  // Of the first one.
+  readonly topic: string;
+  readonly reply: boolean;
+  readonly request: boolean;
   /** What it counts. */
   bytes: number;
+  #others: KeptItem[] | undefined;
+  #memory: Uint8Array | undefined;
+  #start = 0;
+  #end = 0;
+
+  constructor(seq: number, jti: string | undefined, exp: number, first: KeptItem, bytes: number) {
+    this.seq = seq;
+    this.jti = jti;
+    this.exp = exp;
+    this.topic = first.topic;
+    this.reply = first.reply;
+    this.request = first.request;
+    this.bytes = bytes;
+  }
+
+  get items(): readonly KeptItem[] {
+    return [this, ...(this.#others ?? [])];
+  }
+
+  /** How many items it has. */
+  get count(): number {
+    return 1 + (this.#others?.length ?? 0);
+  }
+
+  join(item: KeptItem, bytes: number): void {
+    this.#others ??= [];
+    this.#others.push(item);
+    this.bytes += bytes;
+  }
+
+  /** As sealed; undefined until then, and where the session cannot be resumed, so that nothing will be sent again. */
+  get claims(): Uint8Array | undefined {
+    return this.#memory?.subarray(this.#start, this.#end);
+  }
+
+  /** Its claims are the bytes of `memory` from `start` to `end`, which nobody changes. */
+  hold(memory: Uint8Array, start: number, end: number): void {
+    this.#memory = memory;
+    this.#start = start;
+    this.#end = end;
+  }
 }
+
+/** Bytes of a piece of memory: of the first, and of those behind it while more is kept than it holds. */
+const PIECE = { least: 1024, most: 16_384 } as const;
+/** Claims that are longer have memory of their own: they are not copied. */
+const SHARED = 4096;
 
 /**
  * What a session sent and the peer has not acknowledged, oldest first. In a resumable session nothing is forgotten
@@ -34,6 +84,9 @@ export class Retention {
   #gone = 0;
   #messages = 0;
   #bytes = 0;
+  /** Undefined where nothing is kept. */
+  #piece: Uint8Array | undefined;
+  #used = 0;
 
   constructor(limits: Limits, resumable: boolean) {
     this.#limits = limits;
@@ -47,13 +100,31 @@ export class Retention {
 
   add(kept: Kept): void {
     this.#kept.push(kept);
-    this.#count(kept.items.length, kept.bytes);
+    this.#count(kept.count, kept.bytes);
+  }
+
+  /** It is sealed: `claims` are what is sent again. */
+  hold(kept: Kept, claims: Uint8Array): void {
+    if (!this.#resumable) return;
+    const { length } = claims;
+    if (length > SHARED) {
+      kept.hold(claims, 0, length);
+      return;
+    }
+    if (this.#piece === undefined || this.#used + length > this.#piece.length) {
+      const size = this.#piece === undefined ? PIECE.least : Math.min(PIECE.most, 2 * this.#piece.length);
+      this.#piece = new Uint8Array(Math.max(size, length));
+      this.#used = 0;
+    }
+    const start = this.#used;
+    this.#piece.set(claims, start);
+    this.#used += length;
+    kept.hold(this.#piece, start, this.#used);
   }
 
   /** Another message of `bytes` bytes joins the newest one. */
   join(kept: Kept, item: KeptItem, bytes: number): void {
-    kept.items.push(item);
-    kept.bytes += bytes;
+    kept.join(item, bytes);
     this.#count(1, bytes);
   }
 
@@ -113,12 +184,13 @@ export class Retention {
 
   #forget(count: number): void {
     for (let i = 0; i < count; i++) {
-      const { items, bytes } = this.#kept[this.#gone + i] as Kept;
-      this.#messages -= items.length;
-      this.#bytes -= bytes;
+      const kept = this.#kept[this.#gone + i] as Kept;
+      this.#messages -= kept.count;
+      this.#bytes -= kept.bytes;
     }
     this.#gone += count;
-    if (this.#gone > 64 && this.#gone > this.#kept.length / 2) {
+    if (this.#gone === this.#kept.length) this.#replace([]);
+    else if (this.#gone > 64 && this.#gone > this.#kept.length / 2) {
       this.#kept = this.#kept.slice(this.#gone);
       this.#gone = 0;
     }
@@ -127,7 +199,8 @@ export class Retention {
   #replace(kept: Kept[]): void {
     this.#kept = kept;
     this.#gone = 0;
-    this.#messages = kept.reduce((sum, { items }) => sum + items.length, 0);
+    if (kept.length === 0) this.#piece = undefined;
+    this.#messages = kept.reduce((sum, { count }) => sum + count, 0);
     this.#bytes = kept.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 }

@@ -14,7 +14,7 @@ import type { PartyKey } from "./epoch.ts";
 import type { SessionFacts } from "./established.ts";
 import { Ledger } from "./ledger.ts";
 import type { Time } from "./payload.ts";
-import type { Kept, KeptItem } from "./retention.ts";
+import { Kept, type KeptItem } from "./retention.ts";
 import type { Part } from "./undelivered.ts";
 
 /** A server's session between two connections: everything that another node needs to go on with it. */
@@ -165,14 +165,12 @@ function clientKeyOf(value: unknown, backend: CryptoBackend): Maybe<PartyKey | u
 function keptOf(value: unknown): Kept {
   const [seq, jti, exp, sealed, items] = tuple(value, 5);
   const claims = sealed === null ? undefined : base64url(sealed);
-  return {
-    seq: integer(seq),
-    jti: jti === null ? undefined : text(jti),
-    exp: integer(exp),
-    claims,
-    bytes: claims?.length ?? 0,
-    items: list(items).map(keptItemOf),
-  };
+  const [first = invalid("a message without items"), ...others] = list(items).map(keptItemOf);
+  const id = jti === null ? undefined : text(jti);
+  const kept = new Kept(integer(seq), id, integer(exp), first, claims?.length ?? 0);
+  for (const item of others) kept.join(item, 0);
+  if (claims !== undefined) kept.hold(claims, 0, claims.length);
+  return kept;
 }
 
 function partOf(value: unknown): Part | undefined {

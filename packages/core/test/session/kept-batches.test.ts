@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { decodeSession, encodeSession } from "../../src/session/snapshot.ts";
 import type { Data } from "../../src/wire/json.ts";
 import { settle, until } from "../support/clock.ts";
+import { keptIn } from "../support/kept.ts";
 import { LEVELS, sentBy, upTo } from "../support/live.ts";
 import { attempt, cut, resumable, resume } from "../support/reconnect.ts";
 
@@ -94,7 +95,7 @@ it("goes through a store, and its refusals stay free [ctl:budget]", async () => 
   const { backend, serverId, serverKey } = facts.keys;
   const signers = serverKey === undefined ? [] : [serverKey as never];
   const read = await decodeSession(bytes, { backend, limits: pair.limits, serverId, signers, time });
-  expect(read.ledger.retention.all()).toEqual(ledger.retention.all());
+  expect(keptIn(read.ledger)).toEqual(keptIn(ledger));
   expect(upTo(4).map((i) => read.ledger.refuse([1, i]))).toEqual([true, true, true, false]);
   expect(got.client).toEqual(upTo(3));
   await client.close();
