@@ -55,7 +55,8 @@ function sealed(machine: SessionMachine): string | Uint8Array {
     payload = prepared.seal();
   };
   machine.events = { onControl: nothing, onEpoch: nothing, onAcknowledged: nothing, onPrepared };
-  const message = { topic: "t", data: "x", ttl: 60, alone: true };
+  const rest = { ref: undefined, request: undefined, jti: undefined, iat: undefined, exp: undefined };
+  const message = { topic: "t", data: "x", ttl: 60, alone: true, ...rest };
   machine.add(message, { unix: Date.now(), elapsed: 0 }, { session: "", seq: 0 });
   return payload as string | Uint8Array;
 }
