@@ -168,7 +168,8 @@ export class Sender {
   async #serve(): Promise<void> {
     for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
       try {
-        if (!this.#isDue(next)) await this.#awaitTurn(next);
+        // Looked at after each wait: the connection, the keys or the peer's rights can be others once more.
+        while (!this.#isDue(next)) await this.#awaitChange(next);
         next.resolve(this.#send(next));
       } catch (error) {
         next.reject(error);
@@ -191,15 +192,12 @@ export class Sender {
     return this.#isDue(next);
   }
 
-  /** Waits for authorization, connection, keys and room. */
-  async #awaitTurn(next: Waiting): Promise<void> {
+  /** Waits for its authorization, or until something may have become possible. */
+  async #awaitChange(next: Waiting): Promise<void> {
     const { signal } = next.options;
-    next.granted = await unlessAborted(this.#host.signal, next.granted);
-    while (!this.#isDue(next)) {
-      signal?.throwIfAborted();
-      if (next.granted instanceof Promise) next.granted = await unlessAborted(this.#host.signal, next.granted);
-      else await this.#wakeUp(this.#left(next), signal);
-    }
+    signal?.throwIfAborted();
+    if (next.granted instanceof Promise) next.granted = await unlessAborted(this.#host.signal, next.granted);
+    else await this.#wakeUp(this.#left(next), signal);
   }
 
   /** Milliseconds of its life, which counts from the call. */

@@ -92,3 +92,23 @@ it("what was committed is delivered where the session outlives a connection that
   expect(got.server).toEqual([1, 2]);
   await client.close();
 });
+
+it("a message whose turn comes as the connection is lost waits for the next one [ack:wait]", async () => {
+  // Whatever of what follows from a receipt has been done by then.
+  for (const steps of upTo(24)) {
+    const { pair, got, client, server } = await resumable({ limits: { retainedMessages: 1 } });
+    await client.send("t", 1);
+    const second = client.send("t", 2);
+    await settle();
+    server.probe(1000);
+    for (let i = 0; i < steps; i++) await undefined;
+    pair.link.client.breakOff();
+    await cut(pair);
+    await resume(pair);
+    await expect(second, `${steps} steps`).resolves.toMatchObject({ seq: expect.any(Number) });
+    await settle();
+    expect(got.server).toEqual([1, 2]);
+    await client.close();
+    await released(pair);
+  }
+});
