@@ -40,8 +40,9 @@ export interface Receiver {
 interface Arrived {
   readonly payload: Payload;
   readonly size: number;
-  /** Where it was decoded ahead of its turn. */
+  /** Where it was decoded ahead of its turn: what came of that. */
   frame: WireFrame | undefined;
+  error: unknown;
 }
 
 export interface ConnectionOptions {
@@ -253,7 +254,7 @@ export class Connection implements SocketEvents {
       this.fail(asError(error));
       return;
     }
-    this.#queue.push({ payload, size, frame: undefined });
+    this.#queue.push({ payload, size, frame: undefined, error: undefined });
     this.#queuedBytes += size;
     if (this.#rateLimited) this.throttle(this.#bytes.spend(size, this.#lastHeard));
     this.pump();
@@ -327,8 +328,7 @@ export class Connection implements SocketEvents {
       const next = this.#queue[this.#ahead.count];
       if (next === undefined || !this.#ahead.takes(next.size)) return;
       try {
-        next.frame ??= decodePayload(this.#wire, next.payload);
-        if (!receiver.begin(next.frame)) return;
+        if (!receiver.begin(this.#frameOf(next))) return;
       } catch {
         return;
       }
@@ -336,8 +336,20 @@ export class Connection implements SocketEvents {
     }
   }
 
-  #process({ payload, frame: decoded }: Arrived): void | Promise<void> {
-    const frame = decoded ?? decodePayload(this.#wire, payload);
+  /** Decodes it once, also where it is no frame: each message that comes behind it asks again. */
+  #frameOf(arrived: Arrived): WireFrame {
+    if (arrived.error !== undefined) throw arrived.error;
+    try {
+      arrived.frame ??= decodePayload(this.#wire, arrived.payload);
+      return arrived.frame;
+    } catch (error) {
+      arrived.error = error;
+      throw error;
+    }
+  }
+
+  #process(arrived: Arrived): void | Promise<void> {
+    const frame = this.#frameOf(arrived);
     if (this.#receiver !== undefined) return this.#receiver.receive(frame);
     const { handshake, timers } = this.#opening as Opening;
     timers.splice(1).forEach((timer) => {

@@ -1,13 +1,25 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { SealwireError } from "../../src/errors.ts";
 import { settle } from "../support/clock.ts";
 import { Gated } from "../support/gated.ts";
-import { end, type Live, live, seqsOf, upTo } from "../support/live.ts";
+import { end, gate, type Live, live, seqsOf, upTo, WIRES } from "../support/live.ts";
 import { Puppet } from "../support/puppet.ts";
 import { sessionOf } from "../support/reconnect.ts";
 import { noUnhandledRejections } from "../support/unhandled.ts";
 
 noUnhandledRejections();
+
+/** What was decoded, by both ends. */
+const decoded = vi.hoisted((): unknown[] => []);
+
+vi.mock("../../src/session/payload.ts", async (original) => {
+  const actual = (await original()) as typeof import("../../src/session/payload.ts");
+  const decodePayload: typeof actual.decodePayload = (wire, payload) => {
+    decoded.push(payload);
+    return actual.decodePayload(wire, payload);
+  };
+  return { ...actual, decodePayload };
+});
 
 interface Gates {
   readonly pair: Live;
@@ -151,6 +163,23 @@ describe("a cipher that answers later has several to open", () => {
     await gates.gated.open();
     await settle();
     expect(gates.got).toEqual([]);
+  });
+
+  it.each(WIRES)("one that is no frame is decoded once, however much comes behind it, %s", async (protocol) => {
+    const held = gate<boolean>();
+    const pair = await live({ protocol, serverHooks: { authorize: () => held.promise } });
+    const puppet = Puppet.seize(pair);
+    puppet.deliver(await puppet.message());
+    await settle();
+    const [bad, more] = protocol === "sealwire.v1.text" ? ["e30..A.A.!", "x"] : [Uint8Array.of(0x84), Uint8Array.of(0)];
+    puppet.deliver(bad as string | Uint8Array);
+    for (const _ of upTo(5)) {
+      puppet.deliver(more as string | Uint8Array);
+      await settle();
+    }
+    held.open(true);
+    expect((await end(pair, "server")).error).toMatchObject({ stage: "encoding" });
+    expect(decoded.filter((payload) => payload === bad)).toHaveLength(1);
   });
 
   it("no more than 32 at once", async () => {
