@@ -33,6 +33,8 @@ export class Rights implements TermHost {
   readonly #term: Term;
   #granted: Grant;
   #changes = 0;
+  /** Server: the end of which the client was reminded. */
+  #reminded: number | undefined;
   /** Server: the token that is being checked. */
   #checking: AbortController | undefined;
 
@@ -50,6 +52,7 @@ export class Rights implements TermHost {
   }
 
   onSoon(): void {
+    this.#reminded = this.expiresAt;
     void this.#o.life.attachment?.control({ top: "auth-soon" });
   }
 
@@ -95,6 +98,8 @@ export class Rights implements TermHost {
     const { id, longestEnd } = life.facts;
     const latest = limits.refreshSeconds * 1000;
     if (hooks.refresh === undefined || this.expiresAt >= longestEnd || left <= latest) return undefined;
+    // The token that answered has the same: it would be asked for again in ever shorter time.
+    if (this.expiresAt === this.#reminded) return undefined;
     return latest + Math.floor(Math.min(latest / 10, (left - latest) / 2) * partOf(id));
   }
 

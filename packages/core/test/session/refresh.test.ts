@@ -426,6 +426,21 @@ describe("auth-soon [refresh:soon]", () => {
     await released(pair);
   });
 
+  it("comes once for an end, also where the token that answers it has the same", async () => {
+    for (const _ of upTo(4)) {
+      const told: number[] = [];
+      const soon = () => {
+        told.push(made.pair.clock.elapsed());
+        void made.client.refresh(`good ${HOUR}`);
+      };
+      const made = await refreshing({ limits: { idleSeconds: 1e5 }, clientHooks: { soon } });
+      await made.pair.clock.advance(HOUR * 1000);
+      expect(told).toHaveLength(1);
+      expect(made.asked).toHaveLength(1);
+      await released(made.pair);
+    }
+  });
+
   it("not at the same moment in sessions that end at the same moment [refresh:spread]", async () => {
     const all: number[] = [];
     for (let i = 0; i < 24; i++) {
