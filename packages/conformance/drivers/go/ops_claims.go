@@ -100,11 +100,16 @@ func claimsWrite(in input) (value.Object, error) {
 
 // applicationIn takes the claims of an application message from the input of a vector.
 func applicationIn(in input) *claims.Application {
-	content, _ := in.Get("data")
-	item := claims.Item{Top: in.text("top"), Ref: in.ref("ref"), Req: in.flag("req"), Data: data(content)}
 	a := &claims.Application{
 		Iss: in.text("iss"), Aud: in.text("aud"), Bnd: in.text("bnd"),
-		Seq: in.number("seq", 0), Jti: in.text("jti"), Exp: in.number("exp", 0), Items: []claims.Item{item},
+		Seq: in.number("seq", 0), Jti: in.text("jti"), Exp: in.number("exp", 0), Batch: in.Has("bat"),
+	}
+	if bat, ok := in.Get("bat"); ok {
+		// Items of another shape are none, and no batch is without.
+		a.Items, _ = claims.ReadItems(data(bat))
+	} else {
+		content, _ := in.Get("data")
+		a.Items = []claims.Item{{Top: in.text("top"), Ref: in.ref("ref"), Req: in.flag("req"), Data: data(content)}}
 	}
 	if in.Has("iat") {
 		iat := in.number("iat", 0)

@@ -7,8 +7,10 @@ import {
   checkPublicJwk,
   decodeClaims,
   decodeControl,
+  encodeBatch,
   encodeClaims,
   encodeControl,
+  encodeItem,
   type Item,
   isTopic,
   type ReceivedControl,
@@ -32,7 +34,11 @@ export interface WrittenClaims {
   readonly ref?: Ref;
   readonly req?: true;
   readonly data: unknown;
+  /** In place of the four before: items as they stand on the wire. */
+  readonly bat?: WrittenBatch;
 }
+
+type WrittenBatch = readonly (readonly unknown[])[];
 
 const item = ({ topic, ref, request, data }: Item): object => ({ top: topic, ref, req: request, data: toJson(data) });
 
@@ -45,11 +51,38 @@ export const applicationResult = ({ items, batch: _, ...claims }: ApplicationCla
 export const controlResult = ({ seq, rcv, message }: ReceivedControl): object => ({ seq, ...message, rcv });
 
 /** What a session checks before it seals, then the claims in the order of the table. */
-export function writeApplication(codec: Codec, claims: WrittenClaims): Uint8Array {
+export function writeApplication(codec: Codec, level: Level, claims: WrittenClaims): Uint8Array {
+  if (claims.bat !== undefined) return writeBatch(codec, level, claims, claims.bat);
   const data = fromJson(claims.data);
   if (!isTopic(claims.top)) throw new TypeError("not a topic");
   assertData(data, codec);
   return encodeClaims(codec, { ...claims, data });
+}
+
+/** Levels of nesting around the data of an item, and room for the claims beside it. */
+const IN_BATCH = { depth: 3, nodes: 16 } as const;
+
+/** A session puts nothing into a batch that an opener refuses. */
+function writeBatch(codec: Codec, level: Level, claims: WrittenClaims, given: WrittenBatch): Uint8Array {
+  const bat = given.map((item) => item.map(fromJson));
+  for (const [, , data] of bat) {
+    assertData(data, codec, IN_BATCH);
+    if (codec === "json" && data instanceof Uint8Array) throw new TypeError("bytes have no place in an item");
+  }
+  const raw = { ...claims, bat } as unknown as Parameters<typeof checkApplicationClaims>[0];
+  const { items } = refusedAsMistake(() => checkApplicationClaims(raw, level));
+  const encoded = items.map(({ topic, ref, request, data }) =>
+    encodeItem(codec, { top: topic, ref: ref ?? undefined, req: request || undefined, data }),
+  );
+  return encodeBatch(codec, claims, encoded);
+}
+
+function refusedAsMistake<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (cause) {
+    throw new TypeError("no batch that an opener takes", { cause });
+  }
 }
 
 export function writeControl({
@@ -73,14 +106,14 @@ function readClaims(input: Input): object {
   }
 }
 
-function writeClaims({ kind, codec, level: _, ...claims }: Input): Uint8Array {
+function writeClaims({ kind, codec, level, ...claims }: Input): Uint8Array {
   switch (kind) {
     case "control":
       return writeControl(claims as unknown as Parameters<typeof writeControl>[0]);
     case "standalone":
       return writeStandalone(claims);
     default:
-      return writeApplication(codec as Codec, claims as unknown as WrittenClaims);
+      return writeApplication(codec as Codec, level as Level, claims as unknown as WrittenClaims);
   }
 }
 

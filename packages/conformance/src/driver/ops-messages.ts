@@ -176,12 +176,12 @@ const bindingOf = (input: Direction): Pick<WrittenClaims, "iss" | "aud" | "bnd">
 async function seal(
   input: Seals & WrittenClaims & { readonly control?: Control & { readonly rcv: number } },
 ): Promise<object> {
-  const { seq, jti, iat, exp, top, ref, req, data, control, codec } = input;
+  const { seq, jti, iat, exp, top, ref, req, data, bat, control, codec, level } = input;
   if (control !== undefined) {
     const sealer = await sealerOf(input);
     return { message: toMessage(await sealer.control(seq, writeControl({ ...control, seq }))) };
   }
-  const claims = writeApplication(codec, {
+  const claims = writeApplication(codec, level, {
     ...bindingOf(input),
     seq,
     ...(jti === undefined ? {} : { jti }),
@@ -191,6 +191,7 @@ async function seal(
     ...(ref === undefined ? {} : { ref }),
     ...(req === undefined ? {} : { req }),
     data,
+    ...(bat === undefined ? {} : { bat }),
   });
   const sealer = await sealerOf(input);
   return { message: toMessage(await sealer.application(seq, claims)) };
@@ -204,7 +205,7 @@ interface Run extends Seals {
 }
 
 async function accumulate(input: Run): Promise<object> {
-  const { codec, clock, seed, count, self, peer } = input;
+  const { codec, level, clock, seed, count, self, peer } = input;
   const sealer = await sealerOf(input);
   const turned = self === undefined || peer === undefined ? {} : { self: peer, peer: self };
   const machine = await machineOf({ ...input, ...turned });
@@ -213,7 +214,7 @@ async function accumulate(input: Run): Promise<object> {
   const digest = createHash("sha256");
   for (let i = 1; i <= count; i++) {
     const data = { i, x: createHash("sha256").update(`${seed}${i}`).digest("hex") };
-    const claims = writeApplication(codec, { ...binding, seq: i, ...iat, exp: clock + 60, top: "acc", data });
+    const claims = writeApplication(codec, level, { ...binding, seq: i, ...iat, exp: clock + 60, top: "acc", data });
     const payload = await sealer.application(i, claims);
     resultOf(await received(machine, readMessage({ wire: input.wire, message: toMessage(payload) }), clock));
     digest.update(payload);

@@ -24,14 +24,15 @@ function openMessage({
 }: Values): FollowUp | undefined {
   const peerKey = signer === undefined ? undefined : renamed(signer, "$key", "$public");
   if (signer !== undefined && peerKey === undefined) return undefined;
-  const { seq, iat, exp, top, ref = null, req = false, data } = claims;
+  const { seq, iat, exp, top, ref = null, req = false, data, bat = [[top, ref, data, req]] } = claims;
+  const items = (bat as unknown[][]).map(([top, ref, data, req = false]) => ({ top, ref, req, data }));
   // An opener that has sent so much that every `ref` and `rcv` can be true.
   const state = { last: (seq as number) - 1, sent: Number.MAX_SAFE_INTEGER, rcv: 0 };
   const now = iat ?? (exp === undefined ? 0 : (exp as number) - 1);
   const signed = peerKey === undefined ? {} : { peerKey, self: peer, peer: self };
   const result =
     control === undefined
-      ? given({ kind: "message", seq, iat, exp, items: [{ top, ref, req, data }] })
+      ? given({ kind: "message", seq, iat, exp, items })
       : { kind: "control", seq, ...(control as Values) };
   return {
     op: "message.open",

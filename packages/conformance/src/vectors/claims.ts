@@ -6,6 +6,7 @@ import { jsonText } from "./claims-json.ts";
 import { standalone } from "./claims-standalone.ts";
 import { tables } from "./claims-table.ts";
 import { writing } from "./claims-write.ts";
+import { writingBatches } from "./claims-write-batch.ts";
 import type { Generator } from "./file.ts";
 import { agreement, signing } from "./points.ts";
 
@@ -17,6 +18,7 @@ export const generate: Generator = () => [
   cborItem(),
   control(),
   ...writing(),
+  ...writingBatches(),
   ...standalone(),
   signing(),
   agreement(),

@@ -19,7 +19,7 @@ import {
 } from "./message-scene.ts";
 
 type Values = Record<string, unknown>;
-const SECTION = "envelope.md#8-levels-and-sealing";
+export const SECTION = "envelope.md#8-levels-and-sealing";
 
 const SCENES: readonly SceneOptions[] = [
   { wire: "text", level: "mac", codec: "json", from: "client" },
@@ -37,7 +37,7 @@ const SCENES: readonly SceneOptions[] = [
 ];
 
 /** What the sealer knows: `self` is its own identity, the `iss` of its claims. */
-function sealerContext(options: SceneOptions): Values {
+export function sealerContext(options: SceneOptions): Values {
   const { wire, level, codec, alg, from } = options;
   const { iss, aud, keys } = channelOf(options);
   const signed = alg ? { signer: $key(labelOf(from, alg)), self: iss, peer: aud } : {};
@@ -136,7 +136,7 @@ function cborData(group: Group, scene: Scene): void {
 }
 
 /** Where the bytes are not determined: what an opener makes of them. */
-function openAgain(scene: Scene, over: Values): Vector["then"] {
+export function openAgain(scene: Scene, over: Values): Vector["then"] {
   const { jws: _, ...opened } = scene.opened(over);
   const last = (scene.claims(over).seq as number) - 1;
   const input = { ...openerContext(scene.options), ...STATE, last };

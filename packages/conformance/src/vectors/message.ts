@@ -10,6 +10,7 @@ import { elsewhereRefusals, frameRefusals, headerRefusals } from "./message-fram
 import { orderRefusals } from "./message-order.ts";
 import { BATCH, Scene, type SceneOptions, SEQ, STATE } from "./message-scene.ts";
 import { sealGroups } from "./message-seal.ts";
+import { sealBatchGroups } from "./message-seal-batch.ts";
 import { windowGroups } from "./message-window.ts";
 
 /** Beside what every scene shows. Each family of refusals runs at every level, and in full where it says so. */
@@ -134,4 +135,5 @@ export const generate: Generator = () => [
   ...windowGroups(),
   ...evidenceGroups(),
   ...sealGroups(),
+  ...sealBatchGroups(),
 ];

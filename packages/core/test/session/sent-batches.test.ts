@@ -97,7 +97,7 @@ describe("messages of one turn", () => {
 });
 
 describe("what keeps messages apart", () => {
-  it("64 items, 16 KiB, and what the peer takes", async () => {
+  it("64 items, and 16 KiB", async () => {
     const pair = await live();
     const seen: Data[] = [];
     pair.server.session!.handle("t", (d) => void seen.push(d));
@@ -115,7 +115,7 @@ describe("what keeps messages apart", () => {
     expect(seqsOf(pair, "client")).toEqual(upTo(7));
   });
 
-  it("another expiry, a message id, bytes in codec json, data that is as deep as it may be, the option", async () => {
+  it("another expiry, a message id, bytes in codec json, data that is as deep as it may be, the option [batch:alone]", async () => {
     const pair = await live({ clientHooks: { batch: true } });
     const client = pair.client.session!;
     const seen: Data[] = [];
@@ -140,7 +140,7 @@ describe("what keeps messages apart", () => {
     expect(seqsOf(apart, "client")).toEqual(upTo(3));
   });
 
-  it("a control message stands behind what was sent before it, and what comes after has another number", async () => {
+  it("a control message stands behind what was sent before it, and what comes after has another number [batch:turn]", async () => {
     const pair = await live();
     const client = pair.client.session!;
     const seen: Data[] = [];

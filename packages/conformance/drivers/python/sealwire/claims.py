@@ -53,7 +53,7 @@ def _application(claims: dict[str, Any], name: str, level: str) -> Application:
     if "pad" in claims:
         syntax.string(claims["pad"])
     batch = "bat" in claims
-    items = _batch(claims, name) if batch else [_single(claims)]
+    items = _batch(claims) if batch else [_single(claims)]
     read = Application(syntax.integer(claims.get("seq"), 1), syntax.integer(claims.get("exp")), items, batch)
     if "jti" in claims:
         read.jti = syntax.encoded(claims["jti"], 16)
@@ -83,7 +83,7 @@ def _single(claims: dict[str, Any]) -> Item:
     return Item(syntax.topic(claims.get("top")), ref, req, data)
 
 
-def _batch(claims: dict[str, Any], name: str) -> list[Item]:
+def _batch(claims: dict[str, Any]) -> list[Item]:
     items = claims["bat"]
     if any(claim in claims for claim in _SINGLE):
         raise ValueError("bat beside the claims of a single message")
@@ -128,7 +128,7 @@ def write_application(name: str, message: Outgoing) -> bytes:
         claims["iat"] = message.iat
     claims["exp"] = message.exp
     if message.bat is not None:
-        claims["bat"] = [_written_item(name, item) for item in message.bat]
+        claims["bat"] = written_batch(name, message.bat)
         return codec.encode(name, claims)
     claims["top"] = _written_topic(message.top)
     if message.ref is not None:
@@ -160,11 +160,19 @@ def _check_numbers(message: Outgoing) -> None:
         raise CallerError("a claim is malformed") from error
 
 
-def _written_item(name: str, item: list[Any]) -> list[Any]:
-    data = codec.checked(name, item[2])
+def written_batch(name: str, items: list[list[Any]]) -> list[list[Any]]:
+    try:
+        read = _batch({"bat": items})
+    except ValueError as error:
+        raise CallerError("no batch that an opener takes") from error
+    return [_written_item(name, item) for item in read]
+
+
+def _written_item(name: str, item: Item) -> list[Any]:
+    data = codec.checked(name, item.data, depth=3)
     if isinstance(data, bytes) and name == "json":
         raise CallerError("an item carries no bytes in codec json")
-    return [_written_topic(item[0]), item[1], data, *item[3:]]
+    return [item.top, item.ref, data, *([True] if item.req else [])]
 
 
 def _written_topic(top: Any) -> str:

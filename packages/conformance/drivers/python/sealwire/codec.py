@@ -26,15 +26,15 @@ def encode(codec: str, claims: dict[str, Any]) -> bytes:
     return cbor2.dumps(claims)
 
 
-def checked(codec: str, data: Any) -> Any:
+def checked(codec: str, data: Any, depth: int = 1) -> Any:
     """Data in the form in which the codec writes it; CallerError for data outside the model.
 
-    Bytes are admitted here alone, as the whole of the data.
+    Bytes are admitted here alone, as the whole of the data. `depth` counts the containers around it.
     """
     if isinstance(data, bytes):
         return data
     count = _Count()
-    return _checked(codec, data, 2, count)
+    return _checked(codec, data, depth + 1, count)
 
 
 class _Count:

@@ -166,7 +166,7 @@ pub fn application(bytes: &[u8], cbor: bool, level: Level) -> Result<Application
     Ok(read)
 }
 
-fn items(members: &Members) -> Result<Vec<Item>, Fail> {
+pub fn items(members: &Members) -> Result<Vec<Item>, Fail> {
     if let Some(batch) = members.0.get("bat") {
         members.absent(&["jti", "top", "ref", "req", "dat", "bin"])?;
         let batch = batch.as_arr().filter(|b| (1..=256).contains(&b.len()));

@@ -2,7 +2,7 @@
 
 use crate::b64;
 use crate::cbor;
-use crate::claims::{Level, is_id, is_identifier, is_topic, place};
+use crate::claims::{Level, Members, is_id, is_identifier, is_topic, items, place};
 use crate::control;
 use crate::fail::{Fail, type_error};
 use crate::json::CLAIMS;
@@ -78,7 +78,29 @@ fn check(input: &Value, data: &Option<Value>, cbor: bool) -> Result<(), Fail> {
     }
 }
 
+/// The claims of `input` with the data of its items as they are written.
+fn with_batch(input: &Value, cbor: bool) -> Result<Value, Fail> {
+    let mut members = input.members().to_vec();
+    let mut nodes = members.len();
+    for (_, bat) in members.iter_mut().filter(|(name, _)| name == "bat") {
+        *bat = bat.to_data();
+        items(&Members(&object([("bat", Some(bat.clone()))]))).map_err(|_| type_error())?;
+        for item in bat.as_arr().unwrap_or(&[]) {
+            let written = match item.as_arr().and_then(|item| item.get(2)) {
+                Some(Value::Bytes(_)) => cbor,
+                Some(data) => admits(data, cbor, 4, &mut nodes),
+                None => false,
+            };
+            if !written {
+                return Err(type_error());
+            }
+        }
+    }
+    Ok(Value::Obj(members))
+}
+
 pub fn application(input: &Value, cbor: bool, level: Level) -> Result<Vec<u8>, Fail> {
+    let input = &with_batch(input, cbor)?;
     let data = match (input.get("bat"), input.get("data")) {
         (Some(_), _) => None,
         (None, data) => Some(data.map_or(Value::Null, Value::to_data)),

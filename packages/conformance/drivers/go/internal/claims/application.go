@@ -61,7 +61,10 @@ func ReadApplication(data []byte, codec, level string) (*Application, error) {
 	if m.Has("bat") {
 		a.Batch = true
 		m.absent("top", "ref", "req", "dat", "bin")
-		a.Items = m.batch()
+		bat, _ := m.Get("bat")
+		items, ok := ReadItems(bat)
+		m.check(ok)
+		a.Items = items
 	} else {
 		a.Items = []Item{m.single(codec)}
 	}
@@ -88,29 +91,36 @@ func (m *members) single(codec string) Item {
 	return item
 }
 
-func (m *members) batch() []Item {
-	list, ok := m.List("bat")
-	m.check(ok && len(list) > 0 && len(list) <= 256)
+// ReadItems reads the items of bat.
+func ReadItems(v any) ([]Item, bool) {
+	list, ok := v.([]any)
+	if !ok || len(list) == 0 || len(list) > 256 {
+		return nil, false
+	}
 	items := []Item{}
 	for _, e := range list {
 		entry, ok := e.([]any)
 		if !ok || len(entry) != 3 && len(entry) != 4 {
-			m.check(false)
-			return nil
+			return nil, false
 		}
 		top, ok := entry[0].(string)
-		m.check(ok && Topic(top))
-		item := Item{Top: top, Data: entry[2]}
+		item := Item{Top: top, Data: entry[2], Req: len(entry) == 4}
 		if entry[1] != nil {
-			item.Ref = m.ref(entry[1])
+			ref, shaped := ReadRef(entry[1])
+			item.Ref, ok = ref, ok && shaped
 		}
-		if len(entry) == 4 {
-			item.Req = true
-			m.check(entry[3] == true && item.Ref == nil)
+		if !ok || !Topic(top) || item.Req && (entry[3] != true || item.Ref != nil) {
+			return nil, false
 		}
 		items = append(items, item)
 	}
-	return items
+	return items, true
+}
+
+// Batched tells whether an item can stand in a batch.
+func (i Item) Batched(codec string) bool {
+	a := &Application{Seq: 1, Items: []Item{i}, Batch: true}
+	return a.Sealable(codec, "mac")
 }
 
 // Sealable tells whether a sealer takes these claims: data within the data model, everything within syntax and limits.
@@ -119,12 +129,15 @@ func (a *Application) Sealable(codec, level string) bool {
 		if !value.InModel(item.Data, codec == "cbor") || !Topic(item.Top) {
 			return false
 		}
+		if _, bytes := item.Data.(value.Bytes); bytes && a.Batch && codec == "json" {
+			return false
+		}
 	}
 	_, err := ReadApplication(a.Write(codec), codec, level)
 	return err == nil
 }
 
-// Write writes the claims of a message with one item; the caller has checked the data against the data model.
+// Write writes the claims; the caller has checked the data against the data model.
 func (a *Application) Write(codec string) []byte {
 	o := value.Object{}
 	add := func(name string, v any) {
@@ -143,17 +156,34 @@ func (a *Application) Write(codec string) []byte {
 		add("iat", *a.Iat)
 	}
 	add("exp", a.Exp)
-	item := a.Items[0]
-	add("top", item.Top)
-	if item.Ref != nil {
-		add("ref", item.Ref.Wire())
+	if a.Batch {
+		add("bat", entries(a.Items))
+	} else {
+		item := a.Items[0]
+		add("top", item.Top)
+		if item.Ref != nil {
+			add("ref", item.Ref.Wire())
+		}
+		if item.Req {
+			add("req", true)
+		}
+		o = append(o, content(item.Data, codec))
 	}
-	if item.Req {
-		add("req", true)
-	}
-	o = append(o, content(item.Data, codec))
 	if codec == "cbor" {
 		return value.WriteCBOR(o)
 	}
 	return value.WriteJSON(o)
+}
+
+// entries are items as they stand in bat.
+func entries(items []Item) []any {
+	list := []any{}
+	for _, item := range items {
+		entry := []any{item.Top, item.Ref.Wire(), item.Data}
+		if item.Req {
+			entry = append(entry, true)
+		}
+		list = append(list, entry)
+	}
+	return list
 }

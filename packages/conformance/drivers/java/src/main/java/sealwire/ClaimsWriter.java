@@ -19,7 +19,11 @@ final class ClaimsWriter {
         ClaimsWriter writer = new ClaimsWriter(in);
         writer.claims.putAll(session);
         writer.copy("seq", "jti", "iat", "exp", "top", "ref", "req");
-        writer.data(codec);
+        if (in.has("bat")) {
+            writer.batch(codec);
+        } else {
+            writer.data(codec);
+        }
         return writer.finish(codec, bytes -> Claims.read(bytes, codec, level));
     }
 
@@ -56,10 +60,21 @@ final class ClaimsWriter {
         }
     }
 
+    private void batch(Codec codec) {
+        List<?> items = (List<?>) in.data("bat");
+        boolean writable = items.stream().allMatch(item -> item instanceof List<?> entry
+                && entry.stream()
+                        .allMatch(value -> value instanceof byte[] ? codec == Codec.CBOR : isInModel(value, codec)));
+        if (!writable) {
+            throw Refused.typeError();
+        }
+        claims.put("bat", items);
+    }
+
     private byte[] finish(Codec codec, Consumer<byte[]> reader) {
         for (Map.Entry<String, Object> claim : claims.entrySet()) {
-            boolean bytes = claim.getValue() instanceof byte[];
-            if (!bytes && !isInModel(claim.getValue(), codec)) {
+            boolean checked = claim.getValue() instanceof byte[] || claim.getKey().equals("bat");
+            if (!checked && !isInModel(claim.getValue(), codec)) {
                 throw Refused.typeError();
             }
         }

@@ -72,7 +72,11 @@ record Input(Map<String, Object> map) {
 
     /** Data of an application; {"$bytes"} stands for bytes. */
     Object data() {
-        return Tree.replace(map.get("data"), Input::bytes);
+        return data("data");
+    }
+
+    Object data(String name) {
+        return Tree.replace(map.get(name), Input::bytes);
     }
 
     private static Object bytes(Object value) {
