@@ -108,6 +108,7 @@ export class Ledger {
   join(kept: Kept, item: KeptItem, bytes: number): void {
     // With the second the first becomes an item as well.
     this.#freeErrs(kept.count === 1 ? 2 : 1);
+    this.freeAcks++;
     this.retention.join(kept, item, bytes);
   }
 

@@ -3,7 +3,8 @@ import { decodeSession, encodeSession } from "../../src/session/snapshot.ts";
 import type { Data } from "../../src/wire/json.ts";
 import { settle, until } from "../support/clock.ts";
 import { keptIn } from "../support/kept.ts";
-import { LEVELS, sentBy, upTo } from "../support/live.ts";
+import { end, LEVELS, sentBy, upTo } from "../support/live.ts";
+import { Puppet } from "../support/puppet.ts";
 import { attempt, cut, resumable, resume } from "../support/reconnect.ts";
 
 const none = { limits: { ackSeconds: 9999 } };
@@ -99,6 +100,20 @@ it("goes through a store, and its refusals stay free [ctl:budget]", async () => 
   expect(upTo(4).map((i) => read.ledger.refuse([1, i]))).toEqual([true, true, true, false]);
   expect(got.client).toEqual(upTo(3));
   await client.close();
+});
+
+it("an ack to each of its items is free, and no more [ctl:budget]", async () => {
+  const limits = { controlPerSecond: 1, controlBurst: 2, heartbeatSeconds: 9999, ackSeconds: 9999 };
+  const { pair, client } = await resumable({ limits });
+  const puppet = Puppet.seize(pair, "server");
+  pair.link.tap = () => [];
+  for (const n of upTo(3)) void client.send("t", n);
+  await settle();
+  for (const _ of upTo(5)) puppet.deliver(await puppet.control({ top: "ack", rcv: 1 }));
+  await settle();
+  expect(pair.client.info).toBe(undefined);
+  puppet.deliver(await puppet.control({ top: "ack", rcv: 1 }));
+  expect((await end(pair, "client")).error).toMatchObject({ code: "E_QUOTA", remote: false });
 });
 
 it("a connection that is lost in the turn in which it was sent loses nothing of it", async () => {
