@@ -40,6 +40,11 @@ func stepIn(in input) session.Step {
 		upgrade := in.text("upgradeToken")
 		s.Upgrade = &upgrade
 	}
+	calls, _ := in.List("calls")
+	for _, v := range calls {
+		o, _ := v.(value.Object)
+		s.Calls = append(s.Calls, session.Call{Op: input{o}.text("op"), Step: stepIn(input{o})})
+	}
 	if in.Has("message") {
 		s.Messages = []wire.Message{in.message("message")}
 	}

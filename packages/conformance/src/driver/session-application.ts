@@ -6,7 +6,8 @@ import type { Outcome } from "./session-outcome.ts";
 import { type Message, toJson } from "./values.ts";
 
 export interface Step {
-  readonly op: "start" | "recv" | "send" | "request" | "tick" | "close" | "drop" | "rekey" | "auth" | "revoke";
+  readonly op: "start" | "recv" | "send" | "request" | "turn" | "tick" | "close" | "drop" | "rekey" | "auth" | "revoke";
+  readonly calls: readonly Step[];
   readonly protocol: string;
   readonly resume?: number;
   readonly upgradeToken?: string | null;
@@ -31,8 +32,8 @@ export interface Application {
   readonly authority: Authority | undefined;
   /** Server: that the session goes by. */
   token: Token | undefined;
-  /** An own application message was sealed. */
-  onSealed(seq: number): void;
+  /** An own application message was sealed, or sealed again. */
+  onSealed(seq: number, claims: Uint8Array): void;
 }
 
 export function hooksOf(init: Init, app: Application): SessionHooks {
@@ -48,6 +49,7 @@ export function hooksOf(init: Init, app: Application): SessionHooks {
   return {
     heartbeat: authority !== undefined,
     rateLimited: authority !== undefined,
+    batch: init.batch === true,
     authorize: ({ topic, direction, kind }) => {
       request = kind === "request";
       return (direction === "out" || allow.includes(topic)) && inScope(topic);
@@ -66,7 +68,7 @@ export function hooksOf(init: Init, app: Application): SessionHooks {
     trace: (record) => {
       if (record.direction === "in") return;
       if (record.kind === "control") app.outcome.said(record);
-      else app.onSealed(record.seq);
+      else app.onSealed(record.seq, record.claims);
     },
     soon: () => {
       app.outcome.soon = true;

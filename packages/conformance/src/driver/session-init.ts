@@ -36,6 +36,7 @@ export interface Init extends Draw {
   readonly handlers?: Readonly<Record<string, "echo" | "fail">>;
   readonly order?: "strict" | "window";
   readonly upgradeToken?: unknown;
+  readonly batch?: true;
 }
 
 export interface ClientInit extends Init {

@@ -15,6 +15,14 @@ export const codeOf = (error: unknown): string => {
   throw error;
 };
 
+/** What names a message: its number, and in a batch its index. */
+export interface Named {
+  readonly seq: number;
+  readonly index?: number | undefined;
+}
+
+export const placed = ({ seq, index }: Named): Named => (index === undefined ? { seq } : { seq, index });
+
 /** What one step brings, as it comes into being. */
 export class Outcome {
   readonly emit: Values[] = [];
@@ -41,15 +49,26 @@ export class Outcome {
   said({ claims }: Trace): void {
     const { top, code, ref, scp, exp } = JSON.parse(Buffer.from(claims).toString());
     if (top === "err") {
-      const place = Array.isArray(ref) ? { seq: ref[0], index: ref[1] } : { seq: ref };
-      this.refused.push({ ...place, error: code, step: stepOf(code) });
+      const [seq, index] = Array.isArray(ref) ? ref : [ref];
+      this.refused.push({ ...placed({ seq, index }), error: code, step: stepOf(code) });
     } else if (top === "auth-ok") this.refreshed = { scp, exp };
     else if (top === "auth-no") this.notRefreshed = true;
   }
 
+  /** The call of a turn at this place, or of the step, was refused. Of several the first is told. */
+  refuse(error: unknown, call: number | undefined): void {
+    const before = this.thrown?.call as number | undefined;
+    if (this.thrown !== undefined && (call === undefined || before === undefined || before <= call)) return;
+    this.thrown = { error: codeOf(error), ...(call === undefined ? {} : { call }) };
+  }
+
   lost(messages: readonly Undetermined[]): void {
-    for (const { seq, topic, messageId } of messages)
-      this.undetermined.push({ seq, top: topic, ...(messageId === undefined ? {} : { jti: messageId }) });
+    for (const { seq, index, topic, messageId } of messages)
+      this.undetermined.push({
+        ...placed({ seq, index }),
+        top: topic,
+        ...(messageId === undefined ? {} : { jti: messageId }),
+      });
   }
 
   /** `finding`: without it the end was a drop before SR, whose close code is no more than a hint. */

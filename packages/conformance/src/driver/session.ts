@@ -2,12 +2,14 @@
 import { type CloseInfo, type Limits, SealwireError } from "@sealwire/core";
 import {
   type ConnectionOptions,
+  decodeClaims,
   type Established,
   LiveSession,
   type ResumeCandidate,
   type ServerStep,
 } from "@sealwire/core/internal";
 import { type Application, hooksOf, type Step } from "./session-application.ts";
+import { Asked } from "./session-asked.ts";
 import { Authority, isOfSameClient, type Token } from "./session-authority.ts";
 import { Draws } from "./session-backend.ts";
 import {
@@ -20,7 +22,7 @@ import {
   serverHandshake,
 } from "./session-init.ts";
 import { Link } from "./session-link.ts";
-import { codeOf, Outcome, type Values } from "./session-outcome.ts";
+import { codeOf, Outcome, placed, type Values } from "./session-outcome.ts";
 import { fromJson, type Input, type Message, type Ops, toJson, toMessage } from "./values.ts";
 import { settle, VirtualClock } from "./virtual.ts";
 
@@ -40,8 +42,7 @@ class Endpoint implements Application {
   /** Of the session. */
   #end: CloseInfo | undefined;
   #epochs = { send: 0, receive: 0 };
-  /** Takes the number of the request that this step seals. */
-  onSealed: (seq: number) => void = () => {};
+  readonly #asked = new Asked();
 
   constructor(role: "client" | "server", init: Init) {
     this.#role = role;
@@ -61,7 +62,6 @@ class Endpoint implements Application {
     };
     await this.#do(step);
     await settle();
-    this.onSealed = () => {};
     return this.#take(step, before);
   }
 
@@ -76,12 +76,13 @@ class Endpoint implements Application {
         return this.#links[conn]?.socket.drop(step.code ?? 1006, "");
       case "tick":
         return await this.#clock.advance(step.seconds * 1000);
+      case "turn":
+        for (const [place, call] of step.calls.entries()) this.#call(call, place);
+        return;
       case "send":
-        return this.#send(step);
       case "request":
-        return this.#request(step);
       case "close":
-        return void this.session?.close();
+        return this.#call(step);
       case "rekey":
         return this.session?.rekey();
       case "auth":
@@ -90,6 +91,12 @@ class Endpoint implements Application {
         if (this.authority?.revoke(step.by, this.token, this.session?.id))
           this.session?.fail(new SealwireError("E_REVOKED"));
     }
+  }
+
+  #call(step: Step, place?: number): void {
+    if (step.op === "send") this.#send(step, place);
+    else if (step.op === "request") this.#request(step, place);
+    else void this.session?.close();
   }
 
   // --- connections ---------------------------------------------------------------------------------------------
@@ -171,7 +178,7 @@ class Endpoint implements Application {
     if (this.session !== undefined && this.#end === undefined) return this.session.replace(e, link.connection);
     this.#end = undefined;
     const session = new LiveSession(e, link.connection, this.#limits, hooksOf(this.#init, this));
-    session.onDenied(({ seq, code }) => this.outcome.denied.push({ seq, error: code }));
+    session.onDenied(({ code, ...place }) => this.outcome.denied.push({ ...placed(place), error: code }));
     session.onUndetermined((messages) => this.outcome.lost(messages));
     void session.closed.then((info) => {
       this.#end = info;
@@ -182,29 +189,31 @@ class Endpoint implements Application {
 
   // --- the application -----------------------------------------------------------------------------------------
 
-  #send({ top, data, ttl, idempotent }: Step): void {
+  onSealed(seq: number, claims: Uint8Array): void {
+    const { codec } = (this.session as LiveSession).life.facts.keys;
+    this.#asked.sealed(seq, decodeClaims(codec, claims));
+  }
+
+  #send({ top, data, ttl, idempotent }: Step, call: number | undefined): void {
     const outcome = this.outcome;
     this.#draws.messageId = idempotent;
     const options = {
       ...(ttl === undefined ? {} : { ttl }),
       ...(idempotent === undefined ? {} : { idempotent: true }),
     };
-    this.session?.send(top, fromJson(data), options).catch((error: unknown) => {
-      outcome.thrown = { error: codeOf(error) };
-    });
+    this.session?.send(top, fromJson(data), options).catch((error: unknown) => outcome.refuse(error, call));
   }
 
-  #request({ top, data }: Step): void {
+  #request({ top, data }: Step, call: number | undefined): void {
     const outcome = this.outcome;
-    let seq: number | undefined;
-    this.onSealed = (taken) => {
-      seq = taken;
-    };
+    const request = this.#asked.add(top, fromJson(data));
     this.session?.request(top, fromJson(data)).then(
-      (value) => this.outcome.settled.push({ seq, data: toJson(value) }),
+      (value) => this.outcome.settled.push({ ...request.place, data: toJson(value) }),
       (error: unknown) => {
-        if (seq === undefined) outcome.thrown = { error: codeOf(error) };
-        else this.outcome.settled.push({ seq, error: codeOf(error) });
+        if (request.place === undefined) {
+          this.#asked.drop(request);
+          outcome.refuse(error, call);
+        } else this.outcome.settled.push({ ...request.place, error: codeOf(error) });
       },
     );
   }

@@ -186,7 +186,10 @@ export class Peer {
   /** Application messages of the endpoint under test above a number that its peer has told. */
   unconfirmed(rcv: number): Values[] {
     const above = [...this.#said].filter(([seq]) => seq > rcv);
-    return above.map(([seq, { top, jti }]) => ({ seq, top, ...(jti === undefined ? {} : { jti }) }));
+    return above.flatMap(([seq, { top, jti, bat }]) => {
+      if (bat === undefined) return [{ seq, top, ...(jti === undefined ? {} : { jti }) }];
+      return (bat as readonly unknown[][]).map(([itemTop], index) => ({ seq, index, top: itemTop }));
+    });
   }
 
   /** New keys for the direction that the endpoint under test hears (`in`), or in which it speaks. */

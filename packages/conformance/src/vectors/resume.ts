@@ -1,6 +1,7 @@
 // Sessions that outlive their connection, as scripts.
 import type { Generator } from "./file.ts";
 import { acks } from "./lifecycle-ack.ts";
+import { lifeBatches } from "./lifecycle-batches.ts";
 import { resumptions } from "./lifecycle-resume.ts";
 import { resumeAgain } from "./lifecycle-resume-again.ts";
 import { resumeAnswers } from "./lifecycle-resume-answer.ts";
@@ -24,4 +25,5 @@ export const generate: Generator = () => [
   ...resumeBehind(),
   ...resumeTimes(),
   ...resumeRate(),
+  ...lifeBatches(),
 ];

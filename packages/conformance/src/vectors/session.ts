@@ -1,5 +1,6 @@
 // Open sessions, as scripts.
 import type { Generator } from "./file.ts";
+import { sentBatches } from "./session-batches.ts";
 import { bindings } from "./session-binding.ts";
 import { closings } from "./session-close.ts";
 import { control } from "./session-control.ts";
@@ -12,6 +13,7 @@ import { windows } from "./session-window.ts";
 export const generate: Generator = () => [
   ...talks(),
   ...requests(),
+  ...sentBatches(),
   ...control(),
   ...closings(),
   ...frames(),

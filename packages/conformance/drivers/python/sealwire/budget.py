@@ -44,9 +44,9 @@ class ControlBudget:
     def expect_pong(self, seq: int) -> None:
         self._pings.add(seq)
 
-    def expect_ack(self) -> None:
-        """An application message was sent."""
-        self._acks += 1
+    def expect_acks(self, messages: int) -> None:
+        """So many application messages were sent."""
+        self._acks += messages
 
     def spend(self, control: Control, clock: float) -> None:
         if self._is_free(control):

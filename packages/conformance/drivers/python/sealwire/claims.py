@@ -117,6 +117,16 @@ class Outgoing:
     signed: dict[str, str] = field(default_factory=dict)  # iss, aud, bnd at levels sig and nest
     bat: list[list[Any]] | None = None
 
+    @property
+    def items(self) -> list[Item]:
+        """A message without `bat` is a list of one."""
+        return [Item(self.top, self.ref, self.req, self.data)] if self.bat is None else [_item(item) for item in self.bat]
+
+    def joined_by(self, item: Item) -> "Outgoing":
+        """A batch of what is here and one more; of `jti` there is none."""
+        bat = [_entry(each) for each in (*self.items, item)]
+        return Outgoing(self.seq, self.exp, iat=self.iat, signed=self.signed, bat=bat)
+
 
 def write_application(name: str, message: Outgoing) -> bytes:
     claims: dict[str, Any] = {key: message.signed[key] for key in ("iss", "aud", "bnd") if key in message.signed}
@@ -172,7 +182,21 @@ def _written_item(name: str, item: Item) -> list[Any]:
     data = codec.checked(name, item.data, depth=3)
     if isinstance(data, bytes) and name == "json":
         raise CallerError("an item carries no bytes in codec json")
-    return [item.top, item.ref, data, *([True] if item.req else [])]
+    return _entry(Item(item.top, item.ref, item.req, data))
+
+
+def _entry(item: Item) -> list[Any]:
+    """As it stands in `bat`."""
+    return [item.top, item.ref, item.data, *([True] if item.req else [])]
+
+
+def can_be_item(name: str, item: Item) -> bool:
+    """Whether a message can stand in a batch: data that is too deep for an item cannot, nor can bytes in codec json."""
+    try:
+        written_batch(name, [_entry(item)])
+    except CallerError:
+        return False
+    return True
 
 
 def _written_topic(top: Any) -> str:

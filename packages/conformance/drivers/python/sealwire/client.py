@@ -76,7 +76,7 @@ class Client(Endpoint):
             assert isinstance(session.refreshing, ClientRefreshing)
             session.refreshing.ask(token)
 
-        return self._call(ask) if self._ending is not None else self._step(lambda: None)
+        return self._step(lambda: self._attempt(ask) if self._ending is not None else None)
 
     def fail_by_peer(self, connection: Connection, name: str) -> None:
         """`sealwire-err` is not authenticated: nobody is logged out by it, and an unknown name says nothing."""

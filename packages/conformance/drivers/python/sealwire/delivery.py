@@ -7,6 +7,7 @@ from .control import Ref
 from .errors import CallerError, Refused, is_fatal
 from .opening import check_time
 from .outcome import Delivered, RefusedItem, Settled
+from .sending import place_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -73,12 +74,12 @@ class Delivery:
 
     def _handle_reply(self, item: Item) -> None:
         """A reply without a waiting request, or on another topic, has no effect."""
-        pending = self._session.pending
-        waiting = pending.get(item.ref) if isinstance(item.ref, int) else None
+        assert item.ref is not None
+        place, pending = place_of(item.ref), self._session.pending
+        waiting = pending.get(place)
         if waiting is not None and waiting.top == item.top:
-            assert isinstance(item.ref, int)
-            del pending[item.ref]
-            self._session.out.settled.append(Settled(item.ref, data=item.data))
+            del pending[place]
+            self._session.out.settled.append(Settled(place.seq, data=item.data, index=place.index))
 
 
 def _ref(seq: int, index: int | None) -> Ref:

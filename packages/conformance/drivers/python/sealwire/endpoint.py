@@ -18,6 +18,17 @@ from .settings import Deadline, Draw, Settings, Time
 
 SUPERSEDED = (4409, "superseded")
 
+# What the application asks of a session in a turn; None is the end of it.
+Call = Callable[[Session], None] | None
+
+
+def sending(top: str, data: object, ttl: int | None = None, jti: str | None = None) -> Callable[[Session], None]:
+    return lambda session: session.send(top, data, ttl, req=False, jti=jti)
+
+
+def requesting(top: str, data: object, ttl: int | None = None) -> Callable[[Session], None]:
+    return lambda session: session.send(top, data, ttl, req=True, jti=None)
+
 
 class Endpoint:
     def __init__(self, settings: Settings) -> None:
@@ -49,10 +60,10 @@ class Endpoint:
         return self._step(lambda: self._close(self._at(conn)), conn)
 
     def send(self, top: str, data: object, ttl: int | None = None, jti: str | None = None) -> Outcome:
-        return self._call(lambda session: session.send(top, data, ttl, req=False, jti=jti))
+        return self._step(lambda: self._attempt(sending(top, data, ttl, jti)))
 
     def request(self, top: str, data: object, ttl: int | None = None) -> Outcome:
-        return self._call(lambda session: session.send(top, data, ttl, req=True, jti=None))
+        return self._step(lambda: self._attempt(requesting(top, data, ttl)))
 
     def rekey(self) -> Outcome:
         return self._step(self._rekey)
@@ -71,22 +82,30 @@ class Endpoint:
         self.connections.append(connection)
         return self._step(lambda: self._guard(connection, connection.start))
 
-    def _call(self, action: Callable[[Session], None]) -> Outcome:
-        """A call of the application that can be refused without an end."""
+    def turn(self, calls: Sequence[Call]) -> Outcome:
+        """Several calls in one turn: None closes the session in order."""
 
-        def call() -> None:
-            try:
-                if self._ending is None:
-                    raise Refused("E_CLOSED", "local")
-                action(self._ending.session)
-            except CallerError:
-                self.out.thrown = "TypeError"
-            except Refused as refusal:
-                self.out.thrown = refusal.code
-                if refusal.code == "E_KEY_LIMIT":
-                    raise
+        def make() -> None:
+            for number, call in enumerate(calls):
+                if call is None:
+                    self._close(self._at(None))
+                else:
+                    self._attempt(call, number)
 
-        return self._step(call)
+        return self._step(make)
+
+    def _attempt(self, call: Callable[[Session], None], number: int | None = None) -> None:
+        """A call of the application that can be refused without an end; of several refusals the first is told."""
+        try:
+            if self._ending is None:
+                raise Refused("E_CLOSED", "local")
+            call(self._ending.session)
+        except (CallerError, Refused) as refusal:
+            if self.out.thrown is None:
+                self.out.thrown = "TypeError" if isinstance(refusal, CallerError) else refusal.code
+                self.out.thrown_call = number
+            if isinstance(refusal, Refused) and refusal.code == "E_KEY_LIMIT":
+                raise
 
     def _step(self, action: Callable[[], None], conn: int | None = None) -> Outcome:
         self.out = out = Outcome()

@@ -29,11 +29,12 @@ class Delivered:
 
 @dataclass
 class Settled:
-    """An own request ended, with data or with an error code."""
+    """An own request ended, with data or with an error code; `index` of one in a batch."""
 
     seq: int
     data: Any = None
     error: str | None = None
+    index: int | None = None
 
 
 @dataclass
@@ -75,6 +76,7 @@ class Undetermined:
     seq: int
     top: str
     jti: str | None = None
+    index: int | None = None
 
 
 @dataclass
@@ -123,6 +125,7 @@ class Outcome:
     refused: list[RefusedItem] = field(default_factory=list)
     denied: list[Settled] = field(default_factory=list)
     thrown: str | None = None
+    thrown_call: int | None = None  # which call of a turn that was
     resumed: Resumed | None = None
     refreshed: Refreshed | None = None
     not_refreshed: bool = False

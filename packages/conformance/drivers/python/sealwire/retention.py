@@ -28,14 +28,18 @@ class Draft:
         return Outgoing(seq, self.exp, self.top, self.data, self.jti, iat, self.ref, self.req)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Kept:
     message: Outgoing
     size: int  # bytes of the claims
 
     @property
-    def undetermined(self) -> Undetermined:
-        return Undetermined(self.message.seq, self.message.top, self.message.jti)
+    def undetermined(self) -> list[Undetermined]:
+        """Each item of a batch by itself."""
+        message = self.message
+        if message.bat is None:
+            return [Undetermined(message.seq, message.top, message.jti)]
+        return [Undetermined(message.seq, item.top, index=index) for index, item in enumerate(message.items)]
 
 
 class Retention:
@@ -45,12 +49,12 @@ class Retention:
         self._most_messages, self._most_bytes = limits["retainedMessages"], limits["retainedBytes"]
         self._most_queued, self._most_queued_bytes = limits["queuedMessages"], limits["queuedBytes"]
         self._kept: dict[int, Kept] = {}
-        self._bytes = 0
+        self._messages = self._bytes = 0
         self.waiting: deque[Draft] = deque()
 
     @property
     def is_full(self) -> bool:
-        return len(self._kept) >= self._most_messages or self._bytes >= self._most_bytes
+        return self._messages >= self._most_messages or self._bytes >= self._most_bytes
 
     def queue(self, draft: Draft, size: int) -> None:
         """`size` is that of its claims."""
@@ -60,9 +64,13 @@ class Retention:
         draft.size = size
         self.waiting.append(draft)
 
-    def keep(self, message: Outgoing, size: int) -> None:
-        self._kept[message.seq] = Kept(message, size)
-        self._bytes += size
+    def keep(self, kept: Kept) -> None:
+        """Or what it has become, since others joined it. A batch is as many messages as it has items."""
+        if kept.message.seq in self._kept:
+            self._drop(kept.message.seq)
+        self._kept[kept.message.seq] = kept
+        self._messages += len(kept.message.items)
+        self._bytes += kept.size
 
     def get(self, seq: int) -> Outgoing | None:
         kept = self._kept.get(seq)
@@ -76,7 +84,7 @@ class Retention:
         gone = [kept for kept in self._kept.values() if kept.message.exp <= now]
         for kept in gone:
             self._drop(kept.message.seq)
-        return [kept.undetermined for kept in gone]
+        return [each for kept in gone for each in kept.undetermined]
 
     def next_expiry(self) -> int | None:
         return min((kept.message.exp for kept in self._kept.values()), default=None)
@@ -87,17 +95,19 @@ class Retention:
         kept = [Draft(it.top, it.data, it.exp, jti=it.jti, iat=it.iat) for it in messages if it.jti is not None]
         return kept + [draft for draft in self.waiting if draft.jti is not None]
 
-    def withdraw(self, seq: int) -> Undetermined:
+    def withdraw(self, seq: int) -> list[Undetermined]:
         """A message that is not sent again."""
         gone = self._kept[seq].undetermined
         self._drop(seq)
         return gone
 
     def undetermined(self) -> list[Undetermined]:
-        return [kept.undetermined for kept in self._kept.values()]
+        return [each for kept in self._kept.values() for each in kept.undetermined]
 
     def _drop(self, seq: int) -> None:
-        self._bytes -= self._kept.pop(seq).size
+        gone = self._kept.pop(seq)
+        self._messages -= len(gone.message.items)
+        self._bytes -= gone.size
 
 
 class Acknowledging:
@@ -112,8 +122,9 @@ class Acknowledging:
         self._messages = self._bytes = 0
         self.deadline: float | None = None
 
-    def committed(self, size: int, clock: float) -> None:
-        self._messages, self._bytes = self._messages + 1, self._bytes + size
+    def committed(self, messages: int, size: int, clock: float) -> None:
+        """A batch is as many messages as it has items."""
+        self._messages, self._bytes = self._messages + messages, self._bytes + size
         if self.deadline is None:
             self.deadline = clock + self._seconds
 

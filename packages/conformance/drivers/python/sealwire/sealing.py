@@ -18,6 +18,10 @@ class Sealer:
         self._own = own
         self._peer = peer
 
+    @property
+    def codec(self) -> str:
+        return self._direction.profile.codec
+
     def application(self, message: Outgoing) -> bytes:
         """The claims of a message; sealing them is a step of its own, since their size decides whether that happens."""
         profile = self._direction.profile

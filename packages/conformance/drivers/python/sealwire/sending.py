@@ -1,21 +1,36 @@
 """What a session sends: numbers, seals and keeps (envelope.md, section 8; lifecycle.md, section 6)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .budget import ControlBudget
 from .channel import Channel, Terms
-from .claims import Outgoing, is_signed
+from .claims import Item, Outgoing, can_be_item, is_signed
 from .control import Control, Ref, write_control
 from .errors import CallerError, Refused
 from .frames import Message
 from .limits import MAX_INTEGER
 from .outcome import Emitted, Outcome, RefusedItem
 from .replay import Order, Strict, Window
-from .retention import Acknowledging, Draft, Retention
+from .retention import Acknowledging, Draft, Kept, Retention
 from .settings import Policy, Time
 
 LONGEST_BYE = len(write_control(Control(MAX_INTEGER, "bye", MAX_INTEGER, "unauthorized")))
+
+
+# At which the reference implementation closes a batch; so many bytes of claims fit every peer's `lim.msg` on either wire.
+BATCH_MESSAGES, BATCH_BYTES = 64, 16384
+
+
+class Place(NamedTuple):
+    """What an own message is called: its number, and in a batch its index."""
+
+    seq: int
+    index: int | None = None
+
+
+def place_of(ref: Ref) -> Place:
+    return Place(ref) if isinstance(ref, int) else Place(*ref)
 
 
 @dataclass
@@ -45,10 +60,11 @@ class Sending:
         self.order: Order = Strict() if terms.strict else Window(limits["replayWindow"])
         self.delivered = 0  # what the peer sends again up to here was delivered on a former connection
         self.errs: dict[int, RefusedItem] = {}  # by number: sent, and not committed by the peer; of a resumable session
-        self.applications: set[int] = set()  # numbers of own messages that are no control messages
+        self.applications: dict[int, list[Place]] = {}  # own messages that are no control messages, by number
+        self.gathered: Kept | None = None  # has its number, and is sealed when nothing more can join it
         self.retention, self.acknowledging = Retention(limits), Acknowledging(limits)
         self.budget = ControlBudget(limits, time.clock)
-        self.pending: dict[int, Pending] = {}
+        self.pending: dict[Place, Pending] = {}
         self.sent_bye = False
 
     @property
@@ -113,23 +129,61 @@ class Sending:
         return content if self.channel.sealer.size(message.seq, content) <= self.terms.peer_msg else None
 
     def put(self, draft: Draft) -> int:
-        """Takes a number."""
+        """Takes a number, or joins the message that has the last one and is not sealed yet."""
+        item = Item(draft.top, draft.ref, draft.req, draft.data)
+        can_join = self.policy.batches and draft.jti is None and can_be_item(self.channel.sealer.codec, item)
+        if can_join and self._joins(item, draft.exp):
+            return self.sent
+        self.seal_gathered()
         message = self._next_message(draft)
         content = self.channel.sealer.application(message)
         self._use_keys(len(content))
         self.sent = message.seq
-        self.applications.add(message.seq)
-        if message.req:
-            self.pending[message.seq] = Pending(message.top, self.time.clock + self.limits["requestSeconds"])
-        if self.is_resumable:
-            self.retention.keep(message, len(content))
-        if self.connection is not None:
-            self.emit(self.channel.sealer.seal(message.seq, content), len(content))
-            self.budget.expect_ack()
+        self._gather(Kept(message, len(content)))
+        if not can_join:
+            self.seal_gathered()
         return message.seq
+
+    def _joins(self, item: Item, exp: int) -> bool:
+        if self.gathered is None or self.gathered.message.exp != exp:
+            return False
+        message = self.gathered.message.joined_by(item)
+        size = len(self.channel.sealer.application(message))
+        if size > BATCH_BYTES or not self._keys_take(size):
+            return False
+        self._gather(Kept(message, size))
+        if len(message.items) == BATCH_MESSAGES:
+            self.seal_gathered()
+        return True
+
+    def _gather(self, kept: Kept) -> None:
+        self.gathered = kept
+        if self.is_resumable:
+            self.retention.keep(kept)
+
+    def seal_gathered(self) -> None:
+        """Nothing joins it any more."""
+        if self.gathered is None:
+            return
+        message, self.gathered = self.gathered.message, None
+        places = [Place(message.seq, None if message.bat is None else index) for index in range(len(message.items))]
+        self.applications[message.seq] = places
+        for place, item in zip(places, message.items, strict=True):
+            if item.req:
+                self.pending[place] = Pending(item.top, self.time.clock + self.limits["requestSeconds"])
+        content = self.channel.sealer.application(message)
+        self.emit(self.channel.sealer.seal(message.seq, content), len(content))
+        self.budget.expect_acks(len(places))
+
+    def named_by(self, ref: Ref) -> list[Place]:
+        """Own messages: all of a batch that is named by its number."""
+        place = place_of(ref)
+        return [each for each in self.applications.get(place.seq, []) if each == place or place.index is None]
 
     def seal_control(self, top: str, seq: int | None = None, **members: Any) -> tuple[int, bytes]:
         """The number that the message took, and its claims."""
+        if seq is None:
+            self.seal_gathered()
         number = self.sent + 1 if seq is None else seq
         content = write_control(Control(number, top, None if top == "void" else self.committed, **members))
         if seq is None:
@@ -146,14 +200,17 @@ class Sending:
         self.out.emit.append(Emitted(self.connection, message))
 
     def _use_keys(self, size: int, is_bye: bool = False) -> None:
+        if not self._keys_take(size, is_bye):
+            raise Refused("E_KEY_LIMIT", "commit")
+
+    def _keys_take(self, size: int, is_bye: bool = False) -> bool:
         """The last message under a key, and room for the longest claims of a `bye`, are kept for `bye`."""
         if self.connection is None:
-            return
+            return True
         messages, size_limit = self.limits["keyMessages"], self.limits["keyBytes"]
         if not is_bye:
             messages, size_limit = messages - 1, size_limit - LONGEST_BYE
-        if self.channel.sent.messages + 1 > messages or self.channel.sent.bytes + size > size_limit:
-            raise Refused("E_KEY_LIMIT", "commit")
+        return self.channel.sent.messages + 1 <= messages and self.channel.sent.bytes + size <= size_limit
 
     def say_bye(self, code: str | None = None) -> None:
         if not self.sent_bye:
@@ -182,20 +239,20 @@ class Sending:
         for seq in range(announced + 1, self.sent + 1):
             message = self.retention.get(seq)
             content = sealer.application(message) if message is not None and self._is_admitted(message) else b""
-            if content and sealer.size(seq, content) <= self.terms.peer_msg:
+            if message is not None and content and sealer.size(seq, content) <= self.terms.peer_msg:
                 self.emit(sealer.seal(seq, content), len(content))
-                self.budget.expect_ack()
+                self.budget.expect_acks(len(message.items))
                 continue
             self.seal_control("void", seq)
             if message is not None:
-                self.out.undetermined.append(self.retention.withdraw(seq))
+                self.out.undetermined += self.retention.withdraw(seq)
         self.errs = {}
         for item in errs.values():
             self.send_err(item)
 
     def _is_admitted(self, message: Outgoing) -> bool:
-        """A reply is authorized by its request."""
-        return message.ref is not None or self.policy.admits(message.top, self.scopes)
+        """All of a batch or nothing of it. A reply is authorized by its request."""
+        return all(item.ref is not None or self.policy.admits(item.top, self.scopes) for item in message.items)
 
     def send_err(self, item: RefusedItem) -> None:
         ref = item.seq if item.index is None else [item.seq, item.index]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .budget import Bucket
 from .chains import Chains
 from .channel import Channel, Terms
-from .control import Control
+from .control import Control, Ref
 from .delivery import Delivery
 from .errors import Refused
 from .frames import Message
@@ -66,6 +66,7 @@ class Session(Sending):
         if self.connection is None or self.sent_bye:
             return
         self.flush()
+        self.seal_gathered()
         if self.is_resumable and self.acknowledging.is_due:
             self.seal_control("ack")
         self.rekeying.propose_if_due()
@@ -88,7 +89,7 @@ class Session(Sending):
         elif isinstance(content, Control):
             self._handle_control(opened, content)
         else:
-            self.acknowledging.committed(len(opened.claims), self.time.clock)
+            self.acknowledging.committed(len(content.items), len(opened.claims), self.time.clock)
             self._delivery.handle(content)
 
     def expected(self) -> Expected:
@@ -126,7 +127,7 @@ class Session(Sending):
         self.budget.spend(control, self.time.clock)
         if control.top == "bye":
             self.peer_bye = control
-        elif control.top == "err" and isinstance(control.ref, int):
+        elif control.top == "err" and control.ref is not None:
             self._handle_err(control.ref, control.code)
         elif control.top == "auth-soon":
             self.out.soon = True
@@ -152,11 +153,11 @@ class Session(Sending):
         self.retention.acknowledge(self.peer_rcv)
         self.errs = {seq: err for seq, err in self.errs.items() if seq > self.peer_rcv}
 
-    def _handle_err(self, seq: int, code: str | None) -> None:
-        if self.pending.pop(seq, None) is not None:
-            self.out.settled.append(Settled(seq, error=code))
-        elif seq in self.applications:
-            self.out.denied.append(Settled(seq, error=code))
+    def _handle_err(self, ref: Ref, code: str | None) -> None:
+        for place in self.named_by(ref):
+            request = self.pending.pop(place, None)
+            refused = self.out.denied if request is None else self.out.settled
+            refused.append(Settled(place.seq, error=code, index=place.index))
 
     def is_new(self, jti: str, iat: int, exp: int) -> bool:
         """Inserts the replay key of a message; false where the store holds it.
@@ -219,9 +220,9 @@ class Session(Sending):
         self.seal_control("ack")
 
     def _expire_requests(self) -> None:
-        for seq in [seq for seq, request in self.pending.items() if request.deadline <= self.time.clock]:
-            del self.pending[seq]
-            self.out.settled.append(Settled(seq, error="E_TIMEOUT"))
+        for place in [place for place, request in self.pending.items() if request.deadline <= self.time.clock]:
+            del self.pending[place]
+            self.out.settled.append(Settled(place.seq, error="E_TIMEOUT", index=place.index))
 
     def _expire_messages(self) -> None:
         expired = self.retention.expire(self.now())
@@ -229,7 +230,7 @@ class Session(Sending):
 
     def finish(self, code: str) -> None:
         """Reports what can no longer come."""
-        self.out.settled.extend(Settled(seq, error=code) for seq in self.pending)
+        self.out.settled.extend(Settled(place.seq, error=code, index=place.index) for place in self.pending)
         self.pending.clear()
         self.out.undetermined += self.retention.undetermined() if self.is_resumable else []
         self.chains.clear()

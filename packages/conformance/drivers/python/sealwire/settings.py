@@ -25,6 +25,7 @@ class Policy:
     allow: frozenset[str] = frozenset()
     handlers: dict[str, Handler] = field(default_factory=dict)
     scopes: Mapping[str, str] = field(default_factory=dict)
+    batches: bool = False  # messages of one turn share a number
 
     def admits(self, top: str, granted: Sequence[str]) -> bool:
         return top not in self.scopes or self.scopes[top] in granted

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sealwire.client import Client
+from sealwire.endpoint import Call, requesting, sending
 from sealwire.errors import Refused
 from sealwire.limits import DEFAULTS
 from sealwire.outcome import Closing, Ending, Outcome
@@ -43,7 +44,7 @@ def _common(init: Input) -> dict[str, Any]:
         "draws": _draws(init),
         "msg": init.get("msg", DEFAULTS["messageBytes"]),
         "limits": init.get("limits", {}),
-        "policy": Policy(frozenset(init.get("allow", ())), handlers, init.get("scopes", {})),
+        "policy": Policy(frozenset(init.get("allow", ())), handlers, init.get("scopes", {}), init.get("batch", False)),
     }
 
 
@@ -127,6 +128,8 @@ def _apply(endpoint: Client | Server, init: Input, step: Input) -> Outcome:
         return endpoint.send(step["top"], values.data(step["data"]), step.get("ttl"), step.get("idempotent"))
     if op == "request":
         return endpoint.request(step["top"], values.data(step["data"]), step.get("ttl"))
+    if op == "turn":
+        return endpoint.turn([_call(call) for call in step["calls"]])
     if op == "tick":
         return endpoint.tick(step["seconds"])
     if op == "rekey":
@@ -138,8 +141,14 @@ def _apply(endpoint: Client | Server, init: Input, step: Input) -> Outcome:
     return endpoint.close(conn) if op == "close" else endpoint.drop(conn)
 
 
+def _call(step: Input) -> Call:
+    if step["op"] == "send":
+        return sending(step["top"], values.data(step["data"]), step.get("ttl"), step.get("idempotent"))
+    return requesting(step["top"], values.data(step["data"])) if step["op"] == "request" else None
+
+
 # Operations whose messages leave on the connection that the session is on; those of the others on the step's own.
-_ON_SESSION = frozenset("send request close auth rekey revoke tick".split())
+_ON_SESSION = frozenset("send request turn close auth rekey revoke tick".split())
 
 
 def _emitted(endpoint: Client | Server, step: Input, on: int | None, outcome: Outcome) -> list[Result]:
@@ -169,8 +178,8 @@ def outcome_result(outcome: Outcome, emitted: list[Result]) -> Result:
         "deliver": [_delivered(item) for item in outcome.deliver],
         "settled": [_settled(item) for item in outcome.settled],
         "refused": [_present(asdict(item)) for item in outcome.refused],
-        "denied": [{"seq": item.seq, "error": item.error} for item in outcome.denied],
-        "thrown": {"error": outcome.thrown} if outcome.thrown else None,
+        "denied": [_settled(item) for item in outcome.denied],
+        "thrown": _present({"error": outcome.thrown, "call": outcome.thrown_call}) if outcome.thrown else None,
         "resumed": asdict(outcome.resumed) if outcome.resumed else None,
         "refreshed": asdict(outcome.refreshed) if outcome.refreshed else None,
         "notRefreshed": outcome.not_refreshed,
@@ -205,9 +214,10 @@ def _delivered(item: Any) -> Result:
 
 
 def _settled(item: Any) -> Result:
+    place = _present({"seq": item.seq, "index": item.index})
     if item.error is not None:
-        return {"seq": item.seq, "error": item.error}
-    return {"seq": item.seq, "data": values.data_result(item.data)}
+        return place | {"error": item.error}
+    return place | {"data": values.data_result(item.data)}
 
 
 def _error(ending: Ending | None) -> Result | None:

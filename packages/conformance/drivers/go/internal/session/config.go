@@ -37,6 +37,7 @@ type config struct {
 	allow    []string
 	handlers map[string]string
 	window   bool
+	batches  bool // messages of one turn share a number
 
 	// Names that a client offers and a server supports.
 	prt, st, lvl, sig, cod []string
@@ -92,6 +93,8 @@ func parseConfig(role string, init value.Object) (*config, error) {
 	}
 	order, _ := init.Text("order")
 	c.window = order == "window"
+	batch, _ := init.Get("batch")
+	c.batches = batch == true
 	if c.client {
 		return c, c.parseClient(init)
 	}

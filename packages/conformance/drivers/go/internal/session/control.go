@@ -1,10 +1,11 @@
 package session
 
 import (
+	"slices"
+
 	"sealwire/driver/internal/claims"
 	"sealwire/driver/internal/fault"
 	"sealwire/driver/internal/message"
-	"sealwire/driver/internal/value"
 )
 
 // bucket is what is left of a budget, and when that was so.
@@ -70,8 +71,10 @@ func (s *session) free(c *claims.Control) bool {
 	case "pong":
 		return s.pings[c.Ref.Seq]
 	case "err":
-		_, waits := s.requests[c.Ref.Seq]
-		return c.Ref.Index == nil && (waits || s.oneWay[c.Ref.Seq])
+		return slices.ContainsFunc(s.named(c.Ref), func(at place) bool {
+			_, waits := s.requests[at]
+			return waits || s.oneWay[at]
+		})
 	case "ack":
 		s.budget.acks++
 		return s.budget.acks <= s.applications
@@ -83,15 +86,13 @@ func (s *session) free(c *claims.Control) bool {
 }
 
 func (s *session) onErr(c *claims.Control) {
-	if c.Ref.Index != nil {
-		return
-	}
-	seq := c.Ref.Seq
-	if _, waits := s.requests[seq]; waits {
-		s.settle(seq, member("error", c.Code))
-	} else if _, sent := s.oneWay[seq]; sent {
-		s.oneWay[seq] = false
-		s.out.denied = append(s.out.denied, value.Object{member("seq", seq), member("error", c.Code)})
+	for _, at := range s.named(c.Ref) {
+		if _, waits := s.requests[at]; waits {
+			s.settle(at, member("error", c.Code))
+		} else if _, sent := s.oneWay[at]; sent {
+			s.oneWay[at] = false
+			s.out.denied = append(s.out.denied, append(at.out(), member("error", c.Code)))
+		}
 	}
 }
 

@@ -37,6 +37,13 @@ type Step struct {
 	Seconds  int64
 	At       string
 	By       value.Object
+	Calls    []Call // of a turn
+}
+
+// Call is one of several calls of the application in a turn.
+type Call struct {
+	Op string
+	Step
 }
 
 // New makes an endpoint from the init of a script.
@@ -56,7 +63,7 @@ func New(role string, init value.Object) (*Endpoint, error) {
 
 // Step runs one step of a script and returns its outcome.
 func (e *Endpoint) Step(op string, step Step) value.Object {
-	e.out = &outcome{}
+	e.out = &outcome{thrownCall: -1}
 	before, epoch := e.session, e.epochs()
 	if op == "start" {
 		e.start(step)
@@ -68,6 +75,9 @@ func (e *Endpoint) Step(op string, step Step) value.Object {
 	switch op {
 	case "send", "request":
 		e.call(step, op == "request")
+		e.turnEnds()
+	case "turn":
+		e.turn(step.Calls)
 	case "tick":
 		e.tick(step.Seconds)
 	case "recv":

@@ -11,6 +11,7 @@ import (
 type outcome struct {
 	emit, deliver, settled, refused, denied, undetermined []any
 	thrown                                                string
+	thrownCall                                            int // which call of a turn that was
 	opened, resumed, refreshed, epoch, superseded         value.Object
 	closed, attempt, failed, ended                        value.Object
 	notRefreshed, soon                                    bool
@@ -60,7 +61,11 @@ func (o *outcome) members() value.Object {
 		out = append(out, member("soon", true))
 	}
 	if o.thrown != "" {
-		out = append(out, member("thrown", value.Object{member("error", o.thrown)}))
+		thrown := value.Object{member("error", o.thrown)}
+		if o.thrownCall >= 0 {
+			thrown = append(thrown, member("call", o.thrownCall))
+		}
+		out = append(out, member("thrown", thrown))
 	}
 	return out
 }

@@ -36,7 +36,7 @@ func (s *session) onMessage(m wire.Message) error {
 	if in.Control != nil {
 		err = s.onControl(in)
 	} else {
-		s.commits(len(in.Body))
+		s.commits(len(in.Application.Items), len(in.Body))
 		err = s.onItems(in.Application)
 	}
 	if err != nil {
@@ -76,15 +76,6 @@ func (s *session) beforeCommit(in *message.Opened) (late bool, err error) {
 	return false, nil
 }
 
-// place names an item: a message, or one item of a batch.
-func place(a *claims.Application, index int) *claims.Ref {
-	if !a.Batch {
-		return &claims.Ref{Seq: a.Seq}
-	}
-	i := int64(index)
-	return &claims.Ref{Seq: a.Seq, Index: &i}
-}
-
 func (s *session) onItems(a *claims.Application) error {
 	err := claims.CheckTime(a.Iat, a.Exp, s.serverTime(), s.limit("skewSeconds"), s.limit("messageTtlMax"))
 	var f *fault.Fault
@@ -100,10 +91,11 @@ func (s *session) onItems(a *claims.Application) error {
 }
 
 func (s *session) onItem(a *claims.Application, index int, item claims.Item) error {
-	at := place(a, index)
+	at := placeIn(a, index).ref()
 	if item.Ref != nil {
-		if r, waits := s.requests[item.Ref.Seq]; waits && item.Ref.Index == nil && r.top == item.Top {
-			s.settle(item.Ref.Seq, member("data", item.Data))
+		asked := placeOf(item.Ref)
+		if r, waits := s.requests[asked]; waits && r.top == item.Top {
+			s.settle(asked, member("data", item.Data))
 		}
 		return nil
 	}

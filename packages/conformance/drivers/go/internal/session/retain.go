@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"sealwire/driver/internal/claims"
-	"sealwire/driver/internal/value"
 )
 
 // owed is what was committed since this end last said so.
@@ -13,12 +12,12 @@ type owed struct {
 	since           int64 // when the first of them was committed
 }
 
-// commits counts an application message that is to be acknowledged.
-func (s *session) commits(bytes int) {
+// commits counts application messages, several of a batch, that are to be acknowledged.
+func (s *session) commits(messages, bytes int) {
 	if s.owed.messages == 0 {
 		s.owed.since = s.now
 	}
-	s.owed.messages++
+	s.owed.messages += int64(messages)
 	s.owed.bytes += int64(bytes)
 }
 
@@ -33,11 +32,12 @@ func (s *session) full() bool {
 	if !s.resumable() {
 		return false
 	}
-	bytes := int64(0)
+	messages, bytes := 0, int64(0)
 	for _, r := range s.retained {
+		messages += len(r.claims.Items)
 		bytes += r.body
 	}
-	return int64(len(s.retained)) >= s.limit("retainedMessages") || bytes >= s.limit("retainedBytes")
+	return int64(messages) >= s.limit("retainedMessages") || bytes >= s.limit("retainedBytes")
 }
 
 // retain keeps a message; where the session cannot be resumed, the newest alone.
@@ -54,7 +54,8 @@ func (s *session) acknowledged(rcv int64) {
 	s.refusals = slices.DeleteFunc(s.refusals, func(r *refusal) bool { return r.err.Seq <= rcv })
 }
 
-// duties does what an end does by itself after each message: what waits is sent, an ack goes out, keys are renewed.
+// duties does what an end does by itself after each message, and at the end of each turn: what waits is sent, what was
+// gathered is sealed, an ack goes out, keys are renewed.
 func (s *session) duties() error {
 	if s.state != open {
 		return nil
@@ -70,6 +71,9 @@ func (s *session) duties() error {
 			return err
 		}
 	}
+	if err := s.sealGathered(); err != nil {
+		return err
+	}
 	if s.owes() {
 		if err := s.control(claims.Control{Top: "ack"}); err != nil {
 			return err
@@ -82,23 +86,28 @@ func (s *session) duties() error {
 func (s *session) withdraws(m *sent) {
 	s.retained = slices.DeleteFunc(s.retained, func(r *sent) bool { return r == m })
 	if s.resumable() {
-		s.out.undetermined = append(s.out.undetermined, undetermined(m))
+		s.out.undetermined = append(s.out.undetermined, undetermined(m)...)
 	}
 }
 
-func undetermined(m *sent) value.Object {
-	o := value.Object{member("seq", m.claims.Seq), member("top", m.item().Top)}
-	if m.claims.Jti != "" {
-		o = append(o, member("jti", m.claims.Jti))
+// undetermined tells of each item by itself.
+func undetermined(m *sent) []any {
+	list := []any{}
+	for i, item := range m.claims.Items {
+		o := append(placeIn(&m.claims, i).out(), member("top", item.Top))
+		if m.claims.Jti != "" {
+			o = append(o, member("jti", m.claims.Jti))
+		}
+		list = append(list, o)
 	}
-	return o
+	return list
 }
 
 // surrender reports at the end of a session what of its messages is not known, and keeps those that outlive it.
 func (s *session) surrender() {
 	if s.resumable() {
 		for _, m := range s.retained {
-			s.out.undetermined = append(s.out.undetermined, undetermined(m))
+			s.out.undetermined = append(s.out.undetermined, undetermined(m)...)
 		}
 		for _, m := range append(s.retained, s.queue...) {
 			if s.client && m.claims.Jti != "" {
@@ -144,9 +153,11 @@ func (s *session) again(announced int64) error {
 	return nil
 }
 
-// repeats tells whether a message is sent once more: it lives, is authorized now, and fits the wire of now.
+// repeats tells whether a message is sent once more, of a batch all: it lives, is authorized now, and fits the wire of
+// now. A reply is authorized by its request.
 func (s *session) repeats(m *sent) bool {
-	if s.serverTime() >= m.claims.Exp || !s.scoped(m.item().Top) {
+	denied := slices.ContainsFunc(m.claims.Items, func(i claims.Item) bool { return i.Ref == nil && !s.scoped(i.Top) })
+	if s.serverTime() >= m.claims.Exp || denied {
 		return false
 	}
 	_, size := s.sealer.Measure(&m.claims)

@@ -14,8 +14,6 @@ type sent struct {
 	sub    string // of the session that is over, of one that outlives it
 }
 
-func (m *sent) item() claims.Item { return m.claims.Items[0] }
-
 // call is the application's send or request.
 func (e *Endpoint) call(step Step, wantsReply bool) {
 	s := e.session
@@ -37,7 +35,6 @@ func (e *Endpoint) call(step Step, wantsReply bool) {
 	}
 	err := s.send(claims.Item{Top: step.Top, Data: step.Data, Req: wantsReply}, ttl, step.Jti)
 	if err == nil {
-		s.must(s.duties())
 		return
 	}
 	f, _, _ := split(err)
@@ -114,21 +111,27 @@ func (s *session) dates(m *sent) {
 	m.claims.Iat = &now
 }
 
-// number gives a message its number and sends it.
+// number gives a message its number, or lets it join the one that has the last number and is not sealed yet.
 func (s *session) number(m *sent) error {
+	alone := !s.batches || m.claims.Jti != "" || !m.claims.Items[0].Batched(s.agreed.codec)
+	if !alone && s.joins(m) {
+		return nil
+	}
+	if err := s.sealGathered(); err != nil {
+		return err
+	}
+	m.claims.Seq = s.seq + 1
 	if !s.roomFor(int(m.body), false) {
 		return fault.New("E_KEY_LIMIT", "commit")
 	}
 	s.seq++
-	s.applications++
 	s.opener.Sent = s.seq
 	s.retain(m)
-	if item := m.item(); item.Req {
-		s.requests[s.seq] = request{item.Top, s.now + s.limit("requestSeconds")}
-	} else {
-		s.oneWay[s.seq] = true
+	s.gathered = m
+	if alone {
+		return s.sealGathered()
 	}
-	return s.seal(m)
+	return nil
 }
 
 // seal seals an application message under the keys of now.
@@ -158,6 +161,9 @@ func (s *session) control(c claims.Control) error {
 
 // sendControl tells the plaintext too.
 func (s *session) sendControl(c *claims.Control) ([]byte, error) {
+	if err := s.sealGathered(); err != nil {
+		return nil, err
+	}
 	c.Seq = s.seq + 1
 	plaintext, err := s.sealControl(c)
 	if err == nil {

@@ -46,9 +46,10 @@ type session struct {
 	delivered    uint64 // what was committed on earlier connections
 	drops        int64
 
-	requests map[int64]request // that wait for a reply
-	oneWay   map[int64]bool    // sent; true until an err names it
+	requests map[place]request // that wait for a reply
+	oneWay   map[place]bool    // sent; true until an err names it
 	pings    map[int64]bool    // without pong
+	gathered *sent             // has its number, and is sealed when nothing more can join it
 	retained []*sent           // not acknowledged
 	queue    []*sent           // wait for room
 	owed     owed              // what is to be acknowledged
@@ -85,7 +86,7 @@ func (c *conn) opens(g grant) {
 	s := &session{
 		Endpoint: c.Endpoint, state: open, sid: kdf.SID(c.th2), grant: g, agreed: c.selected,
 		peerMsg: c.peerMsg, offset: c.offset, helloAt: c.helloAt, signer: c.signer, peerKey: c.peerKey, self: c.serverID,
-		requests: map[int64]request{}, oneWay: map[int64]bool{}, pings: map[int64]bool{},
+		requests: map[place]request{}, oneWay: map[place]bool{}, pings: map[int64]bool{},
 		budget:  budget{bucket: bucket{float64(c.limit("controlBurst")), c.now}},
 		resumes: bucket{float64(c.limit("resumesPerMinute")), c.now}, heard: c.now, pinged: c.now,
 	}
@@ -173,12 +174,17 @@ func (s *session) closeInOrder() {
 
 // settleAll ends the requests that still wait.
 func (s *session) settleAll(code string) {
-	for _, seq := range slices.Sorted(maps.Keys(s.requests)) {
-		s.settle(seq, member("error", code))
+	for _, at := range s.waiting() {
+		s.settle(at, member("error", code))
 	}
 }
 
-func (s *session) settle(seq int64, how value.Member) {
-	delete(s.requests, seq)
-	s.out.settled = append(s.out.settled, value.Object{member("seq", seq), how})
+// waiting names the requests that wait for a reply, in order.
+func (s *session) waiting() []place {
+	return slices.SortedFunc(maps.Keys(s.requests), place.compare)
+}
+
+func (s *session) settle(at place, how value.Member) {
+	delete(s.requests, at)
+	s.out.settled = append(s.out.settled, append(at.out(), how))
 }

@@ -1,9 +1,7 @@
 package session
 
 import (
-	"maps"
 	"math"
-	"slices"
 
 	"sealwire/driver/internal/claims"
 	"sealwire/driver/internal/fault"
@@ -84,8 +82,8 @@ func (s *session) ends() []event {
 // dues are what falls due in a session that goes on.
 func (s *session) dues() []event {
 	list := []event{}
-	for _, seq := range slices.Sorted(maps.Keys(s.requests)) {
-		list = append(list, event{s.requests[seq].until, func() { s.settle(seq, member("error", "E_TIMEOUT")) }})
+	for _, at := range s.waiting() {
+		list = append(list, event{s.requests[at].until, func() { s.settle(at, member("error", "E_TIMEOUT")) }})
 	}
 	for _, m := range s.retained {
 		list = append(list, event{m.claims.Exp - s.offset, func() { s.withdraws(m) }})
