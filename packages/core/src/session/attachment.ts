@@ -7,7 +7,7 @@ import { Acknowledger, type AcknowledgerHost } from "./acknowledger.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import type { Epoch } from "./epoch.ts";
-import type { Established } from "./established.ts";
+import type { Established, SessionFacts } from "./established.ts";
 import type { Place } from "./gathering.ts";
 import { type SessionHooks, trace } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
@@ -19,7 +19,6 @@ import type { WindowReport } from "./types.ts";
 
 /** What the session does with what comes from its connection. */
 export interface Attached {
-  readonly facts: { readonly id: string };
   readonly limits: Limits;
   readonly hooks: SessionHooks;
   readonly full: boolean;
@@ -37,6 +36,8 @@ export interface Attached {
 /** A session's hold on one connection: keys, receipts, liveness. Released with the connection; the session can go on. */
 export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   readonly connection: Connection;
+  /** Of the session that this connection is of: a client's can have another one in its place by now. */
+  readonly facts: SessionFacts;
   readonly machine: SessionMachine;
   readonly ledger: Ledger;
   readonly outbox: Outbox;
@@ -51,6 +52,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   #flushes = false;
 
   constructor(e: Established, connection: Connection, session: Attached) {
+    this.facts = e.facts;
     this.ledger = e.ledger;
     this.connection = connection;
     this.machine = e.machine;
@@ -137,7 +139,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   /** Numbers a message, which is sealed with what else is sent in this turn of the event loop. */
   add(message: Outgoing): Place {
     const { machine, connection } = this;
-    const place: Place = { session: this.#session.facts.id, seq: 0 };
+    const place: Place = { session: this.facts.id, seq: 0 };
     machine.add(message, connection.time, place);
     if (!machine.gathers) this.#renewIfDue();
     else if (!this.#flushes) {

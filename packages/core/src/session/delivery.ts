@@ -35,6 +35,12 @@ export interface DeliveryHost {
   refuse(ref: Ref, code: ErrorCode): Maybe<void>;
 }
 
+/** The session that an item came in. */
+interface Origin {
+  readonly facts: { readonly id: string };
+  readonly ledger: { readonly undelivered: Undelivered };
+}
+
 /** True for a message that was not delivered before. */
 export type Once = () => Maybe<boolean>;
 
@@ -191,15 +197,19 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
     return stream;
   }
 
-  /** `ref` is the item's own name, `size` what it holds in memory; `once` is true for what was not delivered before. */
-  item(item: Item, ref: Ref, message: Message, size: number, undelivered: Undelivered, once?: Once): Maybe<void> {
+  /**
+   * `ref` is the item's own name, `size` what it holds in memory, `from` the session it came in: a client can have another
+   * one by now. `once` is true for what was not delivered before.
+   */
+  item(item: Item, ref: Ref, message: Message, size: number, from: Origin, once?: Once): Maybe<void> {
     const { requests } = this.#o;
+    const session = from.facts.id;
     if (this.#o.failed || this.#discards) return;
     if (item.ref !== null) {
-      requests.resolve(item.ref, item.topic, item.data);
+      if (session === this.#o.session) requests.resolve(item.ref, item.topic, item.data);
       return;
     }
-    const { session } = this.#o;
+    const { undelivered } = from.ledger;
     undelivered.add(message.seq, message.index);
     const arrival: Arrival = {
       item,

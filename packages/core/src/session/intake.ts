@@ -60,9 +60,11 @@ export class Intake {
       return;
     }
     if (this.#o.rights.over) throw new SealwireError("E_SESSION_EXPIRED");
-    if (received.kind === "control") return this.#onControl(received, from);
+    // What that was about ended with its session.
+    const isPast = from.facts.id !== this.#o.life.facts.id;
+    if (received.kind === "control") return isPast ? undefined : this.#onControl(received, from);
     const { seq, claims, late, raw } = received;
-    const { connection } = from;
+    const { connection, facts, ledger } = from;
     const { hooks } = this.#o;
     if (hooks.trace) trace(hooks, { direction: "in", kind: "application", seq, claims: raw });
     // Messages that are refused for their time cost as much as others, so they are charged too.
@@ -71,12 +73,12 @@ export class Intake {
       this.#items ??= new TokenBucket(itemsPerSecond, itemsBurst);
       connection.throttle(this.#items.spend(claims.items.length, connection.clock.elapsed()));
     }
-    if (late !== undefined) return this.#refuse(seq, late);
-    const { ledger, facts, offset } = this.#o.life;
+    if (late !== undefined) return isPast ? undefined : this.#refuse(seq, late);
+    const { offset } = this.#o.life;
     if (!claims.batch) {
       const item = claims.items[0] as Item;
       const message = describe(received, item, undefined, facts.keys, offset, hooks);
-      return this.#o.delivery.item(item, seq, message, raw.length, ledger.undelivered, this.#once(claims, from));
+      return this.#o.delivery.item(item, seq, message, raw.length, from, this.#once(claims, from));
     }
     const size = Math.ceil(raw.length / claims.items.length);
     const settled = ledger.part?.seq === seq ? ledger.part.settled : undefined;
@@ -87,7 +89,7 @@ export class Intake {
         return;
       }
       const message = describe(received, item, index, facts.keys, offset, hooks);
-      return this.#o.delivery.item(item, [seq, index], message, size, ledger.undelivered);
+      return this.#o.delivery.item(item, [seq, index], message, size, from);
     });
     return chain(done, () => ledger.undelivered.whole(seq));
   }

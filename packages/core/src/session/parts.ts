@@ -137,6 +137,7 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   abandoned(error: SealwireError): void {
     this.requests.fail(error);
     this.rights.fail(error);
+    this.refusals.forget();
   }
 
   ended(info: CloseInfo): void {

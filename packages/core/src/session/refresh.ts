@@ -36,9 +36,10 @@ export class Refresh {
     if (this.#asked?.seq !== message.ref) throw new SealwireError("E_STATE", { detail: "answer to no auth" });
   }
 
-  /** `auth-ok`, or without a grant `auth-no`. */
-  answered(grant: (() => Grant) | undefined): void {
-    const asked = this.#asked as Asked;
+  /** `auth-ok`, or without a grant `auth-no`. Nothing where the connection was lost while the answer waited for its turn. */
+  answered(ref: number, grant: (() => Grant) | undefined): void {
+    const asked = this.#asked;
+    if (asked?.seq !== ref) return;
     this.#asked = undefined;
     if (grant !== undefined) asked.resolve(grant());
     else asked.reject(new SealwireError("E_TOKEN", { stage: "claims", fatal: false, remote: true, detail: "auth-no" }));

@@ -56,9 +56,14 @@ export class Refusals {
       this.#listeners?.tell({ topic, seq, ...(place.index === undefined ? {} : { index: place.index }), code });
   }
 
-  clear(): void {
-    this.#listeners?.clear();
+  /** Another session counts from 1 again. */
+  forget(): void {
     this.#recent = undefined;
     this.#count = 0;
+  }
+
+  clear(): void {
+    this.#listeners?.clear();
+    this.forget();
   }
 }

@@ -152,9 +152,9 @@ export class Rights implements TermHost {
         void this.#onAuth(message.at, seq, from);
         return;
       case "auth-ok":
-        return this.#refresh.answered(() => this.grant({ expiresAt: message.exp, scopes: message.scp }));
+        return this.#refresh.answered(message.ref, () => this.grant({ expiresAt: message.exp, scopes: message.scp }));
       case "auth-no":
-        return this.#refresh.answered(undefined);
+        return this.#refresh.answered(message.ref, undefined);
       case "auth-soon":
         return this.#o.hooks.soon?.();
       default:
