@@ -194,7 +194,8 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
       const withdraw = (kept: Kept, reason: ErrorCode) => this.#withdraw(kept, reason);
       const { codec } = facts.keys;
       const grants = () => this.#host.grants;
-      await sendAgain({ attachment, ledger, codec, hooks: this.#host.hooks, grants, after, withdraw });
+      const sweep = () => this.unacknowledged.sweep();
+      await sendAgain({ attachment, ledger, codec, hooks: this.#host.hooks, grants, after, withdraw, sweep });
       attachment.pump();
     };
     void attempt(

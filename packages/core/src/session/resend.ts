@@ -19,6 +19,8 @@ export interface ResendOptions {
   readonly after: number;
   /** The peer did not commit this message, and will not get it. */
   readonly withdraw: (message: Kept, reason: ErrorCode) => void;
+  /** Reports what has expired and was not reported yet. */
+  readonly sweep: () => void;
 }
 
 /** Numbers that are sealed in one turn of the event loop. */
@@ -32,7 +34,7 @@ const AHEAD = 16;
  * It ends with its connection.
  */
 export async function sendAgain(o: ResendOptions): Promise<void> {
-  const { attachment, ledger, after, withdraw } = o;
+  const { attachment, ledger, after, withdraw, sweep } = o;
   const { machine, connection, outbox } = attachment;
   const last = ledger.sent;
   const kept = ledger.retention.all().filter(({ seq }) => seq > after);
@@ -44,8 +46,9 @@ export async function sendAgain(o: ResendOptions): Promise<void> {
     const ok = message === undefined || (await verdict(asked.shift() as Asked, o));
     if ((seq - after) % SLICE === 0) await turn(connection.clock);
     if (connection.closing && !saysBye(connection)) return outbox.stop();
-    // While it was asked about: that was reported when it came.
     const expired = message !== undefined && message.exp <= machine.now(connection.time);
+    // A receipt of its `void` can be there before the timer of its end.
+    if (expired) sweep();
     const reason = !ok ? "E_DENIED" : message !== undefined && !machine.takes(message) ? "E_TOO_BIG" : undefined;
     if (message !== undefined && !expired && reason !== undefined) withdraw(message, reason);
     // A session that was revoked, or failed, meanwhile: its bye comes behind numbers, and no more content.

@@ -311,6 +311,32 @@ describe("what is not sent again", () => {
     },
   );
 
+  it("also where the receipt of its `void` comes before the end of that second [resume:void] [resume:withdrawn]", async () => {
+    let resuming = false;
+    const slow = gate<boolean>();
+    const authorize = ({ direction, data }: { direction: string; data: unknown }) =>
+      direction === "in" || !resuming || data !== 1 || slow.promise;
+    const { pair, got, client, server } = await resumable({ limits: { ackMessages: 1 }, serverHooks: { authorize } });
+    const undetermined: unknown[] = [];
+    server.onUndetermined((list) => undetermined.push(...list));
+    pair.link.tap = () => [];
+    await pair.clock.advance(900);
+    await server.send("t", 1, { ttl: 10 });
+    await server.send("t", 2);
+    resuming = true;
+    await cut(pair);
+    await pair.clock.advance(9_000);
+    await resume(pair);
+    await pair.clock.advance(200);
+    slow.open(true);
+    await settle();
+    expect([got.client, server.life.ledger.acknowledged]).toEqual([[2], 2]);
+    await pair.clock.advance(1_000);
+    expect(undetermined).toEqual([{ session: server.id, seq: 1, topic: "t" }]);
+    await client.close();
+    await released(pair);
+  });
+
   it("also where only the new connection tells the client what time it is: its clock stood still [resume:void]", async () => {
     const { pair, got, client } = await resumable();
     const undetermined: unknown[] = [];
