@@ -13,6 +13,7 @@ import type { Received, ReceivedControl } from "./messages.ts";
 import type { Refusals } from "./refusals.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Rights } from "./rights.ts";
+import { sharesOf } from "./shares.ts";
 
 export interface IntakeHost {
   readonly limits: Limits;
@@ -80,7 +81,7 @@ export class Intake {
       const message = describe(received, item, undefined, facts.keys, offset, hooks);
       return this.#o.delivery.item(item, seq, message, raw.length, from, this.#once(claims, from));
     }
-    const size = Math.ceil(raw.length / claims.items.length);
+    const shares = sharesOf(claims.items, raw.length);
     const settled = ledger.part?.seq === seq ? ledger.part.settled : undefined;
     const done = inOrder(claims.items, (item, index): Maybe<void> => {
       if (settled?.includes(index)) {
@@ -89,7 +90,7 @@ export class Intake {
         return;
       }
       const message = describe(received, item, index, facts.keys, offset, hooks);
-      return this.#o.delivery.item(item, [seq, index], message, size, from);
+      return this.#o.delivery.item(item, [seq, index], message, shares[index] as number, from);
     });
     return chain(done, () => ledger.undelivered.whole(seq));
   }

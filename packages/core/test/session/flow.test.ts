@@ -202,6 +202,25 @@ describe("bounds", () => {
     expect(held - (waiting.at(-1)?.claims.length ?? 0)).toBeLessThan(bound);
   });
 
+  it.each(["json", "cbor"] as const)(
+    "of bytes, of which a large item in a batch of small ones has its part, %s [limit:rate] [batch:list]",
+    async (codec) => {
+      const sizes = { receiveQueueBytes: 30_000, receiveQueueMessages: 1000 };
+      const { pair, server } = await resumable({ codec, limits: { ...limits, ...sizes } });
+      server.handle("flood", () => new Promise(() => {}));
+      const puppet = Puppet.seize(pair);
+      const large = ["flood", null, { text: "x".repeat(10_000), list: ["x".repeat(10_000)] }];
+      // Nobody takes them, so that they do not wait.
+      const small = Array.from({ length: 63 }, (_, n) => ["none", null, n]);
+      for (const _ of upTo(20)) {
+        const whole = { top: undefined, dat: undefined, bat: [large, ...small] };
+        puppet.deliver(await puppet.message(puppet.claims(whole)));
+      }
+      await settle();
+      expect(opened(pair)).toHaveLength(C + 2);
+    },
+  );
+
   it("of replies: beyond highWaterMark bytes that wait, handlers are at work until theirs goes [flow:replies]", async () => {
     const [size, kept, mark] = [2_000, 20_000, 5_000];
     const sizes = { retainedMessages: 1000, retainedBytes: kept, highWaterMark: mark, receiveQueueMessages: 1000 };
