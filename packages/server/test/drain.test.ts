@@ -107,6 +107,39 @@ describe("a server that drains", () => {
     expect(only(b).id).toBe(session.id);
   });
 
+  it("a batch that two of them have in part comes to the third without what either has [resume:again]", async () => {
+    const got: string[] = [];
+    const hang = () => new Promise<never>(() => {});
+    let decided = 0;
+    // The second one gets as far as the third item of the batch.
+    const authorize = ({ topic }: { topic: string }) => topic !== "work" || ++decided !== 2 || hang();
+    const { a, b, relay, open, store } = await startTwo({ limits: { concurrentHandlers: 1 } });
+    await b.server.close();
+    const resume = { seconds: 20, store };
+    const [second, third] = [await startWorld({ resume, authorize }), await startWorld({ resume })];
+    const session = await open();
+    a.server.handle("work", (n) => {
+      got.push(`a ${n}`);
+      return hang();
+    });
+    for (const [name, { server }] of Object.entries({ second, third })) {
+      server.handle("work", (n) => void got.push(`${name} ${n}`));
+      server.handle("read", (n) => void got.push(`${name} ${n}`));
+    }
+    const stream = only(a).messages("read");
+    void stream.next().then(({ value }) => got.push(`a ${value.data}`));
+    for (const [n, topic] of ["work", "work", "work", "read"].entries()) void session.send(topic, n);
+    await until(() => got.length === 2);
+    relay.target = second.port;
+    await a.server.close({ timeout: 200 });
+    await until(() => decided === 2);
+    relay.target = third.port;
+    await second.server.close({ timeout: 200 });
+    await session.send("work", 4);
+    await until(() => got.includes("third 4"));
+    expect(got).toEqual(["a 0", "a 3", "second 1", "third 2", "third 4"]);
+  });
+
   it("sessions that wait for a connection go on there too", async () => {
     const { a, b, relay, open } = await startTwo();
     b.server.handle("ping", () => "pong");

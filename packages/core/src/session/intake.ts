@@ -82,13 +82,14 @@ export class Intake {
       return this.#o.delivery.item(item, seq, message, raw.length, from, this.#once(claims, from));
     }
     const shares = sharesOf(claims.items, raw.length);
-    const settled = ledger.part?.seq === seq ? ledger.part.settled : undefined;
+    const settled = ledger.part?.seq === seq ? ledger.part.settled : [];
+    // All of them before the first is decided: the batch can be left to another node meanwhile.
+    for (const index of settled) {
+      ledger.undelivered.add(seq, index);
+      ledger.undelivered.done(seq, index);
+    }
     const done = inOrder(claims.items, (item, index): Maybe<void> => {
-      if (settled?.includes(index)) {
-        ledger.undelivered.add(seq, index);
-        ledger.undelivered.done(seq, index);
-        return;
-      }
+      if (settled.includes(index)) return;
       const message = describe(received, item, index, facts.keys, offset, hooks);
       return this.#o.delivery.item(item, [seq, index], message, shares[index] as number, from);
     });

@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS } from "../registry.generated.ts";
 
-/** A batch of which the application has some items already: who goes on with it delivers the others. */
+/** A batch of which some items are delivered or refused already: who goes on with it decides about the others. */
 export interface Part {
   readonly seq: number;
   /** Indices of those that it has, or that were refused. */
@@ -106,8 +106,8 @@ export class Undelivered {
    */
   cede(committed: number, announced: number): { readonly last: number; readonly part: Part | undefined } {
     const [first = committed + 1] = this.#waiting();
-    const batch = this.#messages?.get(this.#begun);
-    const inPart = first === this.#begun && announced < first && batch !== undefined;
+    const batch = this.#messages?.get(first);
+    const inPart = this.#begun <= first && announced < first && batch !== undefined && batch.settled.length > 0;
     const last = inPart ? first - 1 : Math.max(first - 1, this.#begun, announced);
     for (const seq of this.#messages?.keys() ?? []) if (seq > last) this.#messages?.delete(seq);
     if (this.#newest !== undefined && this.#newest > last) this.#newest = undefined;

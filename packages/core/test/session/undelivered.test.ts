@@ -47,6 +47,15 @@ describe("what a server leaves to the next one [resume:again]", () => {
     expect([undelivered.isCeded(1, undefined), undelivered.isCeded(3, undefined)]).toEqual([false, true]);
   });
 
+  it("of a batch of which an item was refused and none delivered the rest: its refusal was said", () => {
+    const undelivered = start(1, []);
+    undelivered.add(2, 0);
+    undelivered.done(2, 0);
+    undelivered.add(2, 1);
+    expect(undelivered.cede(2, 1)).toEqual({ last: 1, part: { seq: 2, settled: [0] } });
+    expect([0, 1, 2].map((index) => undelivered.isCeded(2, index))).toEqual([false, true, true]);
+  });
+
   it("nothing of it where it is acknowledged, or a later one has begun", () => {
     expect(inPart().cede(2, 2)).toEqual({ last: 2, part: undefined });
     const undelivered = inPart();
