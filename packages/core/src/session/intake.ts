@@ -26,6 +26,8 @@ export interface IntakeHost {
   readonly refusals: Refusals;
 }
 
+const NONE: readonly number[] = [];
+
 /** What was committed, on whichever connection, goes to whom it is for: one message after the other. */
 export class Intake {
   readonly #o: IntakeHost;
@@ -74,7 +76,13 @@ export class Intake {
       this.#items ??= new TokenBucket(itemsPerSecond, itemsBurst);
       connection.throttle(this.#items.spend(claims.items.length, connection.clock.elapsed()));
     }
-    if (late !== undefined) return isPast ? undefined : this.#refuse(seq, late);
+    const settled = claims.batch && ledger.part?.seq === seq ? ledger.part.settled : NONE;
+    if (late !== undefined) {
+      if (isPast) return;
+      if (settled.length === 0) return this.#refuse(seq, late);
+      // By its number all of it would be.
+      return inOrder(claims.items, (_, i) => (settled.includes(i) ? undefined : this.#refuse([seq, i], late)));
+    }
     const { offset } = this.#o.life;
     if (!claims.batch) {
       const item = claims.items[0] as Item;
@@ -82,7 +90,6 @@ export class Intake {
       return this.#o.delivery.item(item, seq, message, raw.length, from, this.#once(claims, from));
     }
     const shares = sharesOf(claims.items, raw.length);
-    const settled = ledger.part?.seq === seq ? ledger.part.settled : [];
     // All of them before the first is decided: the batch can be left to another node meanwhile.
     for (const index of settled) {
       ledger.undelivered.add(seq, index);

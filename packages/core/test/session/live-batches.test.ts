@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { settle, until } from "../support/clock.ts";
 import { controlsOf, LEVELS, live, upTo } from "../support/live.ts";
 import { type Claims, Puppet } from "../support/puppet.ts";
+import { resumable } from "../support/reconnect.ts";
 
 const bat = (...items: unknown[]): Claims => ({ top: undefined, dat: undefined, bat: items });
 
@@ -135,6 +136,20 @@ describe("received batches", () => {
     await until(() => controlsOf(pair, "server").length === 1);
     await settle();
     expect(controlsOf(pair, "server")).toEqual([{ seq: 1, top: "err", code: "E_EXPIRED", ref: 1, rcv: 1 }]);
+  });
+
+  it("of which another server had a part is refused by the items that are left [req:failure]", async () => {
+    const { pair, server } = await resumable();
+    server.life.ledger.part = { seq: 1, settled: [0, 2] };
+    const puppet = Puppet.seize(pair);
+    const exp = pair.clock.unix() / 1000 - 1000;
+    const items = bat(["t", null, 1], ["t", null, 2, true], ["t", null, 3], ["t", null, 4]);
+    puppet.deliver(await puppet.message(puppet.claims({ ...items, exp })));
+    await settle();
+    expect(controlsOf(pair, "server")).toEqual([
+      { seq: 1, top: "err", code: "E_EXPIRED", ref: [1, 1], rcv: 1 },
+      { seq: 2, top: "err", code: "E_EXPIRED", ref: [1, 3], rcv: 1 },
+    ]);
   });
 
   it("each item is one unit of the rate [limit:rate]", async () => {
