@@ -297,12 +297,16 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
 
   /** The application has room again, or had it before this connection came. */
   pump(): void {
-    const { ledger } = this;
-    if (ledger.withheld !== undefined && !this.#session.isOverfull(1)) {
-      ledger.withheld = undefined;
-      void this.control({ top: "ack" });
-    }
+    this.#announce();
     this.connection.pump();
+  }
+
+  /** What was withheld, where fewer wait by now. */
+  #announce(): void {
+    const { ledger } = this;
+    if (ledger.withheld === undefined || this.#session.isOverfull(1)) return;
+    ledger.withheld = undefined;
+    void this.control({ top: "ack" });
   }
 
   receive(frame: WireFrame): Maybe<void> {
@@ -323,6 +327,8 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   }
 
   #onHandled(): void {
+    // Of a batch that would have been too much little may wait: nobody would look again.
+    this.#announce();
     this.#receipts?.handled();
     this.#renewIfDue();
   }

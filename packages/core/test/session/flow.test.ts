@@ -269,6 +269,17 @@ describe("bounds", () => {
     expect(acks().slice(1)).toEqual([expect.objectContaining({ rcv: C + Q + R + 2 })]);
   });
 
+  it("and a batch that would be too much is, where it does not wait [flow:release]", async () => {
+    const { pair, server } = await resumable({ limits: { ...limits, ackMessages: 1 } });
+    server.handle("flood", () => new Promise(() => {}));
+    const puppet = Puppet.seize(pair);
+    for (const _ of upTo(C + Q - 1)) puppet.deliver(await puppet.message(puppet.claims({ top: "flood" })));
+    const bat = upTo(R + 2).map((n) => ["nobody", null, n]);
+    puppet.deliver(await puppet.message(puppet.claims({ top: undefined, dat: undefined, bat })));
+    await settle();
+    expect(controlsOf(pair, "server").at(-1)).toMatchObject({ top: "ack", rcv: C + Q });
+  });
+
   it("or, where that comes without a connection, on the next one [flow:release]", async () => {
     const { pair, client, server } = await resumable({ limits: { ...limits, ackMessages: 1000 } });
     const stop = gate();
