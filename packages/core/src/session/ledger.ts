@@ -18,6 +18,7 @@ export interface LedgerStart {
   /** And of its resumes. */
   readonly resumes?: number;
   readonly freeAcks?: number;
+  readonly freeItemErrs?: number;
   readonly part?: Part | undefined;
 }
 
@@ -58,8 +59,7 @@ export class Ledger {
   #chains: readonly Chain[] = [];
   owner: LedgerOwner | undefined;
   #refused: ReplayWindow | undefined;
-  /** Of items of batches, whose first `err` is free as well: they are counted, since each has not a number of its own. */
-  #freeItemErrs = 0;
+  #freeItemErrs: number;
 
   constructor(limits: Limits, resumable: boolean, start: LedgerStart) {
     this.resumable = resumable;
@@ -72,6 +72,7 @@ export class Ledger {
     this.committed = start.committed;
     this.#announced = start.committed;
     this.freeAcks = start.freeAcks ?? 0;
+    this.#freeItemErrs = start.freeItemErrs ?? 0;
     this.part = start.part;
   }
 
@@ -107,19 +108,15 @@ export class Ledger {
   /** Another message shares the number of the newest one. */
   join(kept: Kept, item: KeptItem, bytes: number): void {
     // With the second the first becomes an item as well.
-    this.#freeErrs(kept.count === 1 ? 2 : 1);
+    const items = kept.count === 1 ? 2 : 1;
+    this.#freeItemErrs = Math.min(REFUSABLE, this.#freeItemErrs + items);
     this.freeAcks++;
     this.retention.join(kept, item, bytes);
   }
 
-  #freeErrs(items: number): void {
-    this.#freeItemErrs = Math.min(REFUSABLE, this.#freeItemErrs + items);
-  }
-
-  /** As it was in a store. */
-  restore(kept: Kept): void {
-    this.retention.add(kept);
-    if (kept.count > 1) this.#freeErrs(kept.count);
+  /** Of items of batches, whose first `err` is free as well: they are counted, since each has not a number of its own. */
+  get freeItemErrs(): number {
+    return this.#freeItemErrs;
   }
 
   /** True for the first refusal of a message of ours; of items of batches, for as many as were sent. */

@@ -68,6 +68,7 @@ export function encodeSession(state: SessionState, { unix, elapsed }: Time): Uin
       ctl: ledger.control.level(elapsed),
       rsm: ledger.resumes.level(elapsed),
       ack: ledger.freeAcks,
+      itm: ledger.freeItemErrs,
       chn: ledger.chains.map(chainBytes),
       out: ledger.retention.all().map(outgoing),
       err: refusals.map(({ ref, code, seq }) => [ref, code, seq ?? null]),
@@ -120,9 +121,10 @@ export function decodeSession(bytes: Uint8Array, o: RestoreOptions): Maybe<Sessi
   const { controlPerSecond, controlBurst, resumesPerMinute } = o.limits;
   const control = Math.min(controlBurst, number(s.ctl) + seconds * controlPerSecond);
   const resumes = Math.min(resumesPerMinute, number(s.rsm) + (seconds / 60) * resumesPerMinute);
-  const start = { sent, acknowledged, committed, control, resumes, freeAcks: integer(s.ack), part: partOf(s.prt) };
+  const [freeAcks, freeItemErrs] = [integer(s.ack), integer(s.itm)];
+  const start = { sent, acknowledged, committed, control, resumes, freeAcks, freeItemErrs, part: partOf(s.prt) };
   const ledger = new Ledger(o.limits, true, start);
-  for (const kept of list(s.out).map(keptOf)) ledger.restore(kept);
+  for (const kept of list(s.out).map(keptOf)) ledger.retention.add(kept);
   const signed = level === "sig" || level === "nest";
   const serverKey = o.signers.find(({ id }) => id.thumbprint === s.key) ?? (signed ? invalid("key") : o.signers[0]);
   const keys = { level, codec, suite, serverId: o.serverId, serverKey, exportableChain: true, role: "server" } as const;
@@ -146,9 +148,8 @@ export function decodeSession(bytes: Uint8Array, o: RestoreOptions): Maybe<Sessi
 }
 
 /** Names of the members, in the order in which they are written. */
-const MEMBERS = "v at sid pol lvl cod st aud key cnf lim sub beg end seq prt ctl rsm ack chn out err scp exp ext".split(
-  " ",
-);
+const MEMBERS =
+  "v at sid pol lvl cod st aud key cnf lim sub beg end seq prt ctl rsm ack itm chn out err scp exp ext".split(" ");
 
 /** It was written by a node of this server: what bounds strangers does not bound it. */
 const UNBOUNDED = { maxDepth: 64, maxMembers: Number.MAX_SAFE_INTEGER, maxNodes: Number.MAX_SAFE_INTEGER };
