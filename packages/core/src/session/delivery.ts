@@ -274,7 +274,7 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
   #deliver(arrival: Arrival): Maybe<void> {
     const { hooks, over, grants } = this.#o;
     const { item, message, size, undelivered } = arrival;
-    if (this.#o.failed || this.#discards || undelivered.isCeded(message.seq, message.index)) return;
+    if (this.#isOver(arrival)) return;
     // The client's rights changed while it was decided.
     if (grants !== arrival.grants) return this.#decide(arrival, this.#deliver);
     const handler = this.#handlers?.get(item.topic) ?? hooks.handler?.(item.topic);
@@ -314,7 +314,7 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
 
   /** This side found a reason to end the session while it waited for its turn, or another node delivers it. */
   #isOver({ message, undelivered }: Arrival): boolean {
-    return this.#o.failed || undelivered.isCeded(message.seq, message.index);
+    return this.#o.failed || this.#discards || undelivered.isCeded(message.seq, message.index);
   }
 
   /** False where another node delivers it. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { SealwireError } from "../../src/errors.ts";
 import { CLOSE_CODES, ERRORS } from "../../src/registry.generated.ts";
 import { settle, until } from "../support/clock.ts";
 import { controlsOf, end, gate, live, mute, other, ROLES, released, seqsOf, upTo, WIRES } from "../support/live.ts";
@@ -290,4 +291,30 @@ describe("fatal errors", () => {
     expect(seen).toEqual([1]);
     await released(pair);
   });
+});
+
+it("what is asked about once more when a session is revoked is not delivered after its end [revoke:end]", async () => {
+  const again = gate<boolean>();
+  let refreshed = false;
+  const authorize = () => !refreshed || again.promise;
+  const refresh = async () => ({ expiresAt: 1_893_458_000, scopes: [] });
+  const pair = await live({ limits: { concurrentHandlers: 1 }, serverHooks: { authorize, refresh } });
+  const [client, server] = [pair.client.session!, pair.server.session!];
+  const got: unknown[] = [];
+  const busy = gate();
+  server.handle("t", async (data) => {
+    got.push(data);
+    await busy.promise;
+  });
+  for (const n of upTo(3)) void client.send("t", n);
+  await settle();
+  await client.refresh("any");
+  refreshed = true;
+  busy.open();
+  await settle();
+  server.fail(new SealwireError("E_REVOKED", { stage: "session" }));
+  await released(pair);
+  again.open(true);
+  await settle();
+  expect(got).toEqual([1]);
 });
