@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-// npm run bench: everything side by side. `--quick` takes less of it, `--check` fails where a bound is missed, `--json`
-// prints the results, `--only=echo,micro` leaves the rest out and writes nothing. Otherwise REPORT.md is written.
+// npm run bench: see USAGE.
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import type { Asked } from "./browser/page.ts";
@@ -18,13 +17,37 @@ import { quantile } from "./rounds.ts";
 import { overhead, startUp } from "./size.ts";
 import { fanOut, file } from "./traffic/run.ts";
 
+const PARTS = ["micro", "browsers", "echo", "fanout", "file", "handshakes", "memory", "startup"] as const;
+type Part = (typeof PARTS)[number];
+
+const USAGE = `npm run bench [-- options]
+
+Everything side by side, for a machine that does nothing else meanwhile; writes packages/bench/REPORT.md.
+
+  --quick        less of it, in a few rounds; writes nothing
+  --check        the same, and fails where a bound is missed
+  --only=a,b     these parts alone, as JSON; writes nothing. Parts: ${PARTS.join(", ")}
+  --json         prints the results as JSON
+  --help         this text`;
+
 const flag = (name: string) => process.argv.includes(`--${name}`);
 const quick = flag("quick") || flag("check");
 const only = process.argv
   .find((arg) => arg.startsWith("--only="))
   ?.slice(7)
   .split(",");
-const wanted = (part: string) => only === undefined || only.includes(part);
+const wanted = (part: Part) => only === undefined || only.includes(part);
+
+const known = /^--(quick|check|json|only=.+)$/;
+const unknown = [
+  ...process.argv.slice(2).filter((arg) => !known.test(arg)),
+  ...(only ?? []).filter((part) => !(PARTS as readonly string[]).includes(part)),
+];
+if (flag("help") || unknown.length > 0) {
+  if (flag("help")) console.log(USAGE);
+  else console.error(`not known: ${unknown.join(", ")}\n\n${USAGE}`);
+  process.exit(flag("help") ? 0 : 2);
+}
 
 const say = (what: string) =>
   process.stderr.write(`${process.stderr.isTTY ? "\r\u001b[K" : ""}${what}${process.stderr.isTTY ? "" : "\n"}`);

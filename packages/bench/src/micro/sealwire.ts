@@ -54,10 +54,13 @@ export async function sealwire({ level, wire, codec }: Setting, data: Data, own:
   const sealer = new MessageSealer(protection, party && { signer: party.signer, id: party.id });
   const opener = new MessageOpener(protection, party && { verifier: party.verifier, id: party.id });
   const now = Math.floor(Date.now() / 1000);
-  const who = signed ? { iss: party?.id.thumbprint ?? "", aud: "https://bench.invalid", bnd: keys.kid, iat: now } : {};
+  const iss = party?.id.thumbprint;
+  const [aud, bnd, iat] = signed ? ["https://bench.invalid", keys.kid, now] : [];
+  const [jti, ref, req, exp, top] = [undefined, undefined, undefined, now + 60, "chat.msg"];
   let seq = 0;
   const pass = (): Maybe<unknown> => {
-    const claims = encodeClaims(codec, { ...who, seq: ++seq, exp: now + 60, top: "chat.msg", data });
+    // All of them, as a session does it.
+    const claims = encodeClaims(codec, { iss, aud, bnd, seq: ++seq, jti, iat, exp, top, ref, req, data });
     return chain(sealer.application(seq, claims), (payload) =>
       chain(
         opener.open(decodePayload(wire, payload), () => {}),
