@@ -7,8 +7,9 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export class Timer {
   /** Elapsed time. */
   readonly at: number;
-  /** The next of them in time. */
+  /** Those beside it in time. */
   next: Timer | undefined;
+  previous: Timer | undefined;
   readonly #timers: Timers;
   #fn: (() => void) | undefined;
 
@@ -53,21 +54,23 @@ export class Timers {
     if (this.#ended) return timer;
     const end = this.#end;
     const before = end !== undefined && end.at <= timer.at ? end : this.#last(({ at }) => at <= timer.at);
+    timer.previous = before;
     timer.next = before === undefined ? this.#first : before.next;
     if (before === undefined) this.#first = timer;
     else before.next = timer;
     if (timer.next === undefined) this.#end = timer;
+    else timer.next.previous = timer;
     this.#await();
     return timer;
   }
 
-  /** For `Timer`. The clock's own one is left to ring in vain, unless it is the last. */
+  /** For `Timer`, which may be about to ring with others. The clock's own one rings in vain, unless it was the last. */
   forget(timer: Timer): void {
-    const before = this.#first === timer ? undefined : this.#last((other) => other !== timer);
-    if (this.#first === timer) this.#first = timer.next;
-    // One that is about to ring stands in no list any more.
-    else if (before?.next === timer) before.next = timer.next;
-    if (this.#end === timer) this.#end = before;
+    const { next, previous } = timer;
+    if (previous !== undefined) previous.next = next;
+    if (next !== undefined) next.previous = previous;
+    if (this.#first === timer) this.#first = next;
+    if (this.#end === timer) this.#end = previous;
     if (this.#first === undefined) this.#halt();
   }
 
@@ -99,6 +102,7 @@ export class Timers {
       this.#first = last.next;
       last.next = undefined;
       if (this.#first === undefined) this.#end = undefined;
+      else this.#first.previous = undefined;
     }
     this.#await();
     // What one of them sets has its own turn.
