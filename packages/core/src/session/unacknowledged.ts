@@ -41,6 +41,7 @@ export class Unacknowledged {
   sweep(): void {
     const { ledger, now } = this.#host;
     const expired = ledger.retention.expire(now);
+    this.#expiry?.timer.cancel();
     this.#expiry = undefined;
     const next = ledger.retention.nextExpiry;
     if (next !== undefined) this.sweepAt(next);
