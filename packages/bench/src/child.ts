@@ -1,6 +1,7 @@
 // A process of its own for each side: `role` is the module that answers what its parent asks, one question at a time.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { PerformanceObserver } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 
 export class Child {
@@ -32,6 +33,11 @@ export class Child {
     return this.ask("cpu");
   }
 
+  /** The longest collection of garbage since this was asked last, in milliseconds. */
+  longestPause(): Promise<number> {
+    return this.ask("longestPause");
+  }
+
   async end(): Promise<void> {
     if (this.#process.exitCode !== null) return;
     const exit = once(this.#process, "exit");
@@ -42,11 +48,20 @@ export class Child {
 
 /** In the child: answers until the parent lets go. */
 export function answer(questions: Readonly<Record<string, (argument: never) => unknown>>): void {
+  let longest = 0;
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
+  }).observe({ entryTypes: ["gc"] });
   const all: typeof questions = {
     ...questions,
     cpu: () => {
       const { user, system } = process.cpuUsage();
       return user + system;
+    },
+    longestPause: () => {
+      const pause = longest;
+      longest = 0;
+      return pause;
     },
   };
   process.on("message", async ({ question, argument }: { question: string; argument: never }) => {

@@ -7,9 +7,9 @@ import { browsers } from "./browser/run.ts";
 import { bundle, ENTRIES } from "./bundle.ts";
 import { check, verdictLines } from "./check.ts";
 import { SIZES } from "./data.ts";
-import { echo, latency } from "./echo/run.ts";
+import { echo, latency, profiles } from "./echo/run.ts";
 import { handshakes, NO_HANDSHAKES } from "./handshake.ts";
-import { memory } from "./memory.ts";
+import { consists, memory } from "./memory.ts";
 import { micro } from "./micro/run.ts";
 import { report } from "./report.ts";
 import type { EchoTable, Results } from "./results.ts";
@@ -92,6 +92,10 @@ async function run(): Promise<Results> {
     micro: tables,
     browsers: wanted("browsers") ? await browsers(asked, quick ? 60 : 900, say) : [],
     echo: echoes,
+    profiles:
+      wanted("echo") && !quick
+        ? await profiles(["ws", "sealwire", "batched"], 50, { size: 256, inFlight: 16, ms: 3000 }, say)
+        : {},
     latency: { rate, figures: wanted("echo") ? await latency(["ws", "sealwire"], rate, paced, say) : {} },
     fanOut: wanted("fanout")
       ? await fanOut(quick ? { sizes: [1, 50], rounds: 3 } : { sizes: [1, 10, 100, 1000], rounds: 7 }, say)
@@ -101,6 +105,8 @@ async function run(): Promise<Results> {
       ? await handshakes(quick ? { rounds: 5, count: 50 } : { rounds: 7, count: 200 }, say)
       : NO_HANDSHAKES,
     memory: wanted("memory") ? await memory(quick ? [1000] : [1000, 10_000], say) : [],
+    consists:
+      wanted("memory") && !quick ? { sealwire: await consists("sealwire", 1000), ws: await consists("ws", 1000) } : {},
     overhead: [
       ...[1, 255, 65_535, 65_536].map((seq) => ({ seq, items: 1, bytes: overhead(seq) })),
       ...[2, 16, 48].map((items) => ({ seq: 65_535, items, bytes: overhead(65_535, items) })),

@@ -3,9 +3,11 @@ import type { Answer } from "./browser/page.ts";
 import type { BundleFigure } from "./bundle.ts";
 import type { Verdict } from "./check.ts";
 import type { MicroTable } from "./micro/run.ts";
+import { consistsParts, profileParts } from "./report-profile.ts";
 import type { Results } from "./results.ts";
 import { type Figure, quantile, ratio } from "./rounds.ts";
 import { bars, spell } from "./svg.ts";
+import { table } from "./table.ts";
 
 const PLOTS = new URL("../plots/", import.meta.url);
 
@@ -28,6 +30,7 @@ export function report(r: Results, verdicts: readonly Verdict[]): string {
     "`jose` rows: how many times as long jose takes. The handshake row is what a connection costs the server above a bare `ws` connection; the floor of an object is cbor-x and the bare cipher.",
     ...microParts(r),
     ...echoParts(r),
+    ...profileParts(r),
     ...trafficParts(r),
     ...otherParts(r),
   ]
@@ -116,11 +119,13 @@ function echoParts({ echo, latency }: Results): string[] {
     median(all.map((l) => l.p50)),
     median(all.map((l) => l.p99)),
     median(all.map((l) => l.p999)),
+    median(all.map((l) => l.pauses.server)),
+    median(all.map((l) => l.pauses.load)),
   ]);
   if (rows.length > 0)
     parts.push(
       `## Latency at ${spell(latency.rate)} messages/s, half of what Sealwire echoes, 50 connections, 256 B`,
-      table(["", "p50 ms", "p99 ms", "p99.9 ms"], rows),
+      table(["", "p50 ms", "p99 ms", "p99.9 ms", "longest collection of the server, ms", "of the load, ms"], rows),
     );
   return parts;
 }
@@ -169,7 +174,8 @@ const spread = (of: readonly number[]): [string, string] => [
   `[${spell(quantile(of, 0.25))}, ${spell(quantile(of, 0.75))}]`,
 ];
 
-function otherParts({ handshakes, memory, overhead, bundle, startUp }: Results): string[] {
+function otherParts(r: Results): string[] {
+  const { handshakes, memory, overhead, bundle, startUp } = r;
   const median = (of: readonly number[]) => spell(quantile(of, 0.5));
   return [
     "## Handshakes and resumes",
@@ -188,6 +194,7 @@ function otherParts({ handshakes, memory, overhead, bundle, startUp }: Results):
       ["connections", "Sealwire", "bare ws"],
       memory.map((m) => [String(m.connections), `${spell(m.sealwire / 1024)} KiB`, `${spell(m.ws / 1024)} KiB`]),
     ),
+    ...consistsParts(r),
     "## Bytes beyond 256 B of data, topic of 8 characters",
     table(
       ["seq", "messages under it", "bytes of each"],
@@ -221,6 +228,3 @@ function plot(name: string, svg: string): string {
   writeFileSync(new URL(`${name}.svg`, PLOTS), svg);
   return `![](plots/${name}.svg)`;
 }
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map((_, i) => (i === 0 ? "---" : "--:")), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");

@@ -40,6 +40,24 @@ it("handshakes, memory and size are measured", async () => {
   expect(overhead(65_535, 16)).toBe(16.9375);
 });
 
+it("a profile tells where the server's time goes, and the heap what an idle session consists of", async () => {
+  const [{ profiles }, { partOf }, { consists }] = [await at("echo/run"), await at("profile"), await at("memory")];
+  const { sealwire } = await profiles(["sealwire"], 2, { size: 256, inFlight: 4, ms: 300 }, quiet);
+  const sum = Object.values(sealwire as Record<string, number>).reduce((all, share) => all + share, 0);
+  expect(sum).toBeCloseTo(1);
+  expect(Object.keys(sealwire)).toEqual(expect.arrayContaining(["core/session", "core/envelope", "ws", "node:crypto"]));
+  const part = (functionName: string, url: string) => partOf({ functionName, url });
+  expect([part("(garbage collector)", ""), part("writev", "")]).toEqual([
+    "garbage collection",
+    "system calls, built-in functions",
+  ]);
+  expect(part("f", "file:///x/packages/server/dist/a.js")).toBe("server");
+  expect(part("f", "/x/node_modules/@scope/name/lib/a.js")).toBe("@scope/name");
+  const idle = await consists("sealwire", 30);
+  expect(Math.round(idle.SessionMachine.count)).toBe(1);
+  expect(idle.SessionMachine.bytes).toBeGreaterThan(100);
+}, 30_000);
+
 it("the client for browsers is measured, and each part of it", async () => {
   const { bundle } = await at("bundle");
   const { minified, gzip, parts } = await bundle();

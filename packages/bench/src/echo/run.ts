@@ -1,4 +1,5 @@
 import { Child } from "../child.ts";
+import type { Shares } from "../profile.ts";
 import { quantile } from "../rounds.ts";
 import type { LoadOptions, PacedOptions } from "./load.ts";
 import type { Kind, Place } from "./world.ts";
@@ -24,6 +25,8 @@ export interface Latency {
   readonly p99: number;
   readonly p999: number;
   readonly count: number;
+  /** Longest collection of garbage meanwhile, of the server and of the load, in milliseconds. */
+  readonly pauses: { readonly server: number; readonly load: number };
 }
 
 /** A server and its load, in two processes: with two cores, one for each. */
@@ -49,8 +52,18 @@ export class Echo {
     return { perSecond: (replies * 1000) / options.ms, cpu };
   }
 
-  pace(options: PacedOptions): Promise<Latency> {
-    return this.load.ask<Latency>("pace", options);
+  async pace(options: PacedOptions): Promise<Latency> {
+    const pauses = async () => ({ server: await this.server.longestPause(), load: await this.load.longestPause() });
+    await pauses();
+    const latency = await this.load.ask<Omit<Latency, "pauses">>("pace", options);
+    return { ...latency, pauses: await pauses() };
+  }
+
+  /** Where the time of the server's main thread goes meanwhile. */
+  async profile(options: LoadOptions): Promise<Shares> {
+    await this.server.ask("startProfile");
+    await this.load.ask("flood", options);
+    return await this.server.ask<Shares>("stopProfile");
   }
 
   async end(): Promise<void> {
@@ -79,6 +92,28 @@ export async function echo(o: EchoOptions, say: (what: string) => void): Promise
     for (const one of all) await one.end();
   }
   return figures;
+}
+
+/** One after the other, each with this load. */
+export async function profiles(
+  kinds: readonly Kind[],
+  connections: number,
+  load: LoadOptions,
+  say: (what: string) => void,
+): Promise<Record<string, Shares>> {
+  const all: Record<string, Shares> = {};
+  for (const kind of kinds) {
+    say(`profile of the server: ${kind}`);
+    const one = new Echo(kind);
+    try {
+      await one.open(connections);
+      await one.flood(load);
+      all[kind] = await one.profile(load);
+    } finally {
+      await one.end();
+    }
+  }
+  return all;
 }
 
 /** Each at the same rate, half of what the slower one does. */

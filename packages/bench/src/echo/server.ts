@@ -1,4 +1,6 @@
 import { answer } from "../child.ts";
+import { heapShares } from "../heap.ts";
+import { startProfile, stopProfile } from "../profile.ts";
 import { type Kind, serve } from "./world.ts";
 
 answer({
@@ -9,4 +11,7 @@ answer({
     const { heapUsed, external, arrayBuffers, rss } = process.memoryUsage();
     return { live: heapUsed + external, arrayBuffers, rss };
   },
+  heap: heapShares,
+  startProfile,
+  stopProfile,
 });
