@@ -21,8 +21,9 @@ const isOwnInteger = (path: readonly (string | number)[]): boolean =>
 /** The member order of the literal is the order of specs/envelope.md; JSON.stringify leaves out what is undefined. */
 export function encodeJsonClaims(claims: OutgoingClaims): Uint8Array {
   const { iss, aud, bnd, seq, jti, iat, exp, top, ref, req, data } = claims;
-  const payload = data instanceof Uint8Array ? { bin: encodeBase64url(data) } : { dat: data };
-  return utf8.encode(JSON.stringify({ iss, aud, bnd, seq, jti, iat, exp, top, ref, req, ...payload }));
+  const bin = data instanceof Uint8Array ? encodeBase64url(data) : undefined;
+  const dat = bin === undefined ? data : undefined;
+  return utf8.encode(JSON.stringify({ iss, aud, bnd, seq, jti, iat, exp, top, ref, req, dat, bin }));
 }
 
 /** One item of a batch. Bytes have no place in one. */

@@ -119,6 +119,8 @@ export class Numbering {
     if (open === undefined || open.kept.exp !== exp) return false;
     const { keys, ledger, peerMessageBytes, use } = this.#o;
     const { topic: top, ref, request: req, data } = message;
+    // Too large by itself: it is encoded once.
+    if (data instanceof Uint8Array && data.length > BATCH.bytes) return false;
     const encoded = encodeItem(keys.codec, { top, ref, req, data });
     // Reading the data may have run code of the application that sends.
     if (open !== this.#open) return false;

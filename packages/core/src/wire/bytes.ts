@@ -66,5 +66,7 @@ export const lengthPrefixed = (x: Uint8Array): Uint8Array => concat(uint32(x.len
 
 /** Byte equality of public values. Not constant time: tags and MACs are compared by the crypto backend. */
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
