@@ -9,7 +9,6 @@ import {
   createSecretKey,
   diffieHellman,
   generateKeyPairSync,
-  hkdfSync,
   KeyObject,
   randomFillSync,
   sign,
@@ -19,7 +18,7 @@ import {
 import { SealwireError } from "../errors.ts";
 import type { SuiteId } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
-import { concat } from "../wire/bytes.ts";
+import { concat, equal } from "../wire/bytes.ts";
 import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
   AeadKey,
@@ -38,6 +37,8 @@ import { algOfPair, isKeyPair, proveSigner, refusePrivateJwk } from "./signing.t
 
 const TAG_BYTES = 16;
 const MAC_BYTES = 32;
+const KEY_BYTES = 32;
+const ONE = Uint8Array.of(1);
 const SIGNATURE_BYTES = 64;
 /** Without it OpenSSL accepts tags of 4, 8 and 12 bytes. */
 const GCM = { authTagLength: TAG_BYTES };
@@ -92,23 +93,47 @@ class NodeMac implements MacKey {
   }
 }
 
-/** Overwrites `z`: from here on only OpenSSL holds it. */
+/**
+ * Overwrites `z`: from here on only OpenSSL holds it. HKDF (RFC 5869) by HMAC: `hkdfSync` extracts anew for each key, and
+ * costs six times as much as the one HMAC that expands to 32 bytes.
+ */
 export function sharedSecret(z: Uint8Array): SharedSecret {
-  const key = createSecretKey(z);
-  z.fill(0);
-  const bytes = (salt: Uint8Array, info: Uint8Array, length: number): Uint8Array =>
-    new Uint8Array(hkdfSync("sha256", key, salt, info, length));
-  const into = <T>(make: (raw: Uint8Array) => T, salt: Uint8Array, info: Uint8Array): T => {
-    const raw = bytes(salt, info, 32);
-    const made = make(raw);
-    raw.fill(0);
-    return made;
+  const key = overwritten(z, createSecretKey);
+  let extracted: { readonly salt: Uint8Array; readonly prk: KeyObject } | undefined;
+  /** Of the last salt: a key schedule has one. */
+  const prkOf = (salt: Uint8Array): KeyObject => {
+    if (extracted === undefined || !equal(salt, extracted.salt)) {
+      const raw = overwritten(key.export(), (secret) => createHmac("sha256", salt).update(secret).digest());
+      extracted = { salt: salt.slice(), prk: overwritten(raw, createSecretKey) };
+    }
+    return extracted.prk;
   };
+  const bytes = (salt: Uint8Array, info: Uint8Array, length: number): Uint8Array => expand(prkOf(salt), info, length);
   return {
     bytes,
-    aead: (salt, info) => into(aeadKey, salt, info),
-    mac: (salt, info) => into(macKey, salt, info),
+    aead: (salt, info) => overwritten(bytes(salt, info, KEY_BYTES), aeadKey),
+    mac: (salt, info) => overwritten(bytes(salt, info, KEY_BYTES), macKey),
   };
+}
+
+/** HKDF-Expand (RFC 5869 section 2.3). */
+function expand(prk: KeyObject, info: Uint8Array, length: number): Uint8Array {
+  if (length > 255 * MAC_BYTES) throw new RangeError("HKDF-SHA-256 gives up to 8160 bytes");
+  let block = createHmac("sha256", prk).update(info).update(ONE).digest();
+  if (length <= MAC_BYTES) return plain(block.subarray(0, length));
+  const okm = new Uint8Array(length);
+  for (let at = 0, n = 2; at < length; at += MAC_BYTES, n++) {
+    okm.set(block.subarray(0, length - at), at);
+    block = createHmac("sha256", prk).update(block).update(info).update(Uint8Array.of(n)).digest();
+  }
+  return okm;
+}
+
+/** What `make` makes of a secret, which is nowhere else then. */
+function overwritten<T>(secret: Uint8Array, make: (secret: Uint8Array) => T): T {
+  const made = make(secret);
+  secret.fill(0);
+  return made;
 }
 
 /** A new key pair, or that of a given private key, which test vectors need. */

@@ -37,11 +37,24 @@ describe.each(BACKENDS)("$name: HKDF-SHA-256", ({ secret, aead, mac }) => {
   });
 
   it("derives 32-byte keys for AEAD and MAC, the same as its bytes", async () => {
-    const z = await secret(KEY);
+    const z = await secret(KEY.slice());
     const raw = await z.bytes(AAD, PLAIN, 32);
     const sealed = await (await z.aead(AAD, PLAIN)).seal(IV, AAD, PLAIN);
     expect(sealed).toEqual(await (await aead(raw)).seal(IV, AAD, PLAIN));
     expect(await (await z.mac(AAD, PLAIN)).sign(AAD)).toEqual(await (await mac(raw)).sign(AAD));
+  });
+
+  it("derives with each salt, whichever came before it, and whatever became of its buffer", async () => {
+    const salts = [AAD, PLAIN, new Uint8Array(0)];
+    const alone = await Promise.all(salts.map(async (salt) => (await secret(KEY.slice())).bytes(salt, IV, 32)));
+    expect(new Set(alone.map(toHex)).size).toBe(3);
+    const z = await secret(KEY.slice());
+    for (const i of [0, 0, 1, 2, 0, 1]) {
+      const salt = salts[i]!.slice();
+      expect(await z.bytes(salt, IV, 32)).toEqual(alone[i]);
+      salt.fill(0xff);
+      expect(toHex(await z.bytes(salt, IV, 32)) === toHex(alone[i]!)).toBe(salt.length === 0);
+    }
   });
 
   it("overwrites Z", async () => {
