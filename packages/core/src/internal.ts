@@ -1,7 +1,16 @@
 // What the SDKs of this repository are built from. Not part of the public API: it changes without notice.
 export { backend } from "#backend";
 export { StaticIv } from "./crypto/aead.ts";
-export type { AeadKey, CryptoBackend, KeyAgreement, MacKey, PrivateJwk, PublicJwk, Signer } from "./crypto/backend.ts";
+export type {
+  AeadKey,
+  CryptoBackend,
+  KeyAgreement,
+  MacKey,
+  PrivateJwk,
+  PublicJwk,
+  Signer,
+  Verifier,
+} from "./crypto/backend.ts";
 export { assertPrivateJwk, checkPublicJwk } from "./crypto/jwk.ts";
 export {
   type ApplicationClaims,

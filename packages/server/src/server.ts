@@ -105,7 +105,7 @@ class Server {
       publish: options.publishRevocation,
       report: (detail, cause) => this.#failed(detail, cause),
     });
-    const verify = tokenVerifier(policies, { audience: options.identity.id, limits, now });
+    const verify = tokenVerifier(policies, { audience: options.identity.id, limits, now, backend });
     const verifyToken: VerifyToken = async (token, jkt) => directory.assertNotRevoked(await verify(token, jkt));
     const report: typeof this.report = (error, where) => this.report(error, where);
     this.#directory = directory;

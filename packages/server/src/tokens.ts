@@ -1,20 +1,13 @@
 import { type Limits, SealwireError } from "@sealwire/core";
-import type { VerifiedToken } from "@sealwire/core/internal";
-import {
-  createLocalJWKSet,
-  decodeJwt,
-  errors,
-  type JSONWebKeySet,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  jwtVerify,
-} from "jose";
+import { type CryptoBackend, backend as defaultBackend, type VerifiedToken } from "@sealwire/core/internal";
+import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, type JWTPayload, type JWTVerifyGetKey } from "jose";
 import { discoveredKeys } from "./discovery.ts";
 import type { Now } from "./issuer-fetch.ts";
 import type { TokenPolicy } from "./options.ts";
 import type { Principal } from "./principal.ts";
 import type { Revocable } from "./revocation.ts";
 import { remoteKeys } from "./token-keys.ts";
+import { tokenReader } from "./token-signature.ts";
 
 export interface CheckedToken extends VerifiedToken {
   readonly principal: Principal;
@@ -84,9 +77,16 @@ const SYMMETRIC = /^(HS\d+|none)$/i;
 /** Checks access tokens by RFC 9068: typ, signature, iss, aud, exp, sub, and a `cnf` this protocol can prove. */
 export function tokenVerifier(
   policies: readonly TokenPolicy[],
-  defaults: { readonly audience: string; readonly limits: Limits /** Milliseconds. */; readonly now?: () => number },
+  defaults: {
+    readonly audience: string;
+    readonly limits: Limits;
+    /** Milliseconds. */
+    readonly now?: () => number;
+    readonly backend?: CryptoBackend;
+  },
 ): VerifyToken {
-  const { now = Date.now } = defaults;
+  const { now = Date.now, backend = defaultBackend } = defaults;
+  const read = tokenReader(backend);
   const issuers = new Map<string, Issuer>();
   for (const policy of policies) {
     if (typeof policy.issuer !== "string" || policy.issuer === "") throw new TypeError("tokens.issuer is missing");
@@ -108,7 +108,7 @@ export function tokenVerifier(
   return async (token, jkt) => {
     const issuer = selectIssuer(token, issuers);
     const { policy, keys } = issuer;
-    const { payload } = await jwtVerify(token, keys, {
+    const payload = await read(token, keys, {
       issuer: policy.issuer,
       audience: policy.audience,
       typ: policy.typ,
