@@ -62,6 +62,7 @@ export class RevocationList {
   }
 
   has(token: Revocable): boolean {
+    if (this.size === 0) return false;
     const { issuer, subject, tokenId, thumbprint, issuedAt = Number.NEGATIVE_INFINITY } = token;
     if (this.#find(nameOf(token)) !== undefined) return true;
     if (thumbprint !== undefined && this.#find(JSON.stringify(["key", thumbprint])) !== undefined) return true;

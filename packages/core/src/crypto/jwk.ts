@@ -23,7 +23,7 @@ const CURVES = {
  * With `exact` its members are {kty,crv,x} or {kty,crv,x,y} and no others; else others are ignored.
  */
 export function checkPublicJwk(value: unknown, use: "sign" | "agree", options: { exact?: boolean } = {}): JwkCheck {
-  const [kty, crv, x, y] = ["kty", "crv", "x", "y"].map((name) => own(value, name));
+  const [kty, crv, x, y] = [own(value, "kty"), own(value, "crv"), own(value, "x"), own(value, "y")];
   if (typeof kty !== "string" || typeof crv !== "string" || typeof x !== "string") {
     return refused("members", "kty, crv and x must be strings");
   }

@@ -51,12 +51,15 @@ export function validateEd25519(x: Uint8Array): boolean {
   return y < P25519 && !ED25519_SMALL_ORDER.has(y);
 }
 
-function bigEndian(bytes: Uint8Array): bigint {
-  let hex = "0x";
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, "0");
-  return BigInt(hex);
+/** Of 32 bytes, as `littleEndian`. */
+function bigEndian({ buffer, byteOffset }: Uint8Array): bigint {
+  const view = new DataView(buffer, byteOffset, 32);
+  const high = (view.getBigUint64(0) << 64n) | view.getBigUint64(8);
+  return (high << 128n) | (view.getBigUint64(16) << 64n) | view.getBigUint64(24);
 }
 
-function littleEndian(bytes: Uint8Array): bigint {
-  return bigEndian(Uint8Array.from(bytes).reverse());
+function littleEndian({ buffer, byteOffset }: Uint8Array): bigint {
+  const view = new DataView(buffer, byteOffset, 32);
+  const high = (view.getBigUint64(24, true) << 64n) | view.getBigUint64(16, true);
+  return (high << 128n) | (view.getBigUint64(8, true) << 64n) | view.getBigUint64(0, true);
 }

@@ -80,9 +80,11 @@ export const clientAuthHeaders = (kid: string): readonly Header[] => [
   clientAuthHeader(kid, false),
 ];
 
-/** Whether CA came in the proof-of-possession variant, by its outer header. */
-export const hasProof = (keys: HandshakeKeys, frame: WireFrame): boolean =>
-  frame.form === 2 && equal(frame.protected, clientAuthHeader(keys.kid, true).json);
+/** Whether CA came in the proof-of-possession variant, by its outer header: the first of the two. */
+export const hasProof = ([proven]: readonly Header[], frame: WireFrame): boolean =>
+  frame.form === 2 && proven !== undefined && equal(frame.protected, proven.json);
+
+const DOT = 0x2e;
 
 export async function readClientAuth(
   backend: CryptoBackend,
@@ -105,7 +107,8 @@ export async function readClientAuth(
       jwk: checked.jwk,
       thumbprint: await thumbprint(backend, checked.jwk),
       verifier,
-      verify: async () => await verifier.verify(signingInput(jws.protected, jws.payload), jws.signature),
+      // What was signed, as it came: base64url has one spelling here.
+      verify: async () => await verifier.verify(plaintext.subarray(0, plaintext.lastIndexOf(DOT)), jws.signature),
     },
   };
 }

@@ -105,8 +105,9 @@ export class Connection implements SocketEvents {
     this.#timers = new Timers(clock);
     this.#lastHeard = clock.elapsed();
     this.#bytes = new TokenBucket(limits.bytesPerSecond, limits.bytesPerSecond);
-    this.#opening = { handshake, onEstablished, timers: [this.#deadline(limits.handshakeSeconds)] };
-    if (!this.#speaksFirst) this.#opening.timers.push(this.#deadline(limits.clientHelloSeconds));
+    // The earlier one first: the clock is then asked once.
+    const hello = this.#speaksFirst ? [] : [this.#deadline(limits.clientHelloSeconds)];
+    this.#opening = { handshake, onEstablished, timers: [this.#deadline(limits.handshakeSeconds), ...hello] };
     socket.listen(this);
     if (handshake.start !== undefined) this.#run(handshake.start().then((step) => this.#advance(step)));
   }

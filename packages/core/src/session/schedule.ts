@@ -3,14 +3,23 @@ import type { TrafficKeys } from "../envelope/sealer.ts";
 import { all, chain, type Maybe } from "../maybe.ts";
 import type { Level } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
-import { concat, lengthPrefixed, utf8 } from "../wire/bytes.ts";
+import { concat, uint32, utf8 } from "../wire/bytes.ts";
 
-const PREFIX = "sealwire1 ";
-const ZERO = new Uint8Array(1);
+const beginnings = new Map<string, Uint8Array>();
+
+/** "sealwire1 " || label || 0x00. There are few labels. */
+function beginning(label: string): Uint8Array {
+  let bytes = beginnings.get(label);
+  if (bytes === undefined) {
+    bytes = utf8.encode(`sealwire1 ${label}\0`);
+    beginnings.set(label, bytes);
+  }
+  return bytes;
+}
 
 /** TH(label, x1, …) = SHA-256("sealwire1 " || label || 0x00 || lp(x1) || lp(x2) …). */
 export function transcriptHash(backend: CryptoBackend, label: string, ...parts: Uint8Array[]): Maybe<Uint8Array> {
-  return backend.sha256(concat(utf8.encode(PREFIX + label), ZERO, ...parts.map(lengthPrefixed)));
+  return backend.sha256(concat(beginning(label), ...parts.flatMap((part) => [uint32(part.length), part])));
 }
 
 /** The name of a session, derived by both ends and never sent: first 16 bytes of TH("sid", TH2). */
@@ -84,4 +93,4 @@ export class KeySchedule {
 }
 
 /** "sealwire1 " || label || 0x00 || ctx: the info of a derivation, and what a chain signs. */
-export const info = (label: string, ctx: Uint8Array): Uint8Array => concat(utf8.encode(PREFIX + label), ZERO, ctx);
+export const info = (label: string, ctx: Uint8Array): Uint8Array => concat(beginning(label), ctx);

@@ -172,8 +172,9 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
 
   async #onClientAuth(frame: WireFrame, state: AuthState, time: Time): Promise<ServerStep<T>> {
     const { backend } = this.#o;
-    const plaintext = await openHandshakeObject(state.keys, frame, clientAuthHeaders(state.keys.kid));
-    const { ca, token } = await this.#authenticate(plaintext, hasProof(state.keys, frame), state, time).catch(
+    const headers = clientAuthHeaders(state.keys.kid);
+    const plaintext = await openHandshakeObject(state.keys, frame, headers);
+    const { ca, token } = await this.#authenticate(plaintext, hasProof(headers, frame), state, time).catch(
       unauthorized,
     );
     if ((await this.#o.admit(token)) !== true) throw new SealwireError("E_FORBIDDEN", { stage: "claims" });

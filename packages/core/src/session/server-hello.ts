@@ -5,8 +5,8 @@ import { type SignerId, serverHelloHeader } from "../envelope/headers.ts";
 import { parseHeader } from "../envelope/parsed-header.ts";
 import { SealwireError } from "../errors.ts";
 import type { KeySet } from "../keys/keyset.ts";
-import { isBase64url } from "../wire/base64url.ts";
-import { utf8 } from "../wire/bytes.ts";
+import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
+import { ascii, concat, utf8 } from "../wire/bytes.ts";
 import { compactJws, signingInput, type WireFrame } from "../wire/frame.ts";
 import { isMessageLimit, isResumeNumber, messageLimit, resumeNumber } from "./client-hello.ts";
 import type { MessageOrder } from "./types.ts";
@@ -60,9 +60,10 @@ export async function signHello(
   payload: Uint8Array,
   key: Pick<Signer, "sign"> | Pick<MacKey, "sign">,
 ): Promise<SignedHello> {
-  const signature = await key.sign(signingInput(header, payload));
-  const frame = { form: 1, protected: header, payload, signature } as const;
-  return { frame, text: utf8.encode(compactJws(frame)) };
+  const input = signingInput(header, payload);
+  const signature = await key.sign(input);
+  const text = concat(input, ascii(`.${encodeBase64url(signature)}`));
+  return { frame: { form: 1, protected: header, payload, signature }, text };
 }
 
 /** A hello whose signature holds; what it says is compared by the caller. */

@@ -23,11 +23,11 @@ export function ascii(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** Bytes to a string, one character each: anything outside the compact alphabet is refused by the decoder after it. */
+const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** ASCII to a string. Anything else is some character outside the compact alphabet, which the decoder after it refuses. */
 export function compactText(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return text;
+  return lenient.decode(bytes);
 }
 
 /** Writes a text that is known to be ASCII. */
