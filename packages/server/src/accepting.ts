@@ -16,6 +16,7 @@ import type { WebSocket, WebSocketServer } from "ws";
 import { type Carried, carrierReader } from "./carried.ts";
 import type { checkOptions } from "./check.ts";
 import { type SessionHost, within } from "./hosting.ts";
+import { KeysAhead } from "./keys-ahead.ts";
 import { Opening } from "./opening.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Platform } from "./platform.ts";
@@ -72,6 +73,7 @@ export class Accepting {
   readonly #readCarried: ReturnType<typeof carrierReader>;
   readonly #wss: WebSocketServer;
   readonly #admission: Admission;
+  readonly #keys: KeysAhead;
   readonly #connections = new Map<Connection, Accepted>();
   /** Called when the last one has ended. */
   #onEmpty: (() => void)[] = [];
@@ -91,6 +93,7 @@ export class Accepting {
       left(this);
     };
     this.#admission = new Admission(limits);
+    this.#keys = new KeysAhead(options.backend, platform.clock);
     this.#readCarried = carrierReader(options.options, limits, verifyToken, platform.clock);
     this.#wss = new platform.WebSocketServer({
       noServer: true,
@@ -201,7 +204,9 @@ export class Accepting {
     this.#connections.delete(connection);
     const superseded = info.error?.code === "E_SUPERSEDED";
     if (info.error !== undefined && !superseded) this.#o.report(info.error, where(session, address));
-    if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
+    if (this.#connections.size > 0) return;
+    this.#keys.clear();
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
   };
 
   #empty(): Promise<void> {
@@ -233,6 +238,7 @@ export class Accepting {
       exportableChain: host.exportable,
       findSession: (kid, check) => opening.find(kid, check),
       limits,
+      ephemeralKey: (suite) => this.#keys.take(suite),
       upgradeToken: carried.token,
       verifyToken: carried.verifyToken,
       admit: (token) => opening.admit(token),

@@ -48,6 +48,8 @@ export interface ServerHandshakeOptions<T extends VerifiedToken = VerifiedToken>
   /** Default: "strict". */
   readonly order?: MessageOrder;
   readonly limits: Limits;
+  /** Ephemeral keys that never were in use. Default: the backend makes one when it is needed. */
+  readonly ephemeralKey?: CryptoBackend["generateKeyAgreement"];
   /** Token or ticket of the upgrade request, where that way is enabled and one came. */
   readonly upgradeToken: string | undefined;
   /** Throws SealwireError E_TOKEN (or one of its kind) for a token that is not acceptable. Gets the upgrade token too. */
@@ -108,7 +110,9 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     const { backend, protocol, limits, upgradeToken, verifyToken, admit, findSession } = this.#o;
     const checkHello = (hello: ClientHello) => this.#checkHello(hello);
     const find = findSession ?? (() => undefined);
-    return new ServerResume({ backend, protocol, limits, upgradeToken, verifyToken, admit, find, checkHello });
+    const ephemeralKey = this.#ephemeralKey;
+    const own = { backend, protocol, limits, upgradeToken, verifyToken, admit };
+    return new ServerResume({ ...own, find, checkHello, ephemeralKey });
   }
 
   /** Version, subprotocol and server, in this order. */
@@ -130,7 +134,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     this.#checkHello(hello);
     const { suite, level, codec, signer } = this.#choose(hello);
     const peerKey = agreementKey(hello, suite);
-    const agreement = await backend.generateKeyAgreement(suite);
+    const agreement = await this.#ephemeralKey(suite);
     const signed = level === "sig" || level === "nest";
     const serverHello: ServerHello = {
       iss: id,
@@ -152,6 +156,11 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     const keys = await keySchedule.handshakeKeys("c", th2);
     this.#auth = { hello: serverHello, th2, schedule: keySchedule, keys, signer, peerMessageBytes: hello.msg };
     return { send: encodePayload(this.#wire, sh.frame) };
+  }
+
+  get #ephemeralKey(): CryptoBackend["generateKeyAgreement"] {
+    const { ephemeralKey, backend } = this.#o;
+    return ephemeralKey ?? ((suite) => backend.generateKeyAgreement(suite));
   }
 
   #choose(hello: ClientHello) {

@@ -46,6 +46,7 @@ export interface ServerResumeOptions<T> {
   readonly backend: CryptoBackend;
   readonly protocol: string;
   readonly limits: Limits;
+  readonly ephemeralKey: CryptoBackend["generateKeyAgreement"];
   /** Checks that a CH of either kind has to pass: version, subprotocol, server. */
   readonly checkHello: (hello: ClientHello) => void;
   /** May run `check` before it looks the session up, where it knows the key: what fails there is thrown. */
@@ -83,7 +84,7 @@ export class ServerResume<T> {
   }
 
   async #onHello(frame: WireFrame & { readonly form: 1 }, time: Time): Promise<HandshakeStep> {
-    const { backend, protocol, find, checkHello } = this.#o;
+    const { backend, protocol, find, checkHello, ephemeralKey } = this.#o;
     const header = parseHeader(frame.protected, "sealwire-ch+jwt", { jwk: false });
     const check = async (mac: MacKey): Promise<void> => {
       if (header.alg !== "HS256") throw new SealwireError("E_ALG");
@@ -102,7 +103,7 @@ export class ServerResume<T> {
     if (ledger.resumes.level(time.elapsed) < 1)
       throw new SealwireError("E_QUOTA", { stage: "rate", detail: "resumesPerMinute" });
     const peerKey = agreementKey(hello, facts.keys.suite);
-    const key = await backend.generateKeyAgreement(facts.keys.suite);
+    const key = await ephemeralKey(facts.keys.suite);
     const own = ledger.announce();
     const m1 = utf8.encode(compactJws(frame));
     const payload = encodeServerHello({
