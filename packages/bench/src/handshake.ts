@@ -1,132 +1,138 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHash,
-  createPublicKey,
-  diffieHellman,
-  generateKeyPairSync,
-  hkdfSync,
-  type KeyObject,
-  randomBytes,
-  sign,
-  verify,
-} from "node:crypto";
+import { bareOperations } from "./bare-handshake.ts";
 import { Child } from "./child.ts";
-import type { Place } from "./echo/world.ts";
-import type { Contender } from "./rounds.ts";
+import type { Latency as Paced } from "./echo/run.ts";
+import type { Kind, Place } from "./echo/world.ts";
 import { Traffic } from "./traffic/run.ts";
 
+type Latency = Omit<Paced, "pauses">;
+type Name = "sealwire" | "pooled" | "ws" | "floor";
+/** Servers to which connections are made: what each is called here, and its kind. */
+const SERVERS: Readonly<Record<Name, Kind>> = { sealwire: "bound", pooled: "pooled", ws: "ws", floor: "floor" };
+const NAMES = Object.keys(SERVERS) as readonly Name[];
+/** Where signatures are made and verified: at once, or on libuv's threads. */
+const WAYS = ["sealwire", "pooled"] as const;
+
+/** Each list has one value a round. */
 export interface HandshakeFigures {
-  /** Microseconds of the server's CPU for one connection, one value a round. */
-  readonly sealwire: readonly number[];
-  readonly ws: readonly number[];
-  /** Microseconds for the cryptographic operations of the server in one handshake. */
+  /**
+   * Microseconds of the server's CPU for one connection: with proof of possession and all at once; with signatures on the
+   * threads of libuv; of `ws` alone; of `ws` with as many messages and the bare operations.
+   */
+  readonly cpu: Readonly<Record<Name, readonly number[]>>;
+  readonly perSecond: Readonly<Record<Name, readonly number[]>>;
+  /** Microseconds for the cryptographic operations of the server in one handshake, over and over. */
   readonly bare: readonly number[];
-  readonly perSecond: readonly number[];
-  /** As `sealwire`, for a connection that was cut and whose session was taken up again on the same server. */
+  /** Of messages to a server that has handshakes to do beside them. */
+  readonly beside: Readonly<Record<(typeof WAYS)[number], readonly Latency[]>>;
+  /** As `cpu`, for a connection that was cut and whose session was taken up again on the same server. */
   readonly resume: readonly number[];
   readonly resumesPerSecond: readonly number[];
 }
 
-const none = (): { [K in keyof HandshakeFigures]: number[] } => ({
-  sealwire: [],
-  ws: [],
-  bare: [],
-  perSecond: [],
-  resume: [],
-  resumesPerSecond: [],
+const none = () => ({
+  cpu: { sealwire: [], pooled: [], ws: [], floor: [] } as Record<Name, number[]>,
+  perSecond: { sealwire: [], pooled: [], ws: [], floor: [] } as Record<Name, number[]>,
+  bare: [] as number[],
+  beside: { sealwire: [], pooled: [] } as Record<(typeof WAYS)[number], Latency[]>,
+  resume: [] as number[],
+  resumesPerSecond: [] as number[],
 });
 
 export const NO_HANDSHAKES: HandshakeFigures = none();
 
-/**
- * Connections opened and closed, one server and one load; sessions taken up again, one server and one load; and the bare
- * operations, in this process. In the same rounds.
- */
+export interface HandshakeEffort {
+  readonly rounds: number;
+  /** Connections of one round. */
+  readonly count: number;
+  /** Connections before the first round: a server that runs for a while has its code compiled. */
+  readonly warm: number;
+}
+
+/** Connections that are being made at the same time. */
+const AT_ONCE = 6;
+const BESIDE = { connections: 20, size: 256, rate: 500 };
+/** Handshakes a second beside messages: half of what two cores get done, with the work of their clients. */
+const ARRIVING = 60;
+
+/** A server, the load whose connections count, and another one whose sessions send meanwhile. */
+class Side {
+  readonly kind: Kind;
+  readonly server: Child = new Child("echo/server.js");
+  readonly load: Child = new Child("echo/load.js");
+  readonly talk: Child = new Child("echo/load.js");
+  #place: Place | undefined;
+
+  constructor(kind: Kind) {
+    this.kind = kind;
+  }
+
+  async #opening(count: number) {
+    this.#place ??= await this.server.ask<Place>("serve", this.kind);
+    return { kind: this.kind, place: this.#place, count, atOnce: AT_ONCE };
+  }
+
+  /** Microseconds of the server's CPU for each connection, and connections a second. */
+  async connect(count: number): Promise<{ cpu: number; perSecond: number }> {
+    const opening = await this.#opening(count);
+    const before = await this.server.cpu();
+    const start = performance.now();
+    await this.load.ask("open", opening);
+    const seconds = (performance.now() - start) / 1000;
+    const cpu = ((await this.server.cpu()) - before) / count;
+    await this.load.ask("open", { ...opening, count: 0 });
+    return { cpu, perSecond: count / seconds };
+  }
+
+  /** Messages of sessions that were there before, while others connect. */
+  async beside(ms: number): Promise<Latency> {
+    const opening = await this.#opening(BESIDE.connections);
+    await this.talk.ask("open", opening);
+    const arrived = this.load.ask("arrive", { ...opening, rate: ARRIVING, ms: ms + 500 });
+    const latency = await this.talk.ask<Latency>("pace", { size: BESIDE.size, rate: BESIDE.rate, ms });
+    await arrived;
+    return latency;
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.server.end(), this.load.end(), this.talk.end()]);
+  }
+}
+
+/** Connections, sessions that are taken up again, and the bare operations, in this process: in the same rounds. */
 export async function handshakes(
-  { rounds, count }: { readonly rounds: number; readonly count: number },
+  { rounds, count, warm }: HandshakeEffort,
   say: (what: string) => void,
 ): Promise<HandshakeFigures> {
   const figures = none();
   const resumed = new Traffic("sealwire");
-  const kinds = ["sealwire", "ws"] as const;
-  const servers = kinds.map((kind) => ({ kind, server: new Child("echo/server.js"), load: new Child("echo/load.js") }));
+  const sides = NAMES.map((name) => ({ name, side: new Side(SERVERS[name]) }));
   const bare = bareOperations();
   try {
-    const places: Place[] = [];
-    for (const { kind, server } of servers) places.push(await server.ask<Place>("serve", kind));
+    say("handshakes: warming up");
+    for (const { side } of sides) await side.connect(warm);
     await resumed.open(count);
-    // The first round is not counted: the engine compiles.
-    for (let round = -1; round < rounds; round++) {
-      say(`handshakes: round ${Math.max(1, round + 1)} of ${rounds}`);
-      for (const [i, { kind, server, load }] of servers.entries()) {
-        const before = await server.cpu();
-        const start = performance.now();
-        await load.ask("open", { kind, place: places[i], count });
-        const seconds = (performance.now() - start) / 1000;
-        const cpu = ((await server.cpu()) - before) / count;
-        await load.ask("open", { kind, place: places[i], count: 0 });
-        if (round < 0) continue;
-        figures[kind].push(cpu);
-        if (kind === "sealwire") figures.perSecond.push(count / seconds);
+    await resumed.resume();
+    await bare.run(warm);
+    for (let round = 0; round < rounds; round++) {
+      say(`handshakes: round ${round + 1} of ${rounds}`);
+      const turn = round % sides.length;
+      for (const { name, side } of [...sides.slice(turn), ...sides.slice(0, turn)]) {
+        const { cpu, perSecond } = await side.connect(count);
+        figures.cpu[name].push(cpu);
+        figures.perSecond[name].push(perSecond);
+        if (name === "sealwire" || name === "pooled") figures.beside[name].push(await side.beside(10 * count));
       }
       const { ms, cpu } = await resumed.resume();
-      if (round >= 0) {
-        figures.resume.push(cpu / count);
-        figures.resumesPerSecond.push((count * 1000) / ms);
-      }
+      figures.resume.push(cpu / count);
+      figures.resumesPerSecond.push((count * 1000) / ms);
       const before = process.cpuUsage();
       await bare.run(count);
       const { user, system } = process.cpuUsage(before);
-      if (round >= 0) figures.bare.push((user + system) / count);
+      figures.bare.push((user + system) / count);
     }
   } finally {
-    for (const { server, load } of servers) await Promise.all([server.end(), load.end()]);
+    for (const { side } of sides) await side.end();
     await resumed.end();
   }
   return figures;
-}
-
-/**
- * What a server does in one handshake with proof of possession, x25519 and ES256, and nothing else: an ephemeral key pair,
- * one agreement, one signature of its own, two to verify (the client's proof and its token), the peer's keys imported, the
- * derivations of the schedule, one message opened and one sealed, the hashes of the transcript.
- */
-export function bareOperations(): Contender {
-  const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const client = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const ephemeral = generateKeyPairSync("x25519");
-  const proofJwk = client.publicKey.export({ format: "jwk" });
-  const ephemeralJwk = ephemeral.publicKey.export({ format: "jwk" });
-  const text = randomBytes(600);
-  const es256 = (key: KeyObject) => ({ key, dsaEncoding: "ieee-p1363" as const });
-  const proof = sign("sha256", text, es256(client.privateKey));
-  const salt = randomBytes(32);
-  const iv = randomBytes(12);
-  /** kid, iv and key of two handshake keys; kid, iv, key and mac of two directions; chain, its salt, id and binding. */
-  const DERIVATIONS = 6 + 8 + 3;
-  const TRANSCRIPTS = 4;
-  const pass = () => {
-    const { privateKey } = generateKeyPairSync("x25519");
-    const z = diffieHellman({ privateKey, publicKey: createPublicKey({ key: ephemeralJwk, format: "jwk" }) });
-    sign("sha256", text, es256(own.privateKey));
-    const proofKey = createPublicKey({ key: proofJwk, format: "jwk" });
-    for (let i = 0; i < 2; i++) if (!verify("sha256", text, es256(proofKey), proof)) throw new Error("not valid");
-    let key: ArrayBuffer = new ArrayBuffer(32);
-    for (let i = 0; i < DERIVATIONS; i++) key = hkdfSync("sha256", z, salt, "sealwire1 label", 32);
-    for (let i = 0; i < TRANSCRIPTS; i++) createHash("sha256").update(text).digest();
-    const cipher = createCipheriv("aes-256-gcm", new Uint8Array(key), iv);
-    const sealed = cipher.update(text);
-    cipher.final();
-    const decipher = createDecipheriv("aes-256-gcm", new Uint8Array(key), iv);
-    decipher.setAuthTag(cipher.getAuthTag());
-    decipher.update(sealed);
-    decipher.final();
-  };
-  return {
-    name: "bare operations of a handshake",
-    run(count) {
-      for (let i = 0; i < count; i++) pass();
-    },
-  };
 }

@@ -32,9 +32,14 @@ it("every kind of server echoes what its load sends", async () => {
 
 it("handshakes, memory and size are measured", async () => {
   const [{ handshakes }, { memory }, { overhead }] = [await at("handshake"), await at("memory"), await at("size")];
-  const figures = await handshakes({ rounds: 1, count: 3 }, quiet);
-  expect(Object.keys(figures)).toContain("resume");
-  for (const values of Object.values(figures) as number[][]) expect(values).toEqual([expect.any(Number)]);
+  const { cpu, perSecond, beside, ...rest } = await handshakes({ rounds: 1, count: 10, warm: 3 }, quiet);
+  expect(Object.keys(cpu)).toEqual(["sealwire", "pooled", "ws", "floor"]);
+  for (const values of [...Object.values(cpu), ...Object.values(perSecond), ...Object.values(rest)])
+    expect(values).toEqual([expect.any(Number)]);
+  for (const [{ count, p99 }] of Object.values(beside) as [{ count: number; p99: number }][]) {
+    expect(count).toBeGreaterThan(10);
+    expect(p99).toBeGreaterThan(0);
+  }
   expect(await memory([20], quiet)).toMatchObject([{ connections: 20 }]);
   expect([1, 255, 65_535, 65_536].map((seq) => overhead(seq))).toEqual([58, 60, 62, 66]);
   expect(overhead(65_535, 16)).toBe(16.9375);

@@ -29,6 +29,13 @@ interface Opening {
   readonly kind: Kind;
   readonly place: Place;
   readonly count: number;
+  /** Connections that are being made at the same time. Default: 1. */
+  readonly atOnce?: number;
+}
+
+interface Arriving extends Pick<Opening, "kind" | "place"> {
+  readonly rate: number;
+  readonly ms: number;
 }
 
 async function openAll(opening: Opening): Promise<void> {
@@ -37,12 +44,28 @@ async function openAll(opening: Opening): Promise<void> {
   await openMore(opening);
 }
 
-async function openMore({ kind, place, count }: Opening): Promise<void> {
-  for (let i = 0; i < count; i++) {
-    const connected: Connected = { line: undefined as never, onReply: () => {}, due: [] };
-    connected.line = await open(kind, place, () => connected.onReply());
-    lines.push(connected);
-  }
+async function openMore({ kind, place, count, atOnce = 1 }: Opening): Promise<void> {
+  let left = count;
+  const some = async () => {
+    while (left-- > 0) await openOne(kind, place);
+  };
+  await Promise.all(Array.from({ length: atOnce }, some));
+}
+
+async function openOne(kind: Kind, place: Place): Promise<void> {
+  const connected: Connected = { line: undefined as never, onReply: () => {}, due: [] };
+  connected.line = await open(kind, place, () => connected.onReply());
+  lines.push(connected);
+}
+
+/** So many connections a second for so many milliseconds, whether the last one is made or not; all are closed at the end. */
+async function arrive({ kind, place, rate, ms }: Arriving): Promise<void> {
+  const all: Promise<void>[] = [];
+  const start = performance.now();
+  for (; all.length < (ms * rate) / 1000; await sleep(start + (all.length * 1000) / rate - performance.now()))
+    all.push(openOne(kind, place));
+  await Promise.all(all);
+  await openAll({ kind, place, count: 0 });
 }
 
 /** Each reply sends the next message: as many a second as both sides can. */
@@ -91,6 +114,7 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 answer({
   open: openAll,
   more: openMore,
+  arrive,
   flood,
   pace: async (options: PacedOptions) => {
     const sorted = Float64Array.from(await pace(options)).sort();

@@ -4,16 +4,23 @@ import { createServer as createHttp } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { ClientSession, ReconnectOptions } from "@sealwire/client";
 import { connect } from "@sealwire/client";
-import { generateKey } from "@sealwire/core";
+import { generateKey, type PrivateJwk, proofKeyThumbprint } from "@sealwire/core";
+import type { CryptoBackend } from "@sealwire/core/internal";
 import { createDevelopmentIssuer } from "@sealwire/issuer";
 import { createServer, type ServerSession } from "@sealwire/server";
 import { CompactEncrypt, compactDecrypt } from "jose";
 import { Server as SocketIo } from "socket.io";
 import { io } from "socket.io-client";
 import { WebSocket, WebSocketServer } from "ws";
+import { bareOperations } from "../bare-handshake.ts";
+import { pooled } from "./pooled.ts";
 
-/** Kinds of servers that echo bytes. "batched" is sealwire as it is by default, "sealwire" with an envelope for each message. */
-export const KINDS = ["ws", "jose", "socket.io", "sealwire", "batched"] as const;
+/**
+ * Kinds of servers that echo bytes. "batched" is sealwire as it is by default, "sealwire" with an envelope for each message;
+ * "bound" is "batched" with a token that is bound to a key of the client, which each handshake proves, and "pooled" the same
+ * with signatures on libuv's threads; "floor" is `ws` that answers twice, as a handshake does, with its bare operations.
+ */
+export const KINDS = ["ws", "jose", "socket.io", "sealwire", "batched", "bound", "pooled", "floor"] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** What a client needs to connect. Goes from process to process as JSON. */
@@ -21,6 +28,8 @@ export interface Place {
   readonly port: number;
   readonly key?: string;
   readonly token?: string;
+  /** To which the token is bound. */
+  readonly proof?: PrivateJwk;
   readonly server?: { readonly id: string; readonly keys: { readonly keys: readonly object[] } };
 }
 
@@ -40,6 +49,8 @@ const LIMITS = {
   itemsBurst: 1e9,
   bytesPerSecond: 1e12,
   connectionsPerAddress: 1e6,
+  unauthenticatedPerAddress: 1e6,
+  unauthenticatedTotal: 1e6,
   sessionsPerSubject: 1e6,
 };
 
@@ -79,7 +90,33 @@ const START: Readonly<Record<Kind, (http: Http) => Promise<Omit<Place, "port">>>
   },
   sealwire: (http) => serveSealwire(http, (session) => echoTo(session), false),
   batched: (http) => serveSealwire(http, (session) => echoTo(session)),
+  bound: (http) => serveBound(http),
+  pooled: (http) => serveBound(http, pooled),
+  async floor(http) {
+    const server = new WebSocketServer({ server: http, perMessageDeflate: false });
+    const operations = bareOperations();
+    server.on("connection", (ws) => {
+      const answers = [FLIGHTS.serverHello, FLIGHTS.serverReady];
+      ws.on("message", async (data) => {
+        const answer = answers.shift();
+        if (answer === undefined) return ws.send(data);
+        // The operations belong to both; that all are done at the second changes nothing of their sum.
+        if (answers.length === 0) await operations.run(1);
+        ws.send(new Uint8Array(answer));
+      });
+    });
+    return {};
+  },
 };
+
+/** Bytes of the messages of a handshake on the binary wire, about. */
+const FLIGHTS = { clientHello: 480, serverHello: 540, clientAuth: 1260, serverReady: 280 };
+
+async function serveBound(http: Http, crypto?: CryptoBackend): Promise<Omit<Place, "port">> {
+  const { privateJwk } = await generateKey();
+  const bound = { thumbprint: await proofKeyThumbprint(privateJwk), ...(crypto === undefined ? {} : { crypto }) };
+  return { ...(await serveSealwire(http, (session) => echoTo(session), true, bound)), proof: privateJwk };
+}
 
 const echoTo = (session: ServerSession): void => void session.handle(TOPIC, (data) => void session.send(TOPIC, data));
 
@@ -87,6 +124,7 @@ export async function serveSealwire(
   http: Http,
   onSession: (session: ServerSession) => void,
   batch = true,
+  { thumbprint, ...more }: { readonly thumbprint?: string; readonly crypto?: CryptoBackend } = {},
 ): Promise<Omit<Place, "port">> {
   const issuer = await createDevelopmentIssuer({
     issuer: "http://127.0.0.1",
@@ -103,10 +141,11 @@ export async function serveSealwire(
     authorize: () => true,
     batch,
     limits: LIMITS,
+    ...more,
   });
   server.onSession(onSession);
   server.attach(http);
-  const { access_token: token } = await issuer.signIn("alice", { clientId: CLIENT });
+  const { access_token: token } = await issuer.signIn("alice", { clientId: CLIENT, thumbprint });
   return { token, server: { id: ID, keys: { keys: [publicJwk] } } };
 }
 
@@ -149,6 +188,17 @@ const OPEN: Readonly<Record<Kind, (place: Place, onReply: () => void) => Promise
   },
   sealwire: async (place, onReply) => lineOf(await openSession(place, {}, false), onReply),
   batched: async (place, onReply) => lineOf(await openSession(place), onReply),
+  bound: async (place, onReply) => lineOf(await openSession(place), onReply),
+  pooled: async (place, onReply) => lineOf(await openSession(place), onReply),
+  async floor({ port }, onReply) {
+    const ws = await dial(port);
+    for (const size of [FLIGHTS.clientHello, FLIGHTS.clientAuth]) {
+      ws.send(new Uint8Array(size));
+      await once(ws, "message");
+    }
+    ws.on("message", onReply);
+    return { send: (data) => ws.send(data), close: () => ws.terminate() };
+  },
 };
 
 function lineOf(session: ClientSession, onReply: () => void): Line {
@@ -157,13 +207,14 @@ function lineOf(session: ClientSession, onReply: () => void): Line {
 }
 
 export async function openSession(
-  { port, token = "", server }: Place,
+  { port, token = "", proof, server }: Place,
   reconnect: ReconnectOptions = {},
   batch = true,
 ): Promise<ClientSession> {
   return await connect(`ws://127.0.0.1:${port}/`, {
     server: server as never,
     token: () => token,
+    ...(proof === undefined ? {} : { proof }),
     limits: LIMITS,
     reconnect,
     batch,
