@@ -60,7 +60,9 @@ function readUsual(token: string) {
     const header = decodeProtectedHeader(token);
     const { alg = "" } = header;
     if (!Object.hasOwn(OWN, alg) || !Object.keys(header).every((name) => PLAIN.has(name))) return undefined;
-    const [head = "", payload = "", signature = ""] = token.split(".");
+    const segments = token.split(".");
+    if (segments.length !== 3) return undefined;
+    const [head, payload, signature] = segments as [string, string, string];
     const jws = { protected: head, payload, signature };
     return { header: { ...header, alg }, jws, signature: base64url.decode(signature) };
   } catch {

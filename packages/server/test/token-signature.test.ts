@@ -103,6 +103,11 @@ const damage = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom((text: string) => `${text.slice(0, -1)}${text.endsWith("A") ? "B" : "A"}`) },
   { weight: 1, arbitrary: fc.constantFrom((text: string) => `${text}AA`) },
   { weight: 1, arbitrary: fc.constantFrom((text: string) => text.slice(0, text.lastIndexOf(".") + 1)) },
+  // More segments than three.
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(".", "..", ".A", "..A", ".A.A").map((more) => (text: string) => text + more),
+  },
 );
 
 const made = fc
