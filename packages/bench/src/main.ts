@@ -60,12 +60,18 @@ async function echoTables(): Promise<EchoTable[]> {
     size: number,
     connections: number,
     inFlight: number,
-    kinds = ["ws", "jose", "sealwire"],
+    kinds = ["ws", "bare", "jose", "sealwire"],
   ) => {
     const options = { kinds: kinds as never, connections, inFlight, size, rounds, ms };
     tables.push({ what, size, figures: await echo(options, say) });
   };
-  await add("50 connections, 4 in flight", 256, 50, 4, quick ? undefined : ["ws", "jose", "socket.io", "sealwire"]);
+  await add(
+    "50 connections, 4 in flight",
+    256,
+    50,
+    4,
+    quick ? undefined : ["ws", "bare", "jose", "socket.io", "sealwire"],
+  );
   await add("50 connections, 16 in flight", 256, 50, 16, ["ws", "sealwire", "batched"]);
   if (quick) return tables;
   await add("one connection, one in flight", 256, 1, 1);
@@ -94,9 +100,9 @@ async function run(): Promise<Results> {
     echo: echoes,
     profiles:
       wanted("echo") && !quick
-        ? await profiles(["ws", "sealwire", "batched"], 50, { size: 256, inFlight: 16, ms: 3000 }, say)
+        ? await profiles(["ws", "bare", "sealwire", "batched"], 50, { size: 256, inFlight: 16, ms: 3000 }, say)
         : {},
-    latency: { rate, figures: wanted("echo") ? await latency(["ws", "sealwire"], rate, paced, say) : {} },
+    latency: { rate, figures: wanted("echo") ? await latency(["ws", "bare", "sealwire"], rate, paced, say) : {} },
     fanOut: wanted("fanout")
       ? await fanOut(quick ? { sizes: [1, 50], rounds: 3 } : { sizes: [1, 10, 100, 1000], rounds: 7 }, say)
       : [],
