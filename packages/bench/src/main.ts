@@ -17,7 +17,7 @@ import { quantile } from "./rounds.ts";
 import { overhead, startUp } from "./size.ts";
 import { fanOut, file } from "./traffic/run.ts";
 
-const PARTS = ["micro", "browsers", "echo", "fanout", "file", "handshakes", "memory", "startup"] as const;
+const PARTS = ["micro", "browsers", "echo", "fanout", "file", "handshakes", "memory", "startup", "bundle"] as const;
 type Part = (typeof PARTS)[number];
 
 const USAGE = `npm run bench [-- options]
