@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { LiveSession } from "../../src/session/live.ts";
 import { defineTopics, topicChecks } from "../../src/session/topics.ts";
 import type { Denied } from "../../src/session/types.ts";
 import { settle } from "../support/clock.ts";
@@ -50,20 +51,25 @@ async function behind() {
   return { ...made, second };
 }
 
+/** The old request fails with its session; the new one of the same number gets its own answer, once the old work goes on. */
+async function expectOwnAnswers(client: LiveSession, session: LiveSession, first: Promise<unknown>, goOn: () => void) {
+  const answer = gate<string>();
+  session.handle("ask", () => answer.promise);
+  const again = client.request("ask", 2);
+  goOn();
+  await settle();
+  answer.open("new");
+  expect([await first, await again]).toEqual(["E_TRUNCATED", "new"]);
+  await client.close();
+}
+
 describe("what came in a session that was replaced meanwhile", () => {
   it("a reply answers no request of the new one [req:ref-stale]", async () => {
     const { client, server, checked, second, anew } = await behind();
     server.handle("ask", () => "old");
     const first = client.request("ask", 1).catch(({ code }) => code);
     const session = await anew(second);
-    const answer = gate<string>();
-    session.handle("ask", () => answer.promise);
-    const again = client.request("ask", 2);
-    checked.open();
-    await settle();
-    answer.open("new");
-    expect([await first, await again]).toEqual(["E_TRUNCATED", "new"]);
-    await client.close();
+    await expectOwnAnswers(client, session, first, () => checked.open());
   });
 
   it("nor does one in a batch that is being decided [req:ref-stale] [batch:list]", async () => {
@@ -74,28 +80,14 @@ describe("what came in a session that was replaced meanwhile", () => {
     });
     const first = client.request("ask", 1).catch(({ code }) => code);
     const session = await anew(pair);
-    const answer = gate<string>();
-    session.handle("ask", () => answer.promise);
-    const again = client.request("ask", 2);
-    checked.open();
-    await settle();
-    answer.open("new");
-    expect([await first, await again]).toEqual(["E_TRUNCATED", "new"]);
-    await client.close();
+    await expectOwnAnswers(client, session, first, () => checked.open());
   });
 
   it("an err refuses no request of the new one [req:failure]", async () => {
     const { client, checked, second, anew } = await behind();
     const first = client.request("ask", 1).catch(({ code }) => code);
     const session = await anew(second);
-    const answer = gate<string>();
-    session.handle("ask", () => answer.promise);
-    const again = client.request("ask", 2);
-    checked.open();
-    await settle();
-    answer.open("new");
-    expect([await first, await again]).toEqual(["E_TRUNCATED", "new"]);
-    await client.close();
+    await expectOwnAnswers(client, session, first, () => checked.open());
   });
 
   it("a request is not answered there, and the new one lives on [req:reply]", async () => {
