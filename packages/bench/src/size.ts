@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { encodeBatch, encodeClaims, encodeItem, MessageSealer } from "@sealwire/core/internal";
+import { encodeBatch, encodeClaims, MessageSealer } from "@sealwire/core/internal";
 import { aeadKey, macKey } from "@sealwire/core/internal/node";
 import { quantile } from "./rounds.ts";
 
@@ -25,7 +25,7 @@ export function overhead(seq: number, items = 1): number {
   const claims =
     items === 1
       ? encodeClaims("cbor", { ...common, ...item })
-      : encodeBatch("cbor", common, new Array(items).fill(encodeItem("cbor", item)));
+      : encodeBatch("cbor", common, new Array(items).fill(item));
   return ((sealer.application(seq, claims) as Uint8Array).length - items * data.length) / items;
 }
 

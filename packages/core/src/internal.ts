@@ -22,7 +22,7 @@ export {
   type OutgoingClaims,
   type Ref,
 } from "./envelope/claims.ts";
-export { decodeClaims, encodeBatch, encodeClaims, encodeItem } from "./envelope/codec.ts";
+export { decodeClaims, encodeBatch, encodeClaims } from "./envelope/codec.ts";
 export { type Control, decodeControl, encodeControl, type ReceivedControl } from "./envelope/control.ts";
 export { expandFrame } from "./envelope/expand.ts";
 export type { SignerId } from "./envelope/headers.ts";

@@ -10,7 +10,6 @@ import {
   encodeBatch,
   encodeClaims,
   encodeControl,
-  encodeItem,
   type Item,
   isTopic,
   type ReceivedControl,
@@ -71,10 +70,10 @@ function writeBatch(codec: Codec, level: Level, claims: WrittenClaims, given: Wr
   }
   const raw = { ...claims, bat } as unknown as Parameters<typeof checkApplicationClaims>[0];
   const { items } = refusedAsMistake(() => checkApplicationClaims(raw, level));
-  const encoded = items.map(({ topic, ref, request, data }) =>
-    encodeItem(codec, { top: topic, ref: ref ?? undefined, req: request || undefined, data }),
-  );
-  return encodeBatch(codec, claims, encoded);
+  const outgoing = items.map(({ topic, ref, request, data }) => {
+    return { top: topic, ref: ref ?? undefined, req: request || undefined, data } as const;
+  });
+  return encodeBatch(codec, claims, outgoing);
 }
 
 function refusedAsMistake<T>(check: () => T): T {

@@ -1,8 +1,9 @@
 import { DEFAULT_LIMITS } from "../registry.generated.ts";
-import { CborReader, CborWriter, MAJOR } from "../wire/cbor.ts";
+import { CborReader, CborWriter, headSize, MAJOR } from "../wire/cbor.ts";
 import { encodeDat, type NodeBudget, readData, spend } from "../wire/dat.ts";
 import type { Data } from "../wire/json.ts";
 import {
+  type BatchWriter,
   type ClaimName,
   type CommonClaims,
   fail,
@@ -34,22 +35,48 @@ export function encodeCborClaims(claims: OutgoingClaims): Uint8Array {
   return writeData(writer.three(NAME.dat), data, dat).finish();
 }
 
-/** One item of a batch. */
-export function encodeCborItem({ top, ref, req, data }: OutgoingItem): Uint8Array {
-  const dat = encodeData(data);
-  const writer = new CborWriter(NAMES + top.length + dat.length).array(req === undefined ? 3 : 4).text(top);
-  if (ref === undefined) writer.simple(null);
-  else writeRef(writer, ref);
-  writeData(writer, data, dat);
-  return (req === undefined ? writer : writer.simple(req)).finish();
-}
+/** Writes the claims of a batch into one piece of memory, of `room` bytes if that is enough. */
+export class CborBatch implements BatchWriter {
+  count = 0;
+  readonly #writer: CborWriter;
+  /** Where the head of the array is to stand. */
+  readonly #at: number;
+  /** Where the first item begins. */
+  readonly #items: number;
+  /** Before the newest item. */
+  #before = 0;
 
-/** A batch of items, each as `encodeCborItem` made it. */
-export function encodeCborBatch(claims: CommonClaims, items: readonly Uint8Array[]): Uint8Array {
-  const room = items.reduce((sum, item) => sum + item.length, 0);
-  const writer = common(claims, 1, room).three(NAME.bat).array(items.length);
-  for (const item of items) writer.raw(item);
-  return writer.finish();
+  constructor(claims: CommonClaims, room: number) {
+    this.#writer = common(claims, 1, room).three(NAME.bat);
+    this.#at = this.#writer.length;
+    this.#writer.openArray();
+    this.#items = this.#writer.length;
+  }
+
+  get size(): number {
+    return this.#at + headSize(this.count) + this.#writer.length - this.#items;
+  }
+
+  add({ top, ref, req, data }: OutgoingItem): void {
+    const dat = encodeData(data);
+    const writer = this.#writer;
+    this.#before = writer.length;
+    this.count++;
+    writer.array(req === undefined ? 3 : 4).text(top);
+    if (ref === undefined) writer.simple(null);
+    else writeRef(writer, ref);
+    writeData(writer, data, dat);
+    if (req !== undefined) writer.simple(req);
+  }
+
+  undo(): void {
+    this.#writer.rewind(this.#before);
+    this.count--;
+  }
+
+  finish(): Uint8Array {
+    return this.#writer.finishArray(this.#at, this.count);
+  }
 }
 
 /** First of all, as it may run getters of the application; nobody writes to its buffer from here to `writeData`. */

@@ -2,6 +2,7 @@ import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
 import { concat, decodeUtf8, utf8 } from "../wire/bytes.ts";
 import { type Json, parseJson } from "../wire/json.ts";
 import {
+  type BatchWriter,
   type ClaimName,
   type CommonClaims,
   fail,
@@ -26,20 +27,41 @@ export function encodeJsonClaims(claims: OutgoingClaims): Uint8Array {
   return utf8.encode(JSON.stringify({ iss, aud, bnd, seq, jti, iat, exp, top, ref, req, dat, bin }));
 }
 
-/** One item of a batch. Bytes have no place in one. */
-export const encodeJsonItem = ({ top, ref, req, data }: OutgoingItem): Uint8Array =>
-  utf8.encode(JSON.stringify(req === undefined ? [top, ref ?? null, data] : [top, null, data, req]));
-
 const COMMA = utf8.encode(",");
 const END = utf8.encode("]}");
 
-/** A batch of items, each as `encodeJsonItem` made it. */
-export function encodeJsonBatch(claims: CommonClaims, items: readonly Uint8Array[]): Uint8Array {
-  const { iss, aud, bnd, seq, iat, exp } = claims;
-  const empty = JSON.stringify({ iss, aud, bnd, seq, iat, exp, bat: [] });
-  const parts = [utf8.encode(empty.slice(0, -END.length))];
-  for (const [i, item] of items.entries()) parts.push(...(i === 0 ? [item] : [COMMA, item]));
-  return concat(...parts, END);
+/** Bytes have no place in its items. */
+export class JsonBatch implements BatchWriter {
+  readonly #head: Uint8Array;
+  readonly #items: Uint8Array[] = [];
+  #bytes = 0;
+
+  constructor({ iss, aud, bnd, seq, iat, exp }: CommonClaims) {
+    const empty = JSON.stringify({ iss, aud, bnd, seq, iat, exp, bat: [] });
+    this.#head = utf8.encode(empty.slice(0, -END.length));
+  }
+
+  get count(): number {
+    return this.#items.length;
+  }
+
+  get size(): number {
+    return this.#head.length + this.#bytes + Math.max(0, this.count - 1) * COMMA.length + END.length;
+  }
+
+  add({ top, ref, req, data }: OutgoingItem): void {
+    const item = utf8.encode(JSON.stringify(req === undefined ? [top, ref ?? null, data] : [top, null, data, req]));
+    this.#items.push(item);
+    this.#bytes += item.length;
+  }
+
+  undo(): void {
+    this.#bytes -= this.#items.pop()?.length ?? 0;
+  }
+
+  finish(): Uint8Array {
+    return concat(this.#head, ...this.#items.flatMap((item, i) => (i === 0 ? [item] : [COMMA, item])), END);
+  }
 }
 
 export function decodeJsonClaims(bytes: Uint8Array): RawClaims {

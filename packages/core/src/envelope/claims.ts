@@ -75,6 +75,20 @@ export interface OutgoingItem {
 
 export type OutgoingClaims = CommonClaims & OutgoingItem;
 
+/** Collects the items of a batch, and knows what comes of them. After `finish` it is of no use. */
+export interface BatchWriter {
+  /** Items that it has. */
+  readonly count: number;
+  /** Bytes of the claims as they are. */
+  readonly size: number;
+  /** Its data may run code of the application, before anything is changed. */
+  add(item: OutgoingItem): void;
+  /** Takes the newest item back; once after each `add`. */
+  undo(): void;
+  /** The claims. */
+  finish(): Uint8Array;
+}
+
 export const fail = (detail: string): never => {
   throw new SealwireError("E_CLAIMS", { stage: "claims", detail });
 };

@@ -1,6 +1,6 @@
 import type { Codec } from "../registry.generated.ts";
-import { headSize } from "../wire/cbor.ts";
 import {
+  type BatchWriter,
   type CommonClaims,
   type Item,
   itemsOf,
@@ -8,23 +8,21 @@ import {
   type OutgoingItem,
   type RawClaims,
 } from "./claims.ts";
-import { decodeCborClaims, encodeCborBatch, encodeCborClaims, encodeCborItem } from "./claims-cbor.ts";
-import { decodeJsonClaims, encodeJsonBatch, encodeJsonClaims, encodeJsonItem } from "./claims-json.ts";
+import { CborBatch, decodeCborClaims, encodeCborClaims } from "./claims-cbor.ts";
+import { decodeJsonClaims, encodeJsonClaims, JsonBatch } from "./claims-json.ts";
 
 export const encodeClaims = (codec: Codec, claims: OutgoingClaims): Uint8Array =>
   codec === "cbor" ? encodeCborClaims(claims) : encodeJsonClaims(claims);
 
-/** One item of a batch; in codec json not of bytes. */
-export const encodeItem = (codec: Codec, item: OutgoingItem): Uint8Array =>
-  codec === "cbor" ? encodeCborItem(item) : encodeJsonItem(item);
+/** A batch of items, in codec json not of bytes. `room`: bytes that its items may take. */
+export const batchWriter = (codec: Codec, claims: CommonClaims, room: number): BatchWriter =>
+  codec === "cbor" ? new CborBatch(claims, room) : new JsonBatch(claims);
 
-/** A batch of items, each as `encodeItem` made it. */
-export const encodeBatch = (codec: Codec, claims: CommonClaims, items: readonly Uint8Array[]): Uint8Array =>
-  codec === "cbor" ? encodeCborBatch(claims, items) : encodeJsonBatch(claims, items);
-
-/** Bytes of a batch of `count` items of together `bytes` bytes, where one without any has `empty`. */
-export const batchSize = (codec: Codec, empty: number, count: number, bytes: number): number =>
-  empty + bytes + (codec === "cbor" ? headSize(count) - headSize(0) : count - 1);
+export function encodeBatch(codec: Codec, claims: CommonClaims, items: readonly OutgoingItem[]): Uint8Array {
+  const writer = batchWriter(codec, claims, 0);
+  for (const item of items) writer.add(item);
+  return writer.finish();
+}
 
 export const decodeClaims = (codec: Codec, bytes: Uint8Array): RawClaims =>
   codec === "cbor" ? decodeCborClaims(bytes) : decodeJsonClaims(bytes);
@@ -51,9 +49,5 @@ export function rebind(codec: Codec, bytes: Uint8Array, bnd: string): Uint8Array
   const common = { ...(raw as unknown as CommonClaims), bnd };
   const items = itemsOf(raw).map(outgoing);
   if (raw.bat === undefined) return encodeClaims(codec, { ...common, ...(items[0] as OutgoingItem) });
-  return encodeBatch(
-    codec,
-    common,
-    items.map((item) => encodeItem(codec, item)),
-  );
+  return encodeBatch(codec, common, items);
 }

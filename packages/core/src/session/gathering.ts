@@ -1,5 +1,5 @@
-import type { CommonClaims } from "../envelope/claims.ts";
-import { batchSize, contentOf, encodeBatch, encodeItem, outgoing } from "../envelope/codec.ts";
+import type { BatchWriter, CommonClaims, OutgoingItem } from "../envelope/claims.ts";
+import { batchWriter, contentOf, outgoing } from "../envelope/codec.ts";
 import type { MessageSealer } from "../envelope/sealer.ts";
 import type { Codec } from "../registry.generated.ts";
 import type { Kept } from "./retention.ts";
@@ -24,10 +24,9 @@ export class Gathering {
   readonly kept: Kept;
   readonly sealer: MessageSealer;
   /** Once another one wants to join: the first one as an item, then those that joined. */
-  #items: Uint8Array[] | undefined;
-  #bytes = 0;
-  /** Of a batch without items. */
-  #empty = 0;
+  #batch: BatchWriter | undefined;
+  /** Bytes of the claims. */
+  size: number;
 
   constructor(codec: Codec, common: CommonClaims, claims: Uint8Array, kept: Kept, first: Place, sealer: MessageSealer) {
     this.#codec = codec;
@@ -36,35 +35,39 @@ export class Gathering {
     this.#first = first;
     this.kept = kept;
     this.sealer = sealer;
+    this.size = claims.length;
   }
 
-  /** Bytes of its claims. */
-  get size(): number {
-    const { count } = this.kept;
-    return count === 1 ? this.#claims.length : batchSize(this.#codec, this.#empty, count, this.#bytes);
+  /**
+   * Writes one more item, which then joins by `join` or is taken back by `leave`; answers with the bytes of the claims with
+   * it. `room`: bytes to set aside. Reading its data may run code of the application, which may send as well.
+   */
+  write(item: OutgoingItem, room: number): number {
+    this.#batch ??= this.#begin(room);
+    this.#batch.add(item);
+    return this.#batch.size;
   }
 
-  /** Bytes of its claims with this item as well. */
-  sizeWith(item: Uint8Array): number {
-    const codec = this.#codec;
-    if (this.#items === undefined) {
-      this.#empty = encodeBatch(codec, this.#common, []).length;
-      this.#items = contentOf(codec, this.#claims).items.map((first) => encodeItem(codec, outgoing(first)));
-      for (const first of this.#items) this.#bytes += first.length;
-    }
-    return batchSize(codec, this.#empty, this.#items.length + 1, this.#bytes + item.length);
+  #begin(room: number): BatchWriter {
+    const batch = batchWriter(this.#codec, this.#common, Math.max(room, 2 * this.size));
+    for (const first of contentOf(this.#codec, this.#claims).items) batch.add(outgoing(first));
+    return batch;
   }
 
-  /** After `sizeWith` of the same item. */
-  join(item: Uint8Array, place: Place): void {
+  join(place: Place): void {
+    const { count, size } = this.#batch as BatchWriter;
     this.#first.index = 0;
     place.seq = this.#first.seq;
-    place.index = (this.#items?.push(item) as number) - 1;
-    this.#bytes += item.length;
+    place.index = count - 1;
+    this.size = size;
+  }
+
+  leave(): void {
+    this.#batch?.undo();
   }
 
   /** The claims to be sealed: nobody joins any more. */
   finish(): Uint8Array {
-    return this.kept.count === 1 ? this.#claims : encodeBatch(this.#codec, this.#common, this.#items ?? []);
+    return this.kept.count === 1 ? this.#claims : (this.#batch as BatchWriter).finish();
   }
 }

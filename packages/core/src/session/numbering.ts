@@ -1,5 +1,5 @@
 import type { OutgoingClaims } from "../envelope/claims.ts";
-import { encodeClaims, encodeItem, rebind } from "../envelope/codec.ts";
+import { encodeClaims, rebind } from "../envelope/codec.ts";
 import { type Control, encodeControl } from "../envelope/control.ts";
 import { maxSealedSize } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
@@ -31,6 +31,8 @@ export class Numbering {
   readonly #o: NumberingOptions;
   /** Has its number, and waits for others to join it. */
   #open: Gathering | undefined;
+  /** Bytes of the claims of the last one: those of a batch are often as many as those of the batch before. */
+  #room = 0;
   #byeSent = false;
   #retired = false;
 
@@ -69,6 +71,7 @@ export class Numbering {
 
   #finish(gathering: Gathering): Uint8Array {
     const claims = gathering.finish();
+    this.#room = claims.length;
     this.#o.ledger.retention.hold(gathering.kept, claims);
     return claims;
   }
@@ -121,15 +124,16 @@ export class Numbering {
     const { topic: top, ref, request: req, data } = message;
     // Too large by itself: it is encoded once.
     if (data instanceof Uint8Array && data.length > BATCH.bytes) return false;
-    const encoded = encodeItem(keys.codec, { top, ref, req, data });
+    const size = open.write({ top, ref, req, data }, this.#room);
     // Reading the data may have run code of the application that sends.
     if (open !== this.#open) return false;
-    const size = open.sizeWith(encoded);
     const more = size - open.size;
     // As on the wire on which it is largest, since it may be sent again on that.
-    if (size > BATCH.bytes || maxSealedSize("text", keys.level, size) > peerMessageBytes || !use.hasRoom(more))
+    if (size > BATCH.bytes || maxSealedSize("text", keys.level, size) > peerMessageBytes || !use.hasRoom(more)) {
+      open.leave();
       return false;
-    open.join(encoded, place);
+    }
+    open.join(place);
     ledger.join(open.kept, itemOf(message), more);
     use.add(more);
     if (open.kept.count === BATCH.items) this.flush();

@@ -11,6 +11,8 @@ const TWO_32 = 2 ** 32;
 const LEAST = [24, 0x100, 0x10000, TWO_32] as const;
 const FLOAT_BYTES = new Uint8Array(8);
 const FLOAT = new DataView(FLOAT_BYTES.buffer);
+/** Bytes of the head of an array of less than 256 items, at most. */
+const HEAD_ROOM = 2;
 /** Head of a text of three bytes. */
 const THREE = 0x63;
 /** Up to here a loop over the characters costs less than the call of a TextEncoder or TextDecoder. */
@@ -97,6 +99,32 @@ export class CborWriter {
   /** What has been written: a view, of memory that nobody else writes to. */
   finish(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Takes back what was written last, down to `length` bytes. */
+  rewind(length: number): void {
+    this.#length = length;
+  }
+
+  /** Sets room aside for the head of an array of less than 256 items, which `finishArray` writes. */
+  openArray(): this {
+    this.#grow(HEAD_ROOM);
+    return this;
+  }
+
+  /** What has been written, where `openArray` was called at the offset `at` and `count` items have followed. */
+  finishArray(at: number, count: number): Uint8Array {
+    const unused = HEAD_ROOM - headSize(count);
+    this.#buffer.copyWithin(unused, 0, at);
+    const end = this.#length;
+    this.#length = at + unused;
+    this.array(count);
+    this.#length = end;
+    return this.#buffer.subarray(unused, end);
   }
 
   /** False where the text has another character. */
