@@ -14,6 +14,7 @@ export type {
 export { assertPrivateJwk, checkPublicJwk } from "./crypto/jwk.ts";
 export {
   type ApplicationClaims,
+  batchItem,
   checkApplicationClaims,
   type Item,
   isIdentifier,

@@ -1,7 +1,8 @@
-import { CLOSE_CODES, type Codec, ERRORS, type ErrorCode, type Level, SealwireError } from "@sealwire/core";
+import { CLOSE_CODES, type Codec, type Data, ERRORS, type ErrorCode, type Level, SealwireError } from "@sealwire/core";
 import {
   type ApplicationClaims,
   assertData,
+  batchItem,
   type Control,
   checkApplicationClaims,
   checkPublicJwk,
@@ -63,8 +64,8 @@ const IN_BATCH = { depth: 3, nodes: 16 } as const;
 
 /** A session puts nothing into a batch that an opener refuses. */
 function writeBatch(codec: Codec, level: Level, claims: WrittenClaims, given: WrittenBatch): Uint8Array {
-  const bat = given.map((item) => item.map(fromJson));
-  for (const [, , data] of bat) {
+  const bat = given.map((entry) => refusedAsMistake(() => itemOf(entry.map(fromJson))));
+  for (const { data } of bat) {
     assertData(data, codec, IN_BATCH);
     if (codec === "json" && data instanceof Uint8Array) throw new TypeError("bytes have no place in an item");
   }
@@ -74,6 +75,12 @@ function writeBatch(codec: Codec, level: Level, claims: WrittenClaims, given: Wr
     return { top: topic, ref: ref ?? undefined, req: request || undefined, data } as const;
   });
   return encodeBatch(codec, claims, outgoing);
+}
+
+function itemOf(entry: readonly Data[]): Item {
+  if (entry.length !== 3 && entry.length !== 4) throw new TypeError("an item has three members, or four");
+  const [topic, ref, data, request] = entry;
+  return batchItem(topic, ref, data as Data, request);
 }
 
 function refusedAsMistake<T>(check: () => T): T {

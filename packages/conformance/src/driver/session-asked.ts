@@ -30,10 +30,10 @@ export class Asked {
 
   /** Requests are sealed in their order. What is sealed again has its place already. */
   sealed(seq: number, { top, req, dat, bin, bat }: ReturnType<typeof decodeClaims>): void {
-    const items = (bat as unknown[][] | undefined) ?? [[top, null, bin ?? dat, req]];
-    for (const [index, [itemTop, , data, asks]] of items.entries()) {
-      const at = this.#unsealed.findIndex((one) => one.top === itemTop && one.data === textOf(data as Data));
-      if (asks !== true || at < 0) continue;
+    const items = bat ?? [{ topic: top, data: (bin ?? dat) as Data, request: req === true }];
+    for (const [index, { topic, data, request: asks }] of items.entries()) {
+      const at = this.#unsealed.findIndex((one) => one.top === topic && one.data === textOf(data));
+      if (!asks || at < 0) continue;
       const [request] = this.#unsealed.splice(at, 1) as [Request];
       request.place = placed({ seq, index: bat === undefined ? undefined : index });
     }

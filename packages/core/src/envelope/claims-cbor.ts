@@ -4,9 +4,11 @@ import { encodeDat, type NodeBudget, readData, spend } from "../wire/dat.ts";
 import type { Data } from "../wire/json.ts";
 import {
   type BatchWriter,
+  batchItem,
   type ClaimName,
   type CommonClaims,
   fail,
+  type Item,
   noClaims,
   type OutgoingClaims,
   type OutgoingItem,
@@ -126,7 +128,7 @@ export function decodeCborClaims(bytes: Uint8Array): RawClaims {
       skip(reader, others, budget);
     } else {
       if (raw[name] !== undefined) fail("duplicate claim");
-      raw[name] = member(reader, name, budget);
+      (raw as { [K in ClaimName]: unknown })[name] = member(reader, name, budget);
     }
   }
   reader.end();
@@ -169,11 +171,11 @@ function ref(reader: CborReader, budget: NodeBudget): unknown {
   return reader.arrayHead() === 2 ? [reader.uint(), reader.uint()] : fail("ref is not a pair");
 }
 
-function batch(reader: CborReader, budget: NodeBudget): unknown[] {
+function batch(reader: CborReader, budget: NodeBudget): readonly Item[] {
   spend(reader, budget);
   const count = reader.arrayHead();
   if (count > DEFAULT_LIMITS.batchItems) fail("bat has too many items");
-  const items: unknown[] = [];
+  const items: Item[] = [];
   for (let i = 0; i < count; i++) {
     const length = reader.arrayHead();
     if (length !== 3 && length !== 4) fail("item of bat");
@@ -183,9 +185,8 @@ function batch(reader: CborReader, budget: NodeBudget): unknown[] {
     const isNull = reader.peek() === MAJOR.simple;
     if (isNull) spend(reader, budget);
     const itemRef = isNull ? reader.simpleOrFloat() : ref(reader, budget);
-    const item: unknown[] = [topic, itemRef, readData(reader, 3, budget)];
-    if (length === 4) item.push(reader.simpleOrFloat());
-    items.push(item);
+    const data = readData(reader, 3, budget);
+    items.push(batchItem(topic, itemRef, data, length === 4 ? reader.simpleOrFloat() : undefined));
   }
   return items;
 }

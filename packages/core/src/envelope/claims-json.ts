@@ -3,9 +3,11 @@ import { concat, decodeUtf8, utf8 } from "../wire/bytes.ts";
 import { type Json, parseJson } from "../wire/json.ts";
 import {
   type BatchWriter,
+  batchItem,
   type ClaimName,
   type CommonClaims,
   fail,
+  type Item,
   noClaims,
   type OutgoingClaims,
   type OutgoingItem,
@@ -67,9 +69,19 @@ export class JsonBatch implements BatchWriter {
 export function decodeJsonClaims(bytes: Uint8Array): RawClaims {
   const members = decodeObject(bytes, fail, isOwnInteger);
   const raw = noClaims();
-  for (const name of NAMES) raw[name] = members[name];
+  for (const name of NAMES) (raw as { [K in ClaimName]: unknown })[name] = members[name];
   if (raw.bin !== undefined) raw.bin = decodeBin(raw.bin);
+  if (members.bat !== undefined) raw.bat = batchOf(members.bat);
   return raw;
+}
+
+function batchOf(value: Json): readonly Item[] {
+  if (!Array.isArray(value)) return fail("bat is not an array");
+  return value.map((entry: Json): Item => {
+    if (!Array.isArray(entry) || (entry.length !== 3 && entry.length !== 4)) return fail("item of bat");
+    const [topic, ref, data, request] = entry as readonly Json[];
+    return batchItem(topic, ref, data as Json, request);
+  });
 }
 
 function decodeBin(value: unknown): Uint8Array {

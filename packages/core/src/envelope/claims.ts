@@ -35,7 +35,7 @@ export const noClaims = () => ({
   req: undefined as unknown,
   dat: undefined as unknown,
   bin: undefined as unknown,
-  bat: undefined as unknown,
+  bat: undefined as readonly Item[] | undefined,
   rcv: undefined as unknown,
   pad: undefined as unknown,
 });
@@ -97,7 +97,14 @@ const IDENTIFIER = /^[\x21-\x7e]{1,256}$/;
 const TOPIC = /^[A-Za-z0-9._:/-]{1,128}$/;
 
 export const isIdentifier = (v: unknown): v is string => typeof v === "string" && IDENTIFIER.test(v);
-export const isTopic = (v: unknown): v is string => typeof v === "string" && TOPIC.test(v);
+/** The topic that was found to be one last: most messages have that of the one before. */
+let topic = "t";
+export function isTopic(v: unknown): v is string {
+  if (v === topic) return true;
+  if (typeof v !== "string" || !TOPIC.test(v)) return false;
+  topic = v;
+  return true;
+}
 /** 16 bytes in base64url. */
 export const isMessageId = (v: unknown): v is string => typeof v === "string" && isBase64url(v, 22);
 export const isInteger = (v: unknown, min: number): v is number => Number.isSafeInteger(v) && (v as number) >= min;
@@ -164,13 +171,15 @@ export const dataOf = (dat: unknown, bin: unknown): Data => (bin ?? dat ?? null)
 function batchItems({ top, ref, req, dat, bin, bat }: RawClaims): readonly Item[] {
   // A careless opener would authorize the one and dispatch the others (protocol-review item 13).
   for (const other of [top, ref, req, dat, bin]) if (other !== undefined) fail("top, ref, req, dat or bin beside bat");
-  if (!Array.isArray(bat) || bat.length < 1 || bat.length > DEFAULT_LIMITS.batchItems)
+  if (bat === undefined || bat.length < 1 || bat.length > DEFAULT_LIMITS.batchItems)
     return fail("bat is empty, or longer than the limit batchItems");
-  return bat.map((entry: unknown): Item => {
-    if (!Array.isArray(entry) || (entry.length !== 3 && entry.length !== 4)) return fail("item of bat");
-    const [topic, ref, data, request] = entry as [unknown, unknown, Data, unknown];
-    if (!isTopic(topic)) return fail("topic of an item of bat");
-    if (entry.length === 4 && (request !== true || ref !== null)) fail("request in bat");
-    return { topic, ref: ref === null ? null : checkRef(ref), request: entry.length === 4, data };
-  });
+  return bat;
+}
+
+/** An entry of `bat` with these members; without the fourth `request` is undefined. */
+export function batchItem(topic: unknown, ref: unknown, data: Data, request: unknown): Item {
+  if (!isTopic(topic)) return fail("topic of an item of bat");
+  const isRequest = request !== undefined;
+  if (isRequest && (request !== true || ref !== null)) fail("request in bat");
+  return { topic, ref: ref === null ? null : checkRef(ref), request: isRequest, data };
 }

@@ -11,8 +11,8 @@ const TWO_32 = 2 ** 32;
 const LEAST = [24, 0x100, 0x10000, TWO_32] as const;
 const FLOAT_BYTES = new Uint8Array(8);
 const FLOAT = new DataView(FLOAT_BYTES.buffer);
-/** Bytes of the head of an array of less than 256 items, at most. */
-const HEAD_ROOM = 2;
+/** Bytes of the head of an array of less than 65,536 items, at most. */
+const HEAD_ROOM = 3;
 /** Head of a text of three bytes. */
 const THREE = 0x63;
 /** Up to here a loop over the characters costs less than the call of a TextEncoder or TextDecoder. */
@@ -110,7 +110,7 @@ export class CborWriter {
     this.#length = length;
   }
 
-  /** Sets room aside for the head of an array of less than 256 items, which `finishArray` writes. */
+  /** Sets room aside for the head of an array of less than 65,536 items, which `finishArray` writes. */
   openArray(): this {
     this.#grow(HEAD_ROOM);
     return this;

@@ -38,8 +38,11 @@ export function spend(reader: CborReader, budget: NodeBudget, values = 1): void 
 export function readData(reader: CborReader, depth: number, budget: NodeBudget): Data {
   if (reader.peek() !== MAJOR.bytes) return readItem(reader, depth + 1, budget);
   spend(reader, budget);
+  const bytes = reader.bytes();
   // Not slice(): that of a Buffer is a view.
-  return new Uint8Array(reader.bytes());
+  const data = new Uint8Array(bytes.length);
+  data.set(bytes);
+  return data;
 }
 
 /** `depth` is the level that a container at this place has; the recursion ends at the limit. */

@@ -121,8 +121,8 @@ export class ClientSide {
     const { req, dat, bat } = decodeClaims(this.#stage.plan.codec, claims);
     // Requests have no other name that the application sees.
     if (req === true) client.requests.set((dat as [number])[0], { session: session.id, seq });
-    for (const [index, [, , data, asks]] of ((bat ?? []) as [string, unknown, [number], boolean?][]).entries())
-      if (asks === true) client.requests.set(data[0], { session: session.id, seq, index });
+    for (const [index, { data, request }] of (bat ?? []).entries())
+      if (request) client.requests.set((data as [number])[0], { session: session.id, seq, index });
   }
 
   #established(session: ClientSession): void {
