@@ -14,6 +14,7 @@ import type { Ledger } from "./ledger.ts";
 import type { MachineEvents, SessionMachine } from "./machine.ts";
 import type { Outgoing, Prepared, Received } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
+import type { Time } from "./payload.ts";
 import type { Timer } from "./timers.ts";
 import type { WindowReport } from "./types.ts";
 
@@ -50,6 +51,8 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   #retired = false;
   /** What gathers is flushed at the end of this turn. */
   #flushes = false;
+  /** When that turn was: one time for all that shares a number. */
+  #turn: Time | undefined;
 
   constructor(e: Established, connection: Connection, session: Attached) {
     this.facts = e.facts;
@@ -140,10 +143,11 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   add(message: Outgoing): Place {
     const { machine, connection } = this;
     const place: Place = { session: this.facts.id, seq: 0 };
-    machine.add(message, connection.time, place);
+    machine.add(message, this.#turn ?? connection.time, place);
     if (!machine.gathers) this.#renewIfDue();
     else if (!this.#flushes) {
       this.#flushes = true;
+      this.#turn = connection.time;
       queueMicrotask(() => this.#flush());
     }
     return place;
@@ -158,6 +162,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
 
   #flush(): void {
     this.#flushes = false;
+    this.#turn = undefined;
     this.machine.flush();
     this.#renewIfDue();
   }

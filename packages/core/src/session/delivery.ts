@@ -47,7 +47,6 @@ export type Once = () => Maybe<boolean>;
 /** An item on its way to the application, and by which of its peer's rights it was granted. */
 interface Arrival {
   readonly item: Item;
-  readonly ref: Ref;
   readonly message: Message;
   readonly size: number;
   readonly once: Once | undefined;
@@ -78,6 +77,9 @@ class Context implements HandlerContext {
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+
+/** What the peer calls it. */
+const refOf = ({ seq, index }: Message): Ref => (index === undefined ? seq : [seq, index]);
 
 /** The receiving half of a session: steps authorize and deliver, for one item after the other. */
 export class Delivery implements InboxHost<Arrival>, StallHost {
@@ -198,10 +200,10 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
   }
 
   /**
-   * `ref` is the item's own name, `size` what it holds in memory, `from` the session it came in: a client can have another
+   * `size` is what it holds in memory, `from` the session it came in: a client can have another
    * one by now. `once` is true for what was not delivered before.
    */
-  item(item: Item, ref: Ref, message: Message, size: number, from: Origin, once?: Once): Maybe<void> {
+  item(item: Item, message: Message, size: number, from: Origin, once?: Once): Maybe<void> {
     const { requests } = this.#o;
     const session = from.facts.id;
     if (this.#o.failed || this.#discards) return;
@@ -213,7 +215,6 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
     undelivered.add(message.seq, message.index);
     const arrival: Arrival = {
       item,
-      ref,
       message,
       size,
       once,
@@ -230,7 +231,7 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
     const { grants } = this.#o;
     const { topic, data, request } = arrival.item;
     const kind = request ? "request" : "message";
-    const ok = isGranted(this.#o.hooks, { topic, direction: "in", kind, data });
+    const ok = isGranted(this.#o.hooks, "in", kind, topic, data);
     // Without a closure where the answer is there.
     if (ok instanceof Promise) return ok.then((later) => this.#decided(arrival, grants, later, next));
     return this.#decided(arrival, grants, ok, next);
@@ -249,8 +250,8 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
     return this.#answer(arrival, code);
   }
 
-  #answer({ ref, session }: Arrival, code: ErrorCode): Maybe<void> {
-    return session === this.#o.session ? this.#o.refuse(ref, code) : undefined;
+  #answer({ message, session }: Arrival, code: ErrorCode): Maybe<void> {
+    return session === this.#o.session ? this.#o.refuse(refOf(message), code) : undefined;
   }
 
   #check(arrival: Arrival): Maybe<void> {
@@ -382,9 +383,10 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
 
   async #reply(arrival: Arrival, data: Data): Promise<void> {
     const { sender } = this.#o;
-    const { item, ref, session } = arrival;
+    const { item, message, session } = arrival;
     try {
-      await sender.transmit(sender.outgoing(item.topic, data, undefined, { ref }), "message", { session });
+      const reply = sender.outgoing(item.topic, data, undefined, { ref: refOf(message) });
+      await sender.transmit(reply, "message", { session });
     } catch (cause) {
       this.#handlingFailed(arrival, cause);
     }

@@ -83,14 +83,20 @@ export interface SessionHooks {
 }
 
 /** Asks the policy. Fails closed: only `true` grants, and an error of the policy is a denial. */
-export function isGranted(hooks: SessionHooks, request: AuthorizeRequest): Maybe<boolean> {
+export function isGranted(
+  hooks: SessionHooks,
+  direction: AuthorizeRequest["direction"],
+  kind: AuthorizeRequest["kind"],
+  topic: string,
+  data: Data,
+): Maybe<boolean> {
   if (hooks.authorize === undefined) return true;
   const failed = (cause: unknown): false => {
-    hooks.onError?.(new SealwireError("E_DENIED", { detail: `authorize() failed for ${request.topic}`, cause }));
+    hooks.onError?.(new SealwireError("E_DENIED", { detail: `authorize() failed for ${topic}`, cause }));
     return false;
   };
   try {
-    const granted = hooks.authorize(request);
+    const granted = hooks.authorize({ topic, direction, kind, data });
     return granted instanceof Promise ? granted.then(isTrue, failed) : granted === true;
   } catch (cause) {
     return failed(cause);

@@ -5,7 +5,7 @@ import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { Attachment } from "./attachment.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { Delivery, Once } from "./delivery.ts";
-import { describe } from "./describe.ts";
+import { Description } from "./describe.ts";
 import type { Farewell } from "./farewell.ts";
 import { type SessionHooks, trace } from "./hooks.ts";
 import type { Life } from "./life.ts";
@@ -83,11 +83,11 @@ export class Intake {
       // By its number all of it would be.
       return inOrder(claims.items, (_, i) => (settled.includes(i) ? undefined : this.#refuse([seq, i], late)));
     }
-    const { offset } = this.#o.life;
+    const description = new Description(received, facts.keys, this.#o.life.offset, hooks);
     if (!claims.batch) {
       const item = claims.items[0] as Item;
-      const message = describe(received, item, undefined, facts.keys, offset, hooks);
-      return this.#o.delivery.item(item, seq, message, raw.length, from, this.#once(claims, from));
+      const message = description.of(item.topic, item.data, undefined);
+      return this.#o.delivery.item(item, message, raw.length, from, this.#once(claims, from));
     }
     const shares = sharesOf(claims.items, raw.length);
     // All of them before the first is decided: the batch can be left to another node meanwhile.
@@ -97,8 +97,8 @@ export class Intake {
     }
     const done = inOrder(claims.items, (item, index): Maybe<void> => {
       if (settled.includes(index)) return;
-      const message = describe(received, item, index, facts.keys, offset, hooks);
-      return this.#o.delivery.item(item, [seq, index], message, shares[index] as number, from);
+      const message = description.of(item.topic, item.data, index);
+      return this.#o.delivery.item(item, message, shares[index] as number, from);
     });
     return chain(done, () => ledger.undelivered.whole(seq));
   }

@@ -3,7 +3,7 @@ import type { Limits } from "../registry.generated.ts";
 import { ReplayWindow } from "../replay/window.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { Chain } from "./chain.ts";
-import { type Kept, type KeptItem, Retention } from "./retention.ts";
+import { type Kept, Retention } from "./retention.ts";
 import { type Part, Undelivered } from "./undelivered.ts";
 
 /** Messages of ours whose first `err` is still free: as far back as anybody refuses in earnest. */
@@ -106,12 +106,12 @@ export class Ledger {
   }
 
   /** Another message shares the number of the newest one. */
-  join(kept: Kept, item: KeptItem, bytes: number): void {
+  join(kept: Kept, topic: string, bytes: number): void {
     // With the second the first becomes an item as well.
     const items = kept.count === 1 ? 2 : 1;
     this.#freeItemErrs = Math.min(REFUSABLE, this.#freeItemErrs + items);
     this.freeAcks++;
-    this.retention.join(kept, item, bytes);
+    this.retention.join(kept, topic, bytes);
   }
 
   /** Of items of batches, whose first `err` is free as well: they are counted, since each has not a number of its own. */

@@ -360,7 +360,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   }
 }
 
-const topicsOf = ({ items }: Kept): string => [...new Set(items.map(({ topic }) => topic))].join(", ");
+const topicsOf = ({ topics }: Kept): string => [...new Set(topics)].join(", ");
 
 const notTaken = (detail: string): SealwireError => new SealwireError("E_RESUME", { stage: "session", detail });
 

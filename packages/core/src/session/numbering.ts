@@ -10,7 +10,7 @@ import { BATCH, Gathering, type Place } from "./gathering.ts";
 import type { KeyUse } from "./key-use.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Outgoing, Prepared } from "./messages.ts";
-import { Kept, type KeptItem } from "./retention.ts";
+import { Kept } from "./retention.ts";
 
 export interface NumberingOptions {
   readonly keys: EpochOptions;
@@ -109,7 +109,7 @@ export class Numbering {
     const encoded = encodeClaims(keys.codec, claims);
     this.#assertFits(encoded);
     this.#use(seq, encoded.length, elapsed, false);
-    const kept = new Kept(seq, jti, exp, itemOf(message), encoded.length);
+    const kept = new Kept(seq, jti, exp, top, encoded.length);
     ledger.keep(kept);
     place.seq = seq;
     this.#open = new Gathering(keys.codec, claims, encoded, kept, place, sealer);
@@ -134,7 +134,7 @@ export class Numbering {
       return false;
     }
     open.join(place);
-    ledger.join(open.kept, itemOf(message), more);
+    ledger.join(open.kept, top, more);
     use.add(more);
     if (open.kept.count === BATCH.items) this.flush();
     return true;
@@ -207,9 +207,3 @@ export class Numbering {
     ledger.sent++;
   }
 }
-
-const itemOf = ({ topic, ref, request }: Outgoing): KeptItem => ({
-  topic,
-  reply: ref !== undefined,
-  request: request === true,
-});

@@ -90,6 +90,6 @@ function isStillGranted(message: Kept, { codec, hooks }: ResendOptions): Maybe<b
     // A reply is authorized by its request.
     if (ref !== null) return granted;
     const kind = request ? "request" : "message";
-    return chain(granted, (ok) => ok && isGranted(hooks, { topic, direction: "out", kind, data }));
+    return chain(granted, (ok) => ok && isGranted(hooks, "out", kind, topic, data));
   }, true);
 }

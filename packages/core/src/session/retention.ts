@@ -1,46 +1,35 @@
 import type { Limits } from "../registry.generated.ts";
 
-/** One application message: the whole of what has a number, or an item of a batch. */
-export interface KeptItem {
-  readonly topic: string;
-  /** Its request has been authorized. */
-  readonly reply: boolean;
-  readonly request: boolean;
-}
-
 /**
  * Application messages under one number whose receipt the peer has not acknowledged. Many are kept for a while, so that
  * each is one object, and its claims are a part of memory that it shares with others.
  */
-export class Kept implements KeptItem {
+export class Kept {
   readonly seq: number;
   /** Of a message that stands alone. */
   readonly jti: string | undefined;
   /** NumericDate, in the server's time. */
   readonly exp: number;
-  // Of the first one.
-  readonly topic: string;
-  readonly reply: boolean;
-  readonly request: boolean;
   /** What it counts. */
   bytes: number;
-  #others: KeptItem[] | undefined;
+  readonly #topic: string;
+  /** Of the items behind the first one. */
+  #others: string[] | undefined;
   #memory: Uint8Array | undefined;
   #start = 0;
   #end = 0;
 
-  constructor(seq: number, jti: string | undefined, exp: number, first: KeptItem, bytes: number) {
+  constructor(seq: number, jti: string | undefined, exp: number, topic: string, bytes: number) {
     this.seq = seq;
     this.jti = jti;
     this.exp = exp;
-    this.topic = first.topic;
-    this.reply = first.reply;
-    this.request = first.request;
+    this.#topic = topic;
     this.bytes = bytes;
   }
 
-  get items(): readonly KeptItem[] {
-    return [this, ...(this.#others ?? [])];
+  /** Of each item. */
+  get topics(): readonly string[] {
+    return [this.#topic, ...(this.#others ?? [])];
   }
 
   /** How many items it has. */
@@ -48,9 +37,9 @@ export class Kept implements KeptItem {
     return 1 + (this.#others?.length ?? 0);
   }
 
-  join(item: KeptItem, bytes: number): void {
+  join(topic: string, bytes: number): void {
     this.#others ??= [];
-    this.#others.push(item);
+    this.#others.push(topic);
     this.bytes += bytes;
   }
 
@@ -123,8 +112,8 @@ export class Retention {
   }
 
   /** Another message of `bytes` bytes joins the newest one. */
-  join(kept: Kept, item: KeptItem, bytes: number): void {
-    kept.join(item, bytes);
+  join(kept: Kept, topic: string, bytes: number): void {
+    kept.join(topic, bytes);
     this.#count(1, bytes);
   }
 

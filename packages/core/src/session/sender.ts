@@ -50,6 +50,8 @@ export interface TransmitOptions {
   readonly onPlace?: (place: Place) => void;
 }
 
+const NO_OPTIONS: TransmitOptions = {};
+
 type Kind = "message" | "request";
 
 /** A message that waits for its turn, or for what it needs. */
@@ -103,7 +105,7 @@ export class Sender {
   }
 
   /** Authorizes, numbers, seals. Messages keep the order of the calls also where they have to wait. */
-  transmit(message: Outgoing, kind: Kind, options: TransmitOptions = {}): Maybe<Place> {
+  transmit(message: Outgoing, kind: Kind, options: TransmitOptions = NO_OPTIONS): Maybe<Place> {
     const { topic, data } = message;
     const { hooks } = this.#host;
     const reply = message.ref !== undefined;
@@ -122,7 +124,7 @@ export class Sender {
 
   /** A reply is authorized by its request. */
   #isGranted({ topic, data, ref }: Outgoing, kind: Kind): Maybe<boolean> {
-    return ref !== undefined || isGranted(this.#host.hooks, { topic, direction: "out", kind, data });
+    return ref !== undefined || isGranted(this.#host.hooks, "out", kind, topic, data);
   }
 
   /** True while messages of this end wait for receipts of the peer, or for the network to take what it sent. */

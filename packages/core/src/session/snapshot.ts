@@ -14,7 +14,7 @@ import type { PartyKey } from "./epoch.ts";
 import type { SessionFacts } from "./established.ts";
 import { Ledger } from "./ledger.ts";
 import type { Time } from "./payload.ts";
-import { Kept, type KeptItem } from "./retention.ts";
+import { Kept } from "./retention.ts";
 import type { Part } from "./undelivered.ts";
 
 /** A server's session between two connections: everything that another node needs to go on with it. */
@@ -38,10 +38,10 @@ export interface RestoreOptions {
   readonly time: Time;
 }
 
-const VERSION = 2;
+const VERSION = 3;
 
 /**
- * The state as bytes: JSON, version 2. Secret: it holds the chains, with which anybody can be either end of the session,
+ * The state as bytes: JSON, version 3. Secret: it holds the chains, with which anybody can be either end of the session,
  * and the unacknowledged messages in clear. @throws TypeError where the chains of the session are not exportable
  */
 export function encodeSession(state: SessionState, { unix, elapsed }: Time): Uint8Array {
@@ -89,12 +89,12 @@ function chainBytes({ bytes }: Chain): string {
   return encodeBase64url(bytes);
 }
 
-const outgoing = ({ seq, jti, exp, claims, items }: Kept): Json => [
+const outgoing = ({ seq, jti, exp, claims, topics }: Kept): Json => [
   seq,
   jti ?? null,
   exp,
   claims === undefined ? null : encodeBase64url(claims),
-  items.map(({ topic, reply, request }) => [topic, reply, request]),
+  topics,
 ];
 
 /**
@@ -164,12 +164,12 @@ function clientKeyOf(value: unknown, backend: CryptoBackend): Maybe<PartyKey | u
 }
 
 function keptOf(value: unknown): Kept {
-  const [seq, jti, exp, sealed, items] = tuple(value, 5);
+  const [seq, jti, exp, sealed, topics] = tuple(value, 5);
   const claims = sealed === null ? undefined : base64url(sealed);
-  const [first = invalid("a message without items"), ...others] = list(items).map(keptItemOf);
+  const [first = invalid("a message without a topic"), ...others] = list(topics).map(text);
   const id = jti === null ? undefined : text(jti);
   const kept = new Kept(integer(seq), id, integer(exp), first, claims?.length ?? 0);
-  for (const item of others) kept.join(item, 0);
+  for (const topic of others) kept.join(topic, 0);
   if (claims !== undefined) kept.hold(claims, 0, claims.length);
   return kept;
 }
@@ -178,11 +178,6 @@ function partOf(value: unknown): Part | undefined {
   if (value === null) return undefined;
   const [seq, settled] = tuple(value, 2);
   return { seq: integer(seq), settled: list(settled).map(integer) };
-}
-
-function keptItemOf(value: unknown): KeptItem {
-  const [topic, reply, request] = tuple(value, 3);
-  return { topic: text(topic), reply: boolean(reply), request: boolean(request) };
 }
 
 function saidOf(value: unknown): Said {
@@ -214,7 +209,6 @@ function tuple(value: unknown, length: number): readonly unknown[] {
 }
 
 const text = (value: unknown): string => (typeof value === "string" ? value : invalid("not a string"));
-const boolean = (value: unknown): boolean => (typeof value === "boolean" ? value : invalid("not a boolean"));
 const number = (value: unknown): number =>
   typeof value === "number" && value >= 0 ? value : invalid("not a number from 0");
 const integer = (value: unknown): number => (Number.isSafeInteger(value) ? number(value) : invalid("not an integer"));

@@ -98,10 +98,10 @@ export class Unacknowledged {
     this.listeners?.tell(kept.flatMap((one) => this.#named(one)));
   }
 
-  #named({ seq, items, jti }: Kept): readonly Undetermined[] {
+  #named({ seq, topics, jti }: Kept): readonly Undetermined[] {
     const session = this.#host.facts.id;
     const id = jti === undefined ? {} : { messageId: jti };
-    const place = (index: number) => (items.length === 1 ? {} : { index });
-    return items.map(({ topic }, index) => ({ session, seq, ...place(index), topic, ...id }));
+    const place = (index: number) => (topics.length === 1 ? {} : { index });
+    return topics.map((topic, index) => ({ session, seq, ...place(index), topic, ...id }));
   }
 }

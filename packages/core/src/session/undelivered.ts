@@ -9,27 +9,37 @@ export interface Part {
 
 /** What is known of each item. */
 class Batch {
-  readonly #items = new Uint8Array(DEFAULT_LIMITS.batchItems);
+  /** Two bits each: 64 bytes in all, up to which memory is part of the heap and costs no call of malloc. */
+  readonly #items = new Uint8Array(DEFAULT_LIMITS.batchItems / 4);
   /** How many items wait. */
   waiting = 0;
 
   add(index: number): void {
-    if (this.#items[index] !== WAITS) this.waiting++;
-    this.#items[index] = WAITS;
+    if (this.#state(index) !== WAITS) this.waiting++;
+    this.#set(index, WAITS);
   }
 
   settle(index: number): void {
-    if (this.#items[index] !== WAITS) return;
-    this.#items[index] = SETTLED;
+    if (this.#state(index) !== WAITS) return;
+    this.#set(index, SETTLED);
     this.waiting--;
   }
 
-  isSettled(index: number): boolean {
-    return this.#items[index] === SETTLED;
+  #state(index: number): number {
+    return ((this.#items[index >> 2] as number) >> (2 * (index & 3))) & 3;
+  }
+
+  #set(index: number, state: number): void {
+    const at = 2 * (index & 3);
+    this.#items[index >> 2] = ((this.#items[index >> 2] as number) & ~(3 << at)) | (state << at);
   }
 
   get settled(): readonly number[] {
-    return [...this.#items.keys()].filter((index) => this.isSettled(index));
+    return Array.from({ length: DEFAULT_LIMITS.batchItems }, (_, i) => i).filter((index) => this.isSettled(index));
+  }
+
+  isSettled(index: number): boolean {
+    return this.#state(index) === SETTLED;
   }
 }
 
@@ -42,8 +52,8 @@ export class Undelivered {
   #newest: number | undefined;
   /** Those before it. Undefined for a message that stands alone. */
   #messages: Map<number, Batch | undefined> | undefined;
-  /** The batch that came last, until `whole`: more of its items may come. */
-  #batch: number | undefined;
+  /** The batch that came last, until `whole`: more of its items may come. Undefined if it is left to another node. */
+  #coming: { readonly seq: number; batch: Batch | undefined } | undefined;
   /** The last of which the application has an item. */
   #begun = 0;
   #ceded: number | undefined;
@@ -55,21 +65,20 @@ export class Undelivered {
   }
 
   add(seq: number, index: number | undefined): void {
-    if (index !== undefined && this.#batch === seq) {
-      this.#messages?.get(seq)?.add(index);
+    if (index !== undefined && this.#coming?.seq === seq) {
+      this.#coming.batch?.add(index);
       return;
     }
-    if (this.#batch !== undefined) this.whole(this.#batch);
+    if (this.#coming !== undefined) this.whole(this.#coming.seq);
     if (this.#newest !== undefined) this.#table.set(this.#newest, undefined);
     this.#newest = undefined;
     if (index === undefined) {
       this.#newest = seq;
       return;
     }
-    this.#batch = seq;
     const batch = new Batch();
     batch.add(index);
-    this.#table.set(seq, batch);
+    this.#coming = { seq, batch };
   }
 
   get #table(): Map<number, Batch | undefined> {
@@ -88,16 +97,21 @@ export class Undelivered {
       this.#newest = undefined;
       return;
     }
+    if (seq === this.#coming?.seq) {
+      if (index !== undefined) this.#coming.batch?.settle(index);
+      return;
+    }
     const batch = this.#messages?.get(seq);
     if (index !== undefined) batch?.settle(index);
-    if (batch === undefined || (batch.waiting === 0 && seq !== this.#batch)) this.#messages?.delete(seq);
+    if (batch === undefined || batch.waiting === 0) this.#messages?.delete(seq);
   }
 
   /** All items of this batch have come. */
   whole(seq: number): void {
-    if (seq !== this.#batch) return;
-    this.#batch = undefined;
-    if (this.#messages?.get(seq)?.waiting === 0) this.#messages.delete(seq);
+    if (seq !== this.#coming?.seq) return;
+    const { batch } = this.#coming;
+    this.#coming = undefined;
+    if (batch !== undefined && batch.waiting > 0) this.#table.set(seq, batch);
   }
 
   /**
@@ -106,11 +120,12 @@ export class Undelivered {
    */
   cede(committed: number, announced: number): { readonly last: number; readonly part: Part | undefined } {
     const [first = committed + 1] = this.#waiting();
-    const batch = this.#messages?.get(first);
+    const batch = this.#coming?.seq === first ? this.#coming.batch : this.#messages?.get(first);
     const inPart = this.#begun <= first && announced < first && batch !== undefined && batch.settled.length > 0;
     const last = inPart ? first - 1 : Math.max(first - 1, this.#begun, announced);
     for (const seq of this.#messages?.keys() ?? []) if (seq > last) this.#messages?.delete(seq);
     if (this.#newest !== undefined && this.#newest > last) this.#newest = undefined;
+    if (this.#coming !== undefined && this.#coming.seq > last) this.#coming.batch = undefined;
     this.#ceded = last;
     if (!inPart) return { last, part: undefined };
     this.#part = batch;
@@ -120,6 +135,7 @@ export class Undelivered {
   *#waiting(): Iterable<number> {
     for (const [seq, batch] of this.#messages ?? []) if (batch === undefined || batch.waiting > 0) yield seq;
     if (this.#newest !== undefined) yield this.#newest;
+    if (this.#coming?.batch !== undefined && this.#coming.batch.waiting > 0) yield this.#coming.seq;
   }
 
   isCeded(seq: number, index: number | undefined): boolean {

@@ -37,7 +37,7 @@ it("counts its items: a sender waits when as many are kept as may be [ack:keep] 
   await settle();
   const { ledger } = client.life;
   expect([ledger.sent, ledger.retention.full]).toEqual([1, true]);
-  expect(ledger.retention.all()[0]?.items).toHaveLength(10);
+  expect(ledger.retention.all()[0]?.topics).toHaveLength(10);
 });
 
 it("its items count for the receipts, which come after so many of them [ack:due]", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/registry.generated.ts";
 import { Kept, Retention } from "../../src/session/retention.ts";
 
-const message = (seq: number) => new Kept(seq, undefined, 9, { topic: "t", reply: false, request: false }, 10);
+const message = (seq: number) => new Kept(seq, undefined, 9, "t", 10);
 
 /** Keeps messages 1 to `count`, each of `size` bytes that tell its number. */
 function start(count: number, size: number, resumable = true): Retention {
