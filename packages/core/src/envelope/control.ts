@@ -1,5 +1,5 @@
 import { CLOSE_CODES, ERR_CODES, type ErrorCode } from "../registry.generated.ts";
-import { utf8 } from "../wire/bytes.ts";
+import { decodeUtf8, utf8 } from "../wire/bytes.ts";
 import { checkRef, fail, isInteger, type Ref } from "./claims.ts";
 import { decodeObject } from "./claims-json.ts";
 
@@ -34,14 +34,22 @@ const COARSE_NAMES: ReadonlySet<unknown> = new Set(Object.values(CLOSE_CODES).ma
 /** Members that mean something in another message: in `void` they would be read by a careless receiver. */
 const NOT_IN_VOID = ["n", "epk", "at", "code", "ref", "exp", "scp", "rcv"];
 
+/** The control message that is sent most, as `encodeControl` writes it. Other forms of it are read as all others are. */
+const ACK = /^\{"seq":([1-9][0-9]{0,14}),"top":"ack","rcv":(0|[1-9][0-9]{0,14})\}$/;
+/** More than any of that form. */
+const ACK_BYTES = 64;
+
 /** The member order of the literal is the order of the specification; JSON.stringify leaves out what is undefined. */
 export function encodeControl(seq: number, rcv: number, message: Control): Uint8Array {
+  if (message.top === "ack") return utf8.encode(`{"seq":${seq},"top":"ack","rcv":${rcv}}`);
   const { top, n, epk, at, code, ref, exp, scp } = message as Record<string, unknown>;
   const last = top === "void" ? undefined : rcv;
   return utf8.encode(JSON.stringify({ seq, top, n, epk, at, code, ref, exp, scp, rcv: last }));
 }
 
 export function decodeControl(bytes: Uint8Array): ReceivedControl {
+  const ack = bytes.length < ACK_BYTES ? ACK.exec(decodeUtf8(bytes, fail)) : null;
+  if (ack !== null) return { seq: Number(ack[1]), rcv: Number(ack[2]), message: { top: "ack" } };
   const o = decodeObject(bytes, fail, (path) => INTEGERS.has(path[0] as string));
   if (!isInteger(o.seq, o.top === "resumed" ? 0 : 1)) return fail("seq is not an integer from 1");
   if (o.top === "void") {
