@@ -112,15 +112,27 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     const { silence, paused } = this.connection;
     const left = this.limits.idleSeconds * 1000 - Math.max(silence, Math.min(paused, this.outbox.waited));
     if (left <= 0) this.connection.fail(new SealwireError("E_IDLE", { stage: "local" }));
-    else this.connection.timer(() => this.#listen(), left);
+    else this.connection.timer(Attachment.#hears, left, this);
   }
 
   #awaitBeat(): void {
-    this.connection.timer(() => {
-      // What ends the session at the same moment comes first.
-      this.connection.timer(() => void this.control({ top: "ping" }), 0);
-      this.#awaitBeat();
-    }, this.limits.heartbeatSeconds * 1000);
+    this.connection.timer(Attachment.#beats, this.limits.heartbeatSeconds * 1000, this);
+  }
+
+  // What every idle connection waits for: functions that all of them share.
+
+  static #hears(its: Attachment): void {
+    its.#listen();
+  }
+
+  static #beats(its: Attachment): void {
+    // What ends the session at the same moment comes first.
+    its.connection.timer(() => void its.control({ top: "ping" }), 0);
+    its.#awaitBeat();
+  }
+
+  static #ages(its: Attachment): void {
+    its.#watchAge();
   }
 
   // --- receipts ------------------------------------------------------------------------------------------------
@@ -278,7 +290,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
       connection.fail(new SealwireError("E_KEY_LIMIT"));
       return;
     }
-    this.#ageTimer = connection.timer(() => this.#watchAge(), Math.min(left, due > 0 ? due : left));
+    this.#ageTimer = connection.timer(Attachment.#ages, Math.min(left, due > 0 ? due : left), this);
     if (due <= 0) this.#renewIfDue();
   }
 

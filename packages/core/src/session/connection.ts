@@ -153,9 +153,11 @@ export class Connection implements SocketEvents {
     return this.#paused ? this.#clock.elapsed() - this.#pausedAt : 0;
   }
 
-  /** Runs `fn` after `ms` unless the connection ends before. */
-  timer(fn: () => void, ms: number): Timer {
-    return this.#timers.after(ms, fn);
+  /** Runs `fn`, which is given `of`, after `ms` unless the connection ends before. */
+  timer(fn: () => void, ms: number): Timer;
+  timer<T>(fn: (of: T) => void, ms: number, of: T): Timer;
+  timer(fn: (of: unknown) => void, ms: number, of?: unknown): Timer {
+    return this.#timers.after(ms, fn, of);
   }
 
   send(payload: Payload): void {

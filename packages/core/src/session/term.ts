@@ -11,8 +11,9 @@ export interface TermHost {
 export class Term {
   readonly #host: TermHost;
   #end = 0;
-  #endTimer: Timer | undefined;
-  #soonTimer: Timer | undefined;
+  /** So long before the end a word is said of it; undefined once it was, and where none is. */
+  #soonMs: number | undefined;
+  #timer: Timer | undefined;
 
   constructor(host: TermHost) {
     this.#host = host;
@@ -30,26 +31,25 @@ export class Term {
   /** `soonMs`: so long before the end a word is said of it. */
   set(ms: number, soonMs: number | undefined): void {
     this.#end = this.#host.elapsed + ms;
-    this.#endTimer?.cancel();
-    this.#soonTimer?.cancel();
-    this.#awaitEnd();
-    this.#soonTimer = undefined;
-    if (soonMs !== undefined) this.#awaitSoon(soonMs);
+    this.#soonMs = soonMs;
+    this.#timer?.cancel();
+    this.#await();
   }
 
-  // Never at once: whoever sets it is not done yet.
-
-  #awaitEnd(): void {
-    this.#endTimer = this.#host.timers.after(Math.max(0, this.left), () => {
-      if (this.over) this.#host.onEnd();
-      else this.#awaitEnd();
-    });
+  /** Never at once: whoever sets it is not done yet. */
+  #await(): void {
+    const ms = this.left - (this.#soonMs ?? 0);
+    this.#timer = this.#host.timers.after(Math.max(0, ms), Term.#ring, this);
   }
 
-  #awaitSoon(soonMs: number): void {
-    this.#soonTimer = this.#host.timers.after(Math.max(0, this.left - soonMs), () => {
-      if (this.left <= soonMs) this.#host.onSoon();
-      else this.#awaitSoon(soonMs);
-    });
+  static #ring(term: Term): void {
+    if (term.over) {
+      term.#host.onEnd();
+      return;
+    }
+    const isSoon = term.#soonMs !== undefined && term.left <= term.#soonMs;
+    if (isSoon) term.#soonMs = undefined;
+    term.#await();
+    if (isSoon) term.#host.onSoon();
   }
 }

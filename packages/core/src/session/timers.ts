@@ -1,7 +1,5 @@
+import { type Alarm, Alarms, UNSET } from "./alarms.ts";
 import type { Clock } from "./socket.ts";
-
-/** setTimeout fires at once beyond it. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** One of `Timers`, until it has rung or was cancelled. */
 export class Timer {
@@ -11,11 +9,13 @@ export class Timer {
   next: Timer | undefined;
   previous: Timer | undefined;
   readonly #timers: Timers;
-  #fn: (() => void) | undefined;
+  #fn: ((of: never) => void) | undefined;
+  readonly #of: unknown;
 
-  constructor(at: number, fn: () => void, timers: Timers) {
+  constructor(at: number, fn: (of: never) => void, of: unknown, timers: Timers) {
     this.at = at;
     this.#fn = fn;
+    this.#of = of;
     this.#timers = timers;
   }
 
@@ -28,32 +28,37 @@ export class Timer {
   ring(): void {
     const fn = this.#fn;
     this.#fn = undefined;
-    fn?.();
+    fn?.(this.#of as never);
   }
 }
 
-/** Timers that end together: of a connection, or of a session. All of them take one timer of the clock. */
-export class Timers {
-  readonly #clock: Clock;
+/** Timers that end together: of a connection, or of a session. */
+export class Timers implements Alarm {
+  readonly #alarms: Alarms;
   /** A list by the time when they are due; of those for one time the one that was set first. */
   #first: Timer | undefined;
   /** Of the list: most are set for later than all others, as those of many requests are. */
   #end: Timer | undefined;
-  /** When the timer of the clock rings. */
-  #rings: number | undefined;
-  #stop: (() => void) | undefined;
   #ended = false;
+  at = 0;
+  order = 0;
+  place: number = UNSET;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#alarms = Alarms.of(clock);
   }
 
-  /** Runs `fn` after `ms`, however many, unless `clear` comes first. */
-  after(ms: number, fn: () => void): Timer {
-    const timer = new Timer(this.#clock.elapsed() + ms, fn, this);
+  /**
+   * Runs `fn` after `ms`, however many, unless `clear` comes first. It is given `of`: what every session has needs no
+   * function of its own.
+   */
+  after(ms: number, fn: () => void): Timer;
+  after<T>(ms: number, fn: (of: T) => void, of: T): Timer;
+  after(ms: number, fn: (of: never) => void, of?: unknown): Timer {
+    const timer = new Timer(this.#alarms.clock.elapsed() + ms, fn, of, this);
     if (this.#ended) return timer;
     const end = this.#end;
-    const before = end !== undefined && end.at <= timer.at ? end : this.#last(({ at }) => at <= timer.at);
+    const before = end !== undefined && end.at <= timer.at ? end : this.#last(timer.at);
     timer.previous = before;
     timer.next = before === undefined ? this.#first : before.next;
     if (before === undefined) this.#first = timer;
@@ -64,39 +69,32 @@ export class Timers {
     return timer;
   }
 
-  /** For `Timer`, which may be about to ring with others. The clock's own one rings in vain, unless it was the last. */
+  /** For `Timer`, which may be about to ring with others. All of them ring in vain, unless it was the last. */
   forget(timer: Timer): void {
     const { next, previous } = timer;
     if (previous !== undefined) previous.next = next;
     if (next !== undefined) next.previous = previous;
     if (this.#first === timer) this.#first = next;
     if (this.#end === timer) this.#end = previous;
-    if (this.#first === undefined) this.#halt();
+    if (this.#first === undefined) this.#alarms.unset(this);
   }
 
-  /** The last of those at the front that match. */
-  #last(matches: (timer: Timer) => boolean): Timer | undefined {
+  /** The last of those that are due by then. */
+  #last(by: number): Timer | undefined {
     let last: Timer | undefined;
-    for (let timer = this.#first; timer !== undefined && matches(timer); timer = timer.next) last = timer;
+    for (let timer = this.#first; timer !== undefined && timer.at <= by; timer = timer.next) last = timer;
     return last;
   }
 
   #await(): void {
     const { at } = this.#first ?? {};
-    if (at === undefined || (this.#rings !== undefined && at >= this.#rings)) return;
-    this.#halt();
-    const now = this.#clock.elapsed();
-    this.#rings = Math.min(at, now + LONGEST_TIMER);
-    this.#stop = this.#clock.schedule(() => this.#ring(), this.#rings - now);
+    if (at === undefined || (this.place !== UNSET && at >= this.at)) return;
+    this.#alarms.set(this, at);
   }
 
-  #ring(): void {
-    // A clock may ring a little before its time.
-    const now = Math.max(this.#rings ?? 0, this.#clock.elapsed());
+  ring(now: number): void {
+    const last = this.#last(now);
     let due = this.#first;
-    const last = this.#last(({ at }) => at <= now);
-    this.#rings = undefined;
-    this.#stop = undefined;
     if (last === undefined) due = undefined;
     else {
       this.#first = last.next;
@@ -109,17 +107,11 @@ export class Timers {
     for (; due !== undefined && !this.#ended; due = due.next) due.ring();
   }
 
-  #halt(): void {
-    this.#stop?.();
-    this.#stop = undefined;
-    this.#rings = undefined;
-  }
-
   /** Cancels all, and every later one. */
   clear(): void {
     this.#ended = true;
     this.#first = undefined;
     this.#end = undefined;
-    this.#halt();
+    this.#alarms.unset(this);
   }
 }

@@ -106,3 +106,61 @@ it("whatever is set and cancelled: as a list that is sorted anew for each", asyn
     { numRuns: 300 },
   );
 });
+
+it("one timer of the clock for all sessions, to the last that is cleared: each rings in its time", async () => {
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ set: fc.integer({ min: 0, max: 12 }), of: fc.nat(5) }) },
+    { weight: 2, arbitrary: fc.record({ cancel: fc.nat(30) }) },
+    { weight: 1, arbitrary: fc.record({ clear: fc.nat(5) }) },
+    { weight: 2, arbitrary: fc.record({ advance: fc.integer({ min: 1, max: 9 }) }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
+      const clock = new VirtualClock();
+      const owners = Array.from({ length: 6 }, () => new Timers(clock));
+      const [rung, wanted]: string[][] = [[], []];
+      let set: { readonly at: number; readonly name: string; readonly of: number; readonly cancel: () => void }[] = [];
+      for (const [n, s] of steps.entries()) {
+        if ("set" in s) {
+          const timers = owners[s.of] as Timers;
+          const timer = timers.after(s.set, (name: string) => rung?.push(`${name} ${clock.elapsed()}`), `${n}`);
+          set.push({ at: clock.elapsed() + s.set, name: `${n}`, of: s.of, cancel: () => timer.cancel() });
+        } else if ("cancel" in s) {
+          for (const { cancel } of set.splice(s.cancel % Math.max(1, set.length), 1)) cancel();
+        } else if ("clear" in s) {
+          owners[s.clear]?.clear();
+          owners[s.clear] = new Timers(clock);
+          set = set.filter(({ of }) => of !== s.clear);
+        } else {
+          const until = clock.elapsed() + s.advance;
+          await clock.advance(s.advance);
+          for (const { name, at } of set) if (at <= until) wanted?.push(`${name} ${at}`);
+          set = set.filter(({ at }) => at > until);
+        }
+        expect(rung?.toSorted()).toEqual(wanted?.toSorted());
+        expect(clock.pending).toBe(set.length === 0 ? 0 : 1);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it("at one moment the session whose timer was set first comes first; one that throws keeps no other from its own", async () => {
+  const clock = new VirtualClock();
+  const [a, b, c] = [new Timers(clock), new Timers(clock), new Timers(clock)];
+  const rung: string[] = [];
+  b.after(10, () => rung.push("b"));
+  c.after(10, () => rung.push("c"));
+  a.after(10, () => {
+    rung.push("a");
+    throw new Error("of a listener");
+  });
+  a.after(20, () => rung.push("a, later"));
+  const last = new Timers(clock);
+  last.after(10, () => rung.push("last"));
+  await expect(clock.advance(10)).rejects.toThrow("of a listener");
+  expect(rung).toEqual(["b", "c", "a"]);
+  await clock.advance(10);
+  expect(rung).toEqual(["b", "c", "a", "last", "a, later"]);
+  expect(clock.pending).toBe(0);
+});
