@@ -112,7 +112,6 @@ async function machineOf(input: Opens, control?: ReceivedControl): Promise<Sessi
   const keys = {
     backend,
     role,
-    wire,
     level,
     codec,
     suite: epk?.crv === "X25519" ? "x25519" : "p256",
@@ -124,7 +123,7 @@ async function machineOf(input: Opens, control?: ReceivedControl): Promise<Sessi
   const traffic = (await protectionOf(input)).keys;
   return new SessionMachine({
     keys,
-    epoch: buildEpoch(keys, 0, traffic, traffic, noChain),
+    epoch: buildEpoch(keys, wire, 0, traffic, traffic, noChain),
     limits,
     ledger: new Ledger(limits, false, { sent, acknowledged: rcv, committed: 0 }),
     received: receivedOf(input),

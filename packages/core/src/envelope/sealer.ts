@@ -49,7 +49,7 @@ export function maxSealedSize(wire: Wire, level: Level, claims: number): number 
 
 /** Seals the messages of one direction in one epoch. */
 export class MessageSealer {
-  readonly #wire: Wire;
+  readonly wire: Wire;
   readonly #level: Level;
   readonly #epoch: number;
   readonly #mac: MacKey | undefined;
@@ -61,7 +61,7 @@ export class MessageSealer {
 
   constructor(protection: Protection, signer?: { readonly signer: Signer; readonly id: SignerId }) {
     const { wire, level, codec, epoch, keys } = protection;
-    this.#wire = wire;
+    this.wire = wire;
     this.#level = level;
     this.#epoch = epoch;
     this.#mac = keys.mac;
@@ -121,13 +121,13 @@ export class MessageSealer {
   }
 
   #signed(payload: Uint8Array, signature: Uint8Array): Payload {
-    return this.#wire === "binary"
+    return this.wire === "binary"
       ? encodeFrame({ form: 4, h: 2 * this.#epoch, payload, signature })
       : encodeText({ form: 1, protected: this.headers.application.json, payload, signature });
   }
 
   #encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {
-    if (this.#wire === "binary") {
+    if (this.wire === "binary") {
       const h = 2 * this.#epoch + parity;
       const frame = this.#aead.seal(seq, header.aad, plaintext, shortJweRoom(h, seq, plaintext.length + TAG));
       if (frame instanceof Promise)

@@ -4,12 +4,12 @@ import { SealwireError } from "../errors.ts";
 import type { Limits, SignatureAlg, SuiteId } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { equal, utf8 } from "../wire/bytes.ts";
-import { compactJws, signingInput, type WireFrame } from "../wire/frame.ts";
+import { compactJws, signingInput, type Wire, type WireFrame } from "../wire/frame.ts";
 import { type Chain, chainSalt, helloKeys } from "./chain.ts";
 import type { HandshakeStep } from "./client-handshake.ts";
 import { encodeClientHello, ephemeralKey } from "./client-hello.ts";
 import { clockOffset } from "./clock-offset.ts";
-import { deriveEpoch, type Epoch, type EpochOptions, epochOptions } from "./epoch.ts";
+import { deriveEpoch, type Epoch } from "./epoch.ts";
 import type { SessionFacts } from "./established.ts";
 import type { Ledger } from "./ledger.ts";
 import { encodePayload, reportedError, type Time, wireOf } from "./payload.ts";
@@ -37,7 +37,7 @@ type State =
 /** The client's side of a resume (specs/lifecycle.md, section 7). Nothing of the session changes before it has succeeded. */
 export class ClientResume {
   readonly #o: ClientResumeOptions;
-  readonly #keys: EpochOptions;
+  readonly #wire: Wire;
   readonly #backend: CryptoBackend;
   /** Fixed here: the old connection is not processed any more, also where it is still open. */
   readonly #rcv: number;
@@ -45,8 +45,8 @@ export class ClientResume {
 
   constructor(options: ClientResumeOptions) {
     this.#o = options;
-    this.#keys = epochOptions(options.facts.keys, wireOf(options.protocol));
-    this.#backend = this.#keys.backend;
+    this.#wire = wireOf(options.protocol);
+    this.#backend = options.facts.keys.backend;
     options.ledger.owner?.onTakenOver();
     this.#rcv = options.ledger.announce();
   }
@@ -72,7 +72,7 @@ export class ClientResume {
     const { c, s } = await helloKeys(this.#backend, chain);
     const { frame, text } = await signHello(resumeHeader(chain.kid, "ch").json, payload, c);
     this.#state = { name: "wait-SH", m1: text, key, mac: s };
-    return { send: encodePayload(this.#keys.wire, frame) };
+    return { send: encodePayload(this.#wire, frame) };
   }
 
   async receive(frame: WireFrame, time: Time): Promise<HandshakeStep> {
@@ -84,7 +84,7 @@ export class ClientResume {
   }
 
   async #onServerHello(frame: WireFrame, state: State & { name: "wait-SH" }, time: Time): Promise<HandshakeStep> {
-    const { chain, ledger, limits } = this.#o;
+    const { facts, chain, ledger, limits } = this.#o;
     if (frame.form !== 1 || !equal(frame.protected, resumeHeader(chain.kid, "sh").json))
       throw new SealwireError("E_HEADER", { detail: "not the SH of this resume" });
     if (!(await state.mac.verify(signingInput(frame.protected, frame.payload), frame.signature)))
@@ -97,7 +97,8 @@ export class ClientResume {
     const offset = clockOffset(hello, time, limits);
     const th2 = await transcriptHash(this.#backend, "th2", state.m1, utf8.encode(compactJws(frame)));
     const salt = await chainSalt(chain, "resume", th2);
-    const epoch = await deriveEpoch(this.#keys, 0, new KeySchedule(await state.key.agree(epk), salt), th2);
+    const schedule = new KeySchedule(await state.key.agree(epk), salt);
+    const epoch = await deriveEpoch(facts.keys, this.#wire, 0, schedule, th2);
     // From here on the server may have these keys, whatever becomes of this connection.
     ledger.chains = [epoch.chain, ...ledger.chains];
     this.#state = { name: "wait-resumed", epoch, offset, peer };
@@ -129,13 +130,11 @@ export class ClientResume {
     if (rcv < peer || rcv > ledger.sent)
       throw new SealwireError("E_SEQ", { stage: "claims", detail: "rcv is not between that of SH and what was sent" });
     const [scopes, expiresAt] = [message.scp, message.exp];
-    const keys = this.#keys;
     const established = resumeEstablished({
       facts,
       ledger,
       limits,
       protocol,
-      keys,
       epoch,
       offset,
       time,

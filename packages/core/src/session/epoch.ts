@@ -16,11 +16,10 @@ export interface PartyKey {
   readonly verifier?: Verifier;
 }
 
-/** What a session fixes for all of its epochs, and the wire that its connection has. */
+/** What a session fixes for all of its epochs, whatever wire its connections have. */
 export interface EpochOptions {
   readonly backend: CryptoBackend;
   readonly role: "client" | "server";
-  readonly wire: Wire;
   readonly level: Level;
   readonly codec: Codec;
   readonly suite: SuiteId;
@@ -30,20 +29,6 @@ export interface EpochOptions {
   readonly clientKey: PartyKey | undefined;
   readonly exportableChain: boolean;
 }
-
-/** Member by member: a spread would make a shape of its own for each session. */
-export const epochOptions = (session: Omit<EpochOptions, "wire">, wire: Wire): EpochOptions => ({
-  backend: session.backend,
-  role: session.role,
-  wire,
-  level: session.level,
-  codec: session.codec,
-  suite: session.suite,
-  serverId: session.serverId,
-  serverKey: session.serverKey,
-  clientKey: session.clientKey,
-  exportableChain: session.exportableChain,
-});
 
 /** Levels sig and nest: who signs as whom for whom, and the key ids that bind a signature to one epoch of one connection. */
 export interface Binding {
@@ -69,7 +54,13 @@ export interface ExpandEntry {
 }
 
 /** Derives the keys of epoch `n`, with `ctx` TH3 (handshake), TH2 (resume) or TR (rekey). */
-export function deriveEpoch(o: EpochOptions, n: number, schedule: KeySchedule, ctx: Uint8Array): Maybe<Epoch> {
+export function deriveEpoch(
+  o: EpochOptions,
+  wire: Wire,
+  n: number,
+  schedule: KeySchedule,
+  ctx: Uint8Array,
+): Maybe<Epoch> {
   const derived = all<readonly [TrafficKeys, TrafficKeys, Chain]>([
     schedule.trafficKeys("c", ctx, o.level),
     schedule.trafficKeys("s", ctx, o.level),
@@ -77,13 +68,20 @@ export function deriveEpoch(o: EpochOptions, n: number, schedule: KeySchedule, c
   ]);
   return after(derived, ([c, s, chain]) => {
     const [send, receive] = o.role === "client" ? [c, s] : [s, c];
-    return buildEpoch(o, n, send, receive, chain);
+    return buildEpoch(o, wire, n, send, receive, chain);
   });
 }
 
 /** From the keys of both directions. */
-export function buildEpoch(o: EpochOptions, n: number, send: TrafficKeys, receive: TrafficKeys, chain: Chain): Epoch {
-  const { wire, level, codec, role, serverId, serverKey, clientKey } = o;
+export function buildEpoch(
+  o: EpochOptions,
+  wire: Wire,
+  n: number,
+  send: TrafficKeys,
+  receive: TrafficKeys,
+  chain: Chain,
+): Epoch {
+  const { level, codec, role, serverId, serverKey, clientKey } = o;
   const [self, peer] = role === "client" ? [clientKey, serverKey] : [serverKey, clientKey];
   const [selfName, peerName] =
     role === "client" ? [clientKey?.id.thumbprint, serverId] : [serverId, clientKey?.id.thumbprint];

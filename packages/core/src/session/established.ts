@@ -5,7 +5,7 @@ import { StrictCounter } from "../replay/strict.ts";
 import { ReplayWindow } from "../replay/window.ts";
 import { decodeFrame, type WireFrame } from "../wire/frame.ts";
 import type { Said } from "./answers.ts";
-import { deriveEpoch, type Epoch, type EpochOptions, epochOptions } from "./epoch.ts";
+import { deriveEpoch, type Epoch, type EpochOptions } from "./epoch.ts";
 import { Ledger } from "./ledger.ts";
 import { SessionMachine } from "./machine.ts";
 import { type Time, wireOf } from "./payload.ts";
@@ -16,7 +16,7 @@ import type { SessionPolicy } from "./server-hello.ts";
 export interface SessionFacts {
   readonly id: string;
   readonly policy: SessionPolicy;
-  readonly keys: Omit<EpochOptions, "wire">;
+  readonly keys: EpochOptions;
   /** `lim.msg` of both ends. */
   readonly messageBytes: number;
   readonly peerMessageBytes: number;
@@ -58,8 +58,8 @@ export interface EstablishOptions {
 
 /** Derives the traffic keys of epoch 0 and builds the machine of a new session. */
 export function establish(o: EstablishOptions): Maybe<Established> {
-  const keys = epochOptions(o.facts.keys, wireOf(o.protocol));
-  return chain(deriveEpoch(keys, 0, o.schedule, o.ctx), (epoch) => {
+  const { keys } = o.facts;
+  return chain(deriveEpoch(keys, wireOf(o.protocol), 0, o.schedule, o.ctx), (epoch) => {
     const { res, seq } = o.facts.policy;
     const ledger = new Ledger(o.limits, res > 0, { sent: 0, acknowledged: 0, committed: 0 });
     ledger.chains = [epoch.chain];

@@ -76,7 +76,7 @@ export class LiveSession implements Session {
     return this.#life.state;
   }
   get epochs(): EpochNumbers {
-    return this.#life.machine.epochs;
+    return this.#life.machine.epochNumbers;
   }
   get closed(): Promise<CloseInfo> {
     return this.#parts.closed;

@@ -15,7 +15,7 @@ import type { Place } from "./gathering.ts";
 import { KeyUse } from "./key-use.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Outgoing, Prepared, Received } from "./messages.ts";
-import { Numbering } from "./numbering.ts";
+import { Numbering, type NumberingHost } from "./numbering.ts";
 import type { Time } from "./payload.ts";
 import { type RekeyHost, Rekeying } from "./rekey.ts";
 import type { Kept } from "./retention.ts";
@@ -55,17 +55,19 @@ export interface MachineEvents {
  * no timer. What outlives the connection stands in the ledger.
  * Up to step `claims` nothing changes; `commit` and what follows work on an authentic message.
  */
-export class SessionMachine implements RekeyHost {
-  readonly #keys: EpochOptions;
+export class SessionMachine implements RekeyHost, NumberingHost {
+  readonly keys: EpochOptions;
+  readonly peerMessageBytes: number;
+  readonly startedAt: number;
   readonly #limits: Limits;
   readonly #serverTime: MachineOptions["serverTime"];
   readonly #received: StrictCounter | ReplayWindow;
   /** Highest number that is being opened. */
   #promised = 0;
-  readonly #ledger: Ledger;
-  readonly #budget: Budget;
-  readonly #epochs: Epochs;
-  readonly #sending: KeyUse;
+  readonly ledger: Ledger;
+  readonly budget: Budget;
+  readonly epochs: Epochs;
+  readonly use: KeyUse;
   readonly #receiving: KeyUse;
   readonly #numbering: Numbering;
   /** Highest number that was committed before: what comes again up to it is not delivered. */
@@ -82,31 +84,33 @@ export class SessionMachine implements RekeyHost {
 
   constructor(options: MachineOptions) {
     const { received, ledger, keys, epoch, limits, elapsed, before } = options;
-    this.#keys = keys;
+    this.keys = keys;
     this.#limits = limits;
     this.#serverTime = options.serverTime;
     this.#received = received;
-    this.#ledger = ledger;
+    this.ledger = ledger;
     this.#delivered = ledger.committed;
     this.#elapsed = elapsed;
-    this.#budget = new Budget(ledger);
-    this.#sending = new KeyUse(limits, before?.sent ?? 0, elapsed);
+    this.budget = new Budget(ledger);
+    this.use = new KeyUse(limits, before?.sent ?? 0, elapsed);
     this.#receiving = new KeyUse(limits, before?.received ?? 0, elapsed);
-    const epochs = new Epochs(epoch, received instanceof ReplayWindow ? received.size : undefined);
-    this.#epochs = epochs;
-    const { peerMessageBytes, startedAt } = options;
-    const [use, budget] = [this.#sending, this.#budget];
-    const emit = (prepared: Prepared) => this.events?.onPrepared(prepared);
-    this.#numbering = new Numbering({ keys, peerMessageBytes, startedAt, ledger, budget, epochs, use, emit });
-    this.rekeying = new Rekeying(keys, epochs, this);
+    this.epochs = new Epochs(epoch, received instanceof ReplayWindow ? received.size : undefined);
+    this.peerMessageBytes = options.peerMessageBytes;
+    this.startedAt = options.startedAt;
+    this.#numbering = new Numbering(this);
+    this.rekeying = new Rekeying(keys, this.epochs, this);
   }
 
   // --- what a rekey needs --------------------------------------------------------------------------------------
 
   emit(message: Control): Prepared {
     const prepared = this.prepareControl(message, this.#elapsed);
-    this.events?.onPrepared(prepared);
+    this.onPrepared(prepared);
     return prepared;
+  }
+
+  onPrepared(prepared: Prepared): void {
+    this.events?.onPrepared(prepared);
   }
 
   onDerived(derived: Epoch): void {
@@ -115,7 +119,7 @@ export class SessionMachine implements RekeyHost {
   }
 
   onSealing(): void {
-    this.#sending.renew(this.#ledger.sent, this.#derived);
+    this.use.renew(this.ledger.sent, this.#derived);
   }
 
   get byeSent(): boolean {
@@ -126,13 +130,13 @@ export class SessionMachine implements RekeyHost {
     return this.#byeSeq !== undefined;
   }
 
-  get epochs(): { readonly send: number; readonly receive: number } {
-    return { send: this.#epochs.send.n, receive: this.#epochs.receive.n };
+  get epochNumbers(): { readonly send: number; readonly receive: number } {
+    return { send: this.epochs.send.n, receive: this.epochs.receive.n };
   }
 
   /** What the short forms of an epoch leave out; undefined for one that is long past. */
   table(n: number, direction: "in" | "out"): ExpandEntry | undefined {
-    return this.#epochs.table(n, direction);
+    return this.epochs.table(n, direction);
   }
 
   /** Undefined in strict order. */
@@ -188,25 +192,23 @@ export class SessionMachine implements RekeyHost {
   }
 
   get #slack(): number {
-    return this.#keys.role === "client" ? 0.1 : 0;
+    return this.keys.role === "client" ? 0.1 : 0;
   }
 
   /** Milliseconds for which the keys may still be used. */
   keysLeft(elapsed: number): number {
-    return Math.min(this.#sending.end, this.#receiving.end) - elapsed;
+    return Math.min(this.use.end, this.#receiving.end) - elapsed;
   }
 
   /** The keys are old enough to be renewed, or have been used enough. */
   rekeyDue(elapsed: number): boolean {
     const slack = this.#slack;
-    return (
-      this.#sending.due(this.#ledger.sent, elapsed, slack) || this.#receiving.due(this.#received.last, elapsed, slack)
-    );
+    return this.use.due(this.ledger.sent, elapsed, slack) || this.#receiving.due(this.#received.last, elapsed, slack);
   }
 
   /** Milliseconds until the keys of a direction are old enough to be renewed; 0 or less if they are. */
   rekeyIn(elapsed: number): number {
-    return Math.min(this.#sending.dueAt(this.#slack), this.#receiving.dueAt(this.#slack)) - elapsed;
+    return Math.min(this.use.dueAt(this.#slack), this.#receiving.dueAt(this.#slack)) - elapsed;
   }
 
   /**
@@ -235,7 +237,7 @@ export class SessionMachine implements RekeyHost {
    * False where it has to wait for that: in window order, where the keys will have changed, where the cipher answers at once.
    */
   begin(frame: WireFrame): boolean {
-    return this.#epochs.ordered && this.#epochs.receive.opener.begin(frame, (seq) => this.#promise(seq));
+    return this.epochs.ordered && this.epochs.receive.opener.begin(frame, (seq) => this.#promise(seq));
   }
 
   /** The next one of what may be opened ahead of its turn (specs/replay.md, section 4.1). */
@@ -251,7 +253,7 @@ export class SessionMachine implements RekeyHost {
   }
 
   #open(frame: WireFrame): Maybe<OpenedIn> {
-    return this.#epochs.open(frame, (seq) => this.#check(seq));
+    return this.epochs.open(frame, (seq) => this.#check(seq));
   }
 
   #accept(opened: OpenedIn, time: Time): Received {
@@ -280,27 +282,27 @@ export class SessionMachine implements RekeyHost {
     if (this.#isLate(seq)) return { kind: "dropped" };
     if (message.top === "bye" && seq < this.#received.last)
       throw new SealwireError("E_STATE", { detail: "bye has not the highest number" });
-    this.#epochs.assertFirst(opened.epoch, message);
+    this.epochs.assertFirst(opened.epoch, message);
     this.events?.onControl(message, opened.epoch);
     this.#commit(seq, opened, opened.epoch);
     if (rcv !== undefined) this.acknowledge(rcv);
-    this.#budget.charge(message, time.elapsed);
+    this.budget.charge(message, time.elapsed);
     if (message.top === "bye") this.#byeSeq = seq;
     if (message.top === "void" || seq <= this.#delivered) return { kind: "dropped" };
     return { kind: "control", seq, message, raw: opened.claims };
   }
 
   #onMessage(opened: OpenedIn, time: Time): Received {
-    const [keys, limits] = [this.#keys, this.#limits];
+    const [keys, limits] = [this.keys, this.#limits];
     const claims = checkApplicationClaims(decodeClaims(keys.codec, opened.claims), keys.level);
-    const epoch = this.#epochs.boundTo(opened, claims.bnd);
+    const epoch = this.epochs.boundTo(opened, claims.bnd);
     const { binding } = epoch;
     if (binding !== undefined) {
       if (claims.iss !== binding.peer)
         throw new SealwireError("E_KEY", { stage: "claims", detail: "iss is not the owner of the key" });
       if (claims.aud !== binding.self) throw new SealwireError("E_BINDING", { detail: "aud" });
       if (claims.bnd !== binding.receiveKid) throw new SealwireError("E_BINDING", { detail: "bnd" });
-      if (this.#epochs.ordered && this.#epochs.confirms(epoch))
+      if (this.epochs.ordered && this.epochs.confirms(epoch))
         throw new SealwireError("E_BINDING", { detail: "application message before ack" });
     }
     this.#checkSeq(opened, claims.seq);
@@ -313,7 +315,7 @@ export class SessionMachine implements RekeyHost {
   }
 
   #checkRole({ top }: Control): void {
-    const own = this.#keys.role;
+    const own = this.keys.role;
     if (top === "auth" && own === "client") fail("auth from a server");
     if ((top === "auth-ok" || top === "auth-no" || top === "auth-soon") && own === "server")
       fail(`${top} from a client`);
@@ -327,7 +329,7 @@ export class SessionMachine implements RekeyHost {
 
   /** In window order an earlier one may come later. */
   #checkRcv(rcv: number): void {
-    const back = rcv < this.#ledger.acknowledged && !(this.#received instanceof ReplayWindow);
+    const back = rcv < this.ledger.acknowledged && !(this.#received instanceof ReplayWindow);
     if (back || rcv > this.#numbering.sealed) {
       const detail = "rcv is not between the last one and what was sent";
       throw new SealwireError("E_SEQ", { stage: "claims", detail });
@@ -347,13 +349,13 @@ export class SessionMachine implements RekeyHost {
   }
 
   #commit(seq: number, opened: OpenedIn, epoch: Epoch): void {
-    this.#epochs.assertOpen(epoch, seq);
-    const confirms = this.#epochs.confirms(epoch);
+    this.epochs.assertOpen(epoch, seq);
+    const confirms = this.epochs.confirms(epoch);
     if (confirms) this.#receiving.renew(seq - 1, this.#derived);
     this.#receiving.open(seq, opened.claims.length, this.#elapsed);
     this.#received.commit(seq);
-    this.#ledger.committed = Math.max(this.#ledger.committed, this.#received.last);
-    this.#epochs.committed(epoch, seq);
+    this.ledger.committed = Math.max(this.ledger.committed, this.#received.last);
+    this.epochs.committed(epoch, seq);
     if (!confirms) return;
     this.events?.onEpoch(epoch, true);
     this.rekeying.onConfirmed(epoch);
@@ -361,8 +363,8 @@ export class SessionMachine implements RekeyHost {
 
   /** The peer has committed everything of ours up to `rcv`. */
   acknowledge(rcv: number): void {
-    this.#ledger.acknowledged = Math.max(this.#ledger.acknowledged, rcv);
-    const room = this.#ledger.retention.acknowledge(rcv);
+    this.ledger.acknowledged = Math.max(this.ledger.acknowledged, rcv);
+    const room = this.ledger.retention.acknowledge(rcv);
     this.events?.onAcknowledged(rcv, room);
   }
 }

@@ -12,7 +12,8 @@ import type { Ledger } from "./ledger.ts";
 import { type Outgoing, Prepared } from "./messages.ts";
 import { Kept } from "./retention.ts";
 
-export interface NumberingOptions {
+/** The machine whose sending half it is. */
+export interface NumberingHost {
   readonly keys: EpochOptions;
   readonly peerMessageBytes: number;
   /** See `MachineOptions`. */
@@ -23,12 +24,12 @@ export interface NumberingOptions {
   /** Of the keys that seal. */
   readonly use: KeyUse;
   /** Takes what has to be sealed next. */
-  readonly emit: (prepared: Prepared) => void;
+  onPrepared(prepared: Prepared): void;
 }
 
 /** The sending half of the machine: gives each message its number and its claims. `elapsed` is of a clock that does not jump. */
 export class Numbering {
-  readonly #o: NumberingOptions;
+  readonly #o: NumberingHost;
   /** Has its number, and waits for others to join it. */
   #open: Gathering | undefined;
   /** Bytes of the claims of the last one: those of a batch are often as many as those of the batch before. */
@@ -36,8 +37,8 @@ export class Numbering {
   #byeSent = false;
   #retired = false;
 
-  constructor(options: NumberingOptions) {
-    this.#o = options;
+  constructor(host: NumberingHost) {
+    this.#o = host;
   }
 
   get byeSent(): boolean {
@@ -66,7 +67,7 @@ export class Numbering {
     const open = this.#open;
     if (open === undefined) return;
     this.#open = undefined;
-    this.#o.emit(new Prepared(open.kept.seq, this.#finish(open), false, open.sealer));
+    this.#o.onPrepared(new Prepared(open.kept.seq, this.#finish(open), false, open.sealer));
   }
 
   #finish(gathering: Gathering): Uint8Array {
@@ -191,8 +192,8 @@ export class Numbering {
   }
 
   #sealedSize(claims: Uint8Array): number {
-    const { wire, level } = this.#o.keys;
-    return maxSealedSize(wire, level, claims.length);
+    const { keys, epochs } = this.#o;
+    return maxSealedSize(epochs.send.sealer.wire, keys.level, claims.length);
   }
 
   #assertOpen(): void {

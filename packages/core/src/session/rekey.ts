@@ -159,10 +159,10 @@ export class Rekeying {
 
   #derive(key: KeyAgreement, peer: PublicJwk, rekey: Uint8Array, rekeyed: Uint8Array): Maybe<Epoch> {
     const [keys, epochs] = [this.#keys, this.#epochs];
-    const { n, chain: last } = epochs.send;
+    const { n, chain: last, sealer } = epochs.send;
     return chain(transcriptHash(this.#keys.backend, "rk", rekey, rekeyed), (tr) =>
       chain(chainSalt(last, "rekey", tr), (salt) =>
-        chain(key.agree(peer), (secret) => deriveEpoch(keys, n + 1, new KeySchedule(secret, salt), tr)),
+        chain(key.agree(peer), (secret) => deriveEpoch(keys, sealer.wire, n + 1, new KeySchedule(secret, salt), tr)),
       ),
     );
   }

@@ -5,7 +5,7 @@ import type { Limits } from "../registry.generated.ts";
 import { StrictCounter } from "../replay/strict.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import type { Said } from "./answers.ts";
-import type { Epoch, EpochOptions } from "./epoch.ts";
+import type { Epoch } from "./epoch.ts";
 import { type Established, type SessionFacts, serverTimeOf } from "./established.ts";
 import type { Ledger } from "./ledger.ts";
 import { SessionMachine } from "./machine.ts";
@@ -56,7 +56,6 @@ export interface ResumeOptions {
   readonly ledger: Ledger;
   readonly limits: Limits;
   readonly protocol: string;
-  readonly keys: EpochOptions;
   readonly epoch: Epoch;
   readonly offset: number;
   readonly time: Time;
@@ -70,20 +69,20 @@ export interface ResumeOptions {
 
 /** The session on its new connection: numbers go on, from what each end announced. */
 export function resumeEstablished(o: ResumeOptions): Established {
-  const { facts, ledger, limits, protocol, keys, epoch, offset, time, own, peer, scopes, expiresAt, refusals } = o;
+  const { facts, ledger, limits, protocol, epoch, offset, time, own, peer, scopes, expiresAt, refusals } = o;
   // What the old connection commits from here on would be neither announced nor known as delivered.
   ledger.owner?.onTakenOver();
   ledger.chains = [epoch.chain];
   ledger.freeVoids = 2 * limits.retainedMessages;
   const machine = new SessionMachine({
-    keys,
+    keys: facts.keys,
     epoch,
     limits,
     ledger,
     received: new StrictCounter(own),
     peerMessageBytes: facts.peerMessageBytes,
     startedAt: facts.startedAt,
-    serverTime: serverTimeOf(keys.role, offset, time),
+    serverTime: serverTimeOf(facts.keys.role, offset, time),
     elapsed: time.elapsed,
     before: { sent: peer, received: own },
   });

@@ -12,7 +12,7 @@ import { type Chain, chainSalt, helloKeys } from "./chain.ts";
 import { tokenHash } from "./client-auth.ts";
 import type { HandshakeStep } from "./client-handshake.ts";
 import { agreementKey, type ClientHello, decodeClientHello } from "./client-hello.ts";
-import { deriveEpoch, type Epoch, epochOptions } from "./epoch.ts";
+import { deriveEpoch, type Epoch } from "./epoch.ts";
 import type { SessionFacts } from "./established.ts";
 import type { Ledger } from "./ledger.ts";
 import { encodePayload, type Time, wireOf } from "./payload.ts";
@@ -124,7 +124,7 @@ export class ServerResume<T> {
     const th2 = await transcriptHash(backend, "th2", m1, sh.text);
     const salt = await chainSalt(chain, "resume", th2);
     const schedule = new KeySchedule(await key.agree(peerKey), salt);
-    const epoch = await deriveEpoch(epochOptions(facts.keys, wireOf(protocol)), 0, schedule, th2);
+    const epoch = await deriveEpoch(facts.keys, wireOf(protocol), 0, schedule, th2);
     this.#answered = { candidate, epoch, own, peer };
     return { send: encodePayload(wireOf(protocol), sh.frame) };
   }
@@ -166,13 +166,11 @@ export class ServerResume<T> {
     if (expiresAt * 1000 <= time.unix) return refuse("the session has expired");
     if (!candidate.alive || !ledger.chains.includes(chain)) return refuse("the session has gone on without this chain");
     ledger.resumes.spend(1, time.elapsed);
-    const keys = epochOptions(facts.keys, wireOf(protocol));
     const established = resumeEstablished({
       facts,
       ledger,
       limits,
       protocol,
-      keys,
       epoch,
       offset: 0,
       time,

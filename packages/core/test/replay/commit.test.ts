@@ -31,7 +31,6 @@ async function machine(options: PairOptions): Promise<{ puppet: Puppet; receive:
   const keys: EpochOptions = {
     backend: node,
     role: "server",
-    wire,
     level,
     codec,
     suite: "x25519",
@@ -43,7 +42,7 @@ async function machine(options: PairOptions): Promise<{ puppet: Puppet; receive:
   const chain = { kid: "", key: macKey(new Uint8Array(32)), bytes: undefined };
   const session = new SessionMachine({
     keys,
-    epoch: buildEpoch(keys, 0, keysOf(own), keysOf(puppet), chain),
+    epoch: buildEpoch(keys, wire, 0, keysOf(own), keysOf(puppet), chain),
     limits: DEFAULT_LIMITS,
     ledger: new Ledger(DEFAULT_LIMITS, false, { sent: 0, acknowledged: 0, committed: 0 }),
     received: new StrictCounter(),
