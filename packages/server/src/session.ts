@@ -7,6 +7,8 @@ import { type CheckedToken, sameHolder } from "./tokens.ts";
 /** Tokens of one session that have not expired: a client that needs more of them at once is refused. */
 const REMEMBERED = 64;
 
+const NONE: readonly Revocable[] = [];
+
 /** Who is at the other end of a session. */
 export interface Peer {
   readonly token: CheckedToken;
@@ -27,7 +29,7 @@ export class LiveServerSession extends LiveSession {
   constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks, peer: Peer) {
     super(established, connection, limits, hooks);
     this.#token = this.#kept(peer.token);
-    this.#earlier = peer.earlier ?? [];
+    this.#earlier = peer.earlier ?? NONE;
     this.remoteAddress = peer.remoteAddress;
     this.#hooks = hooks;
   }

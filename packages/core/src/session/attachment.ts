@@ -43,7 +43,8 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   readonly ledger: Ledger;
   readonly outbox: Outbox;
   readonly #session: Attached;
-  readonly #receipts: Acknowledger | undefined;
+  /** Made by the first message, in a session that can be resumed. */
+  #receipts: Acknowledger | undefined;
   /** While keys are derived nothing may be numbered: it would have to be sealed with them. */
   #held: Promise<void> | undefined;
   #rekeyTimer: Timer | undefined;
@@ -68,16 +69,13 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
         (({ control, seq, claims }) =>
           trace(hooks, { direction: "out", kind: control ? "control" : "application", seq, claims })),
     );
-    if (e.ledger.resumable) {
-      this.#receipts = new Acknowledger(this);
-    }
     e.machine.events = this;
   }
 
   // --- what the machine tells ----------------------------------------------------------------------------------
 
   onControl(message: Control, epoch: Epoch): void {
-    this.machine.rekeying.check(message, epoch);
+    if (message.top === "rekey" || message.top === "rekeyed") this.machine.rekeying.check(message, epoch);
     this.#session.check(message);
   }
 
@@ -264,7 +262,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   /** In strict order a peer that does not show its new keys in time has lost them. */
   #awaitAck(): void {
     this.#rekeyTimer?.cancel();
-    if (this.machine.window === undefined) this.#deadline(() => this.machine.rekeying.underWay);
+    if (this.machine.window === undefined) this.#deadline(() => this.machine.isRekeying);
   }
 
   #deadline(missed: () => boolean): void {
@@ -276,7 +274,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
 
   #renewIfDue(): void {
     const { machine, connection } = this;
-    if (this.held || machine.byeSent || machine.rekeying.underWay) return;
+    if (this.held || machine.byeSent || machine.isRekeying) return;
     if (machine.rekeyDue(connection.clock.elapsed())) void this.rekey();
   }
 
@@ -352,9 +350,12 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
 
   #onMessage(seq: number, bytes: number, items: number): void {
     const { ledger } = this;
-    if (ledger.withheld !== undefined) return;
-    if (ledger.resumable && this.#session.isOverfull(items)) ledger.withheld = seq - 1;
-    else this.#receipts?.committed(bytes, items);
+    if (ledger.withheld !== undefined || !ledger.resumable) return;
+    if (this.#session.isOverfull(items)) ledger.withheld = seq - 1;
+    else {
+      this.#receipts ??= new Acknowledger(this);
+      this.#receipts.committed(bytes, items);
+    }
   }
 
   #handle(received: Received): Maybe<void> {

@@ -2,10 +2,13 @@ import type { Control } from "../envelope/control.ts";
 import { SealwireError } from "../errors.ts";
 import type { Ledger } from "./ledger.ts";
 
+const NONE: readonly number[] = [];
+
 /** What the peer's control messages cost it. Answers that this end has caused, and receipts, are free once each. */
 export class Budget {
   readonly #ledger: Ledger;
-  #pings: Set<number> | undefined;
+  /** Without an answer: few. */
+  #pings = NONE;
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
@@ -13,8 +16,7 @@ export class Budget {
 
   /** Its pong will be free. */
   pinged(seq: number): void {
-    this.#pings ??= new Set();
-    this.#pings.add(seq);
+    this.#pings = [...this.#pings, seq];
   }
 
   /** @throws SealwireError E_QUOTA */
@@ -28,7 +30,7 @@ export class Budget {
     const ledger = this.#ledger;
     switch (message.top) {
       case "pong":
-        return this.#pings?.delete(message.ref) ?? false;
+        return this.#ponged(message.ref);
       case "err":
         return ledger.refuse(message.ref);
       case "ack":
@@ -38,5 +40,11 @@ export class Budget {
       default:
         return false;
     }
+  }
+
+  #ponged(ref: number): boolean {
+    const wasPinged = this.#pings.includes(ref);
+    if (wasPinged) this.#pings = this.#pings.length === 1 ? NONE : this.#pings.filter((seq) => seq !== ref);
+    return wasPinged;
   }
 }

@@ -76,9 +76,10 @@ export class Connection implements SocketEvents {
   #opening: Opening | undefined;
   readonly #wire: "text" | "binary";
   readonly #queue: Arrived[] = [];
-  readonly #ahead: Ahead = new Ahead();
+  /** Only where the cipher answers later. */
+  #ahead: Ahead | undefined;
   readonly #timers: Timers;
-  readonly #bytes: TokenBucket;
+  #bytes: TokenBucket | undefined;
   #queuedBytes = 0;
   #busy = false;
   #pumping = false;
@@ -104,7 +105,6 @@ export class Connection implements SocketEvents {
     this.#wire = wireOf(socket.protocol);
     this.#timers = new Timers(clock);
     this.#lastHeard = clock.elapsed();
-    this.#bytes = new TokenBucket(limits.bytesPerSecond, limits.bytesPerSecond);
     // The earlier one first: the clock is then asked once.
     const hello = this.#speaksFirst ? [] : [this.#deadline(limits.clientHelloSeconds)];
     this.#opening = { handshake, onEstablished, timers: [this.#deadline(limits.handshakeSeconds), ...hello] };
@@ -259,13 +259,17 @@ export class Connection implements SocketEvents {
     }
     this.#queue.push({ payload, size, frame: undefined, error: undefined });
     this.#queuedBytes += size;
-    if (this.#rateLimited) this.throttle(this.#bytes.spend(size, this.#lastHeard));
+    if (this.#rateLimited) {
+      const { bytesPerSecond } = this.#limits;
+      this.#bytes ??= new TokenBucket(bytesPerSecond, bytesPerSecond);
+      this.throttle(this.#bytes.spend(size, this.#lastHeard));
+    }
     this.pump();
   }
 
   #clear(): void {
     this.#queue.length = 0;
-    this.#ahead.clear();
+    this.#ahead?.clear();
   }
 
   /** Takes messages from the queue while that is possible, and pauses reading while it is not. */
@@ -284,7 +288,7 @@ export class Connection implements SocketEvents {
     while (!this.#busy && this.#queue.length > 0 && !this.#blocked()) {
       const arrived = this.#queue.shift() as Arrived;
       this.#queuedBytes -= arrived.size;
-      this.#ahead.end(arrived.size);
+      this.#ahead?.end(arrived.size);
       try {
         const result = this.#process(arrived);
         if (result instanceof Promise) this.#run(result);
@@ -328,13 +332,14 @@ export class Connection implements SocketEvents {
   #openAhead(): void {
     const receiver = this.#receiver;
     while (this.#busy && receiver !== undefined && !this.#blocked()) {
-      const next = this.#queue[this.#ahead.count];
-      if (next === undefined || !this.#ahead.takes(next.size)) return;
+      const next = this.#queue[this.#ahead?.count ?? 0];
+      if (next === undefined || this.#ahead?.takes(next.size) === false) return;
       try {
         if (!receiver.begin(this.#frameOf(next))) return;
       } catch {
         return;
       }
+      this.#ahead ??= new Ahead();
       this.#ahead.begin(next.size);
     }
   }

@@ -17,6 +17,8 @@ export interface DeliveryHost {
   readonly hooks: SessionHooks;
   readonly sender: Sender;
   readonly requests: PendingRequests;
+  /** True while a reply is awaited. */
+  readonly awaitsReply: boolean;
   /** It has ended. */
   readonly over: boolean;
   /** Aborted when the session ends. */
@@ -139,8 +141,8 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
    * read: the receipts and replies that stand behind more messages.
    */
   get full(): boolean {
-    const { sender, requests } = this.#o;
-    return this.#isAt(sender.isWaiting || requests.isWaiting ? "end" : "full");
+    const { sender, awaitsReply } = this.#o;
+    return this.#isAt(sender.isWaiting || awaitsReply ? "end" : "full");
   }
 
   /**
@@ -200,15 +202,14 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
   }
 
   /**
-   * `size` is what it holds in memory, `from` the session it came in: a client can have another
-   * one by now. `once` is true for what was not delivered before.
+   * `size` is what it holds in memory, `from` the session it came in: a client can have another one by now. `once` is
+   * true for what was not delivered before.
    */
   item(item: Item, message: Message, size: number, from: Origin, once?: Once): Maybe<void> {
-    const { requests } = this.#o;
     const session = from.facts.id;
     if (this.#o.failed || this.#discards) return;
     if (item.ref !== null) {
-      if (session === this.#o.session) requests.resolve(item.ref, item.topic, item.data);
+      if (session === this.#o.session) this.#o.requests.resolve(item.ref, item.topic, item.data);
       return;
     }
     const { undelivered } = from.ledger;

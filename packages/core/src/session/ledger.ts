@@ -32,14 +32,20 @@ export interface LedgerOwner {
   onTakenOver(): void;
 }
 
+const controlBucket = ({ controlPerSecond, controlBurst }: Limits, level?: number): TokenBucket =>
+  new TokenBucket(controlPerSecond, controlBurst, level);
+
+const resumesBucket = ({ resumesPerMinute }: Limits, level?: number): TokenBucket =>
+  new TokenBucket(resumesPerMinute / 60, resumesPerMinute, level);
+
 /** What a session counts on, whatever connection it is on. */
 export class Ledger {
   readonly resumable: boolean;
   readonly retention: Retention;
-  /** Budget of the peer's control messages. */
-  readonly control: TokenBucket;
-  /** Server: budget of the client's resumes, in each of which all that is not acknowledged is sent again. */
-  readonly resumes: TokenBucket;
+  readonly #limits: Limits;
+  // Made when something is taken: until then all is there.
+  #control: TokenBucket | undefined;
+  #resumes: TokenBucket | undefined;
   /** Number used last. */
   sent: number;
   /** Highest number of ours that the peer said it has committed. */
@@ -64,9 +70,9 @@ export class Ledger {
   constructor(limits: Limits, resumable: boolean, start: LedgerStart) {
     this.resumable = resumable;
     this.retention = new Retention(limits, resumable);
-    this.control = new TokenBucket(limits.controlPerSecond, limits.controlBurst, start.control);
-    const { resumesPerMinute } = limits;
-    this.resumes = new TokenBucket(resumesPerMinute / 60, resumesPerMinute, start.resumes);
+    this.#limits = limits;
+    if (start.control !== undefined) this.#control = controlBucket(limits, start.control);
+    if (start.resumes !== undefined) this.#resumes = resumesBucket(limits, start.resumes);
     this.sent = start.sent;
     this.acknowledged = start.acknowledged;
     this.committed = start.committed;
@@ -74,6 +80,18 @@ export class Ledger {
     this.freeAcks = start.freeAcks ?? 0;
     this.#freeItemErrs = start.freeItemErrs ?? 0;
     this.part = start.part;
+  }
+
+  /** Budget of the peer's control messages. */
+  get control(): TokenBucket {
+    this.#control ??= controlBucket(this.#limits);
+    return this.#control;
+  }
+
+  /** Server: budget of the client's resumes, in each of which all that is not acknowledged is sent again. */
+  get resumes(): TokenBucket {
+    this.#resumes ??= resumesBucket(this.#limits);
+    return this.#resumes;
   }
 
   /** From which this session can be resumed, the newest first (specs/lifecycle.md, section 7, chains). */

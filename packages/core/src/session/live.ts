@@ -6,15 +6,12 @@ import type { Data, Json } from "../wire/json.ts";
 import type { Attachment } from "./attachment.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
-import type { Delivery } from "./delivery.ts";
 import { type Established, expand } from "./established.ts";
 import type { AnyHandler, Grant, SessionHooks } from "./hooks.ts";
 import type { Life } from "./life.ts";
 import type { Outgoing } from "./messages.ts";
 import { SessionParts } from "./parts.ts";
 import type { Time } from "./payload.ts";
-import type { Rights } from "./rights.ts";
-import type { Sender } from "./sender.ts";
 import type { SessionState as Snapshot } from "./snapshot.ts";
 import type {
   CloseInfo,
@@ -34,49 +31,43 @@ import type {
 /** A session, over one connection after the other, as the application and the SDK around it have it. */
 export class LiveSession implements Session {
   readonly #parts: SessionParts;
-  readonly #life: Life;
-  readonly #sender: Sender;
-  readonly #delivery: Delivery;
-  readonly #rights: Rights;
 
   constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks) {
     this.#parts = new SessionParts(established, connection, limits, hooks);
-    const { life, sender, delivery, rights } = this.#parts;
-    [this.#life, this.#sender, this.#delivery, this.#rights] = [life, sender, delivery, rights];
   }
 
   get id(): string {
-    return this.#life.facts.id;
+    return this.#parts.life.facts.id;
   }
   get level(): Level {
-    return this.#life.facts.keys.level;
+    return this.#parts.life.facts.keys.level;
   }
   get protocol(): string {
-    return this.#life.protocol;
+    return this.#parts.life.protocol;
   }
   get codec(): string {
-    return this.#life.facts.keys.codec;
+    return this.#parts.life.facts.keys.codec;
   }
   get suite(): string {
-    return this.#life.facts.keys.suite;
+    return this.#parts.life.facts.keys.suite;
   }
   get order(): MessageOrder {
-    return this.#life.facts.policy.seq;
+    return this.#parts.life.facts.policy.seq;
   }
   get subject(): string {
-    return this.#life.facts.subject;
+    return this.#parts.life.facts.subject;
   }
   get scopes(): readonly string[] {
-    return this.#rights.scopes;
+    return this.#parts.rights.scopes;
   }
   get expiresAt(): Date {
-    return new Date(this.#rights.expiresAt * 1000 - this.#life.offset);
+    return new Date(this.#parts.rights.expiresAt * 1000 - this.#parts.life.offset);
   }
   get state(): SessionState {
-    return this.#life.state;
+    return this.#parts.life.state;
   }
   get epochs(): EpochNumbers {
-    return this.#life.machine.epochNumbers;
+    return this.#parts.life.machine.epochNumbers;
   }
   get closed(): Promise<CloseInfo> {
     return this.#parts.closed;
@@ -87,7 +78,7 @@ export class LiveSession implements Session {
     let message: Outgoing;
     try {
       const { ttl, idempotent } = options;
-      message = this.#sender.outgoing(topic, data, ttl, idempotent ? { jti: this.#messageId() } : undefined);
+      message = this.#parts.sender.outgoing(topic, data, ttl, idempotent ? { jti: this.#messageId() } : undefined);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -104,17 +95,17 @@ export class LiveSession implements Session {
 
   #transmit(message: Outgoing, signal: AbortSignal | undefined): Maybe<Sent> {
     signal?.throwIfAborted();
-    const sent = this.#sender.transmit(message, "message", signal && { signal });
+    const sent = this.#parts.sender.transmit(message, "message", signal && { signal });
     return sent instanceof Promise ? sent.then((later) => this.#drained(later)) : this.#drained(sent);
   }
 
   #drained(sent: Sent): Maybe<Sent> {
-    const drained = this.#sender.drained();
+    const drained = this.#parts.sender.drained();
     return drained instanceof Promise ? drained.then(() => sent) : sent;
   }
 
   #messageId(): string {
-    const { backend, role } = this.#life.facts.keys;
+    const { backend, role } = this.#parts.life.facts.keys;
     if (role === "server") throw new TypeError("only a client's messages can be idempotent");
     if (this.order === "window") throw new TypeError("in window order there are no idempotent messages");
     return encodeBase64url(backend.random(16));
@@ -123,7 +114,7 @@ export class LiveSession implements Session {
   async request(topic: string, data: Data, options: RequestOptions = {}): Promise<Data> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const message = this.#sender.outgoing(topic, data, undefined, { request: true });
+    const message = this.#parts.sender.outgoing(topic, data, undefined, { request: true });
     const timeout = options.timeout ?? this.#parts.limits.requestSeconds * 1000;
     return await this.#checked(topic, await this.#parts.requests.ask(message, timeout, signal));
   }
@@ -135,31 +126,31 @@ export class LiveSession implements Session {
   }
 
   handle(topic: string, fn: AnyHandler): () => void {
-    return this.#delivery.handle(topic, fn);
+    return this.#parts.delivery.handle(topic, fn);
   }
 
   messages(topic: string): AsyncIterableIterator<Message<never>> {
-    return this.#delivery.stream(topic) as AsyncIterableIterator<Message<never>>;
+    return this.#parts.delivery.stream(topic) as AsyncIterableIterator<Message<never>>;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Message> {
-    return this.#delivery.stream(undefined);
+    return this.#parts.delivery.stream(undefined);
   }
 
   onDenied(fn: (denied: Denied) => void): () => void {
-    return this.#sender.refusals.onDenied(fn);
+    return this.#parts.sender.refusals.onDenied(fn);
   }
 
   onStateChange(fn: (state: SessionState) => void): () => void {
-    return this.#life.onStateChange(fn);
+    return this.#parts.life.onStateChange(fn);
   }
 
   onUndetermined(fn: (messages: readonly Undetermined[]) => void): () => void {
-    return this.#life.unacknowledged.onUndetermined(fn);
+    return this.#parts.life.unacknowledged.onUndetermined(fn);
   }
 
   rekey(): void {
-    void this.#life.attachment?.rekey();
+    void this.#parts.life.attachment?.rekey();
   }
 
   close(): Promise<CloseInfo> {
@@ -167,34 +158,34 @@ export class LiveSession implements Session {
   }
 
   expand(frame: Uint8Array, direction: "in" | "out" = "in"): string {
-    return expand(this.#life.machine, frame, direction);
+    return expand(this.#parts.life.machine, frame, direction);
   }
 
   // --- what the SDK around it does -----------------------------------------------------------------------------
 
   /** What its connection calls. */
   get receiver(): Receiver {
-    return this.#life.attachment as Attachment;
+    return this.#parts.life.attachment as Attachment;
   }
 
   /** Goes on over another connection, which both ends have confirmed. */
   resume(established: Established, connection: Connection): Receiver {
     const { peer } = established.resume as NonNullable<Established["resume"]>;
-    const attachment = this.#life.resume(established, connection, peer);
-    if (established.facts.keys.role === "client") this.#rights.grant(established);
+    const attachment = this.#parts.life.resume(established, connection, peer);
+    if (established.facts.keys.role === "client") this.#parts.rights.grant(established);
     return attachment;
   }
 
   /** A client's new session in place of one that could not be resumed. Handlers and streams stay. */
   replace(established: Established, connection: Connection): Receiver {
-    const attachment = this.#life.replace(established, connection);
-    this.#rights.grant(established);
+    const attachment = this.#parts.life.replace(established, connection);
+    this.#parts.rights.grant(established);
     return attachment;
   }
 
   /** What a client needs to resume: chains, the newest first. */
   get life(): Pick<Life, "facts" | "ledger"> {
-    return this.#life;
+    return this.#parts.life;
   }
 
   /** Says bye because this side goes away (1001): the peer may connect again. */
@@ -204,7 +195,7 @@ export class LiveSession implements Session {
 
   /** Asks the peer for a sign of life; without one within `ms` the connection counts as lost. */
   probe(ms: number): void {
-    const { attachment } = this.#life;
+    const { attachment } = this.#parts.life;
     if (attachment === undefined) return;
     const { connection } = attachment;
     void attachment.control({ top: "ping" });
@@ -215,91 +206,91 @@ export class LiveSession implements Session {
 
   /** Lets go of the connection, of which nothing more is processed, and keeps the session: it can be resumed. */
   detach(code = 1001, reason = "away"): void {
-    const { attachment } = this.#life;
+    const { attachment } = this.#parts.life;
     attachment?.machine.retire();
     attachment?.connection.close(code, reason);
   }
 
   /** Takes nothing more from the connection for `ms`, and resolves when all that came is decided and handled. */
   async settle(ms: number): Promise<void> {
-    this.#life.attachment?.connection.throttle(ms);
+    this.#parts.life.attachment?.connection.throttle(ms);
     do {
       await this.#parts.intake.settled;
-      await this.#delivery.idle();
+      await this.#parts.delivery.idle();
     } while (this.#parts.intake.settled !== undefined);
   }
 
   /** Nothing more is processed on the connection that it has, which stays open. */
   freeze(): void {
-    this.#life.attachment?.retire();
+    this.#parts.life.attachment?.retire();
   }
 
   /** Server: all that another node needs to go on with it, and when that was, for `encodeSession`. Clients do not load it. */
   snapshot(extra: Json): readonly [Snapshot, Time] {
-    const { facts, ledger, refusals, time } = this.#life;
-    const { scopes, expiresAt } = this.#rights;
+    const { facts, ledger, refusals, time } = this.#parts.life;
+    const { scopes, expiresAt } = this.#parts.rights;
     return [{ facts, ledger, refusals: refusals.all(), scopes, expiresAt, extra }, time];
   }
 
   /** Another node has the session, or seems to: this end lets go of it, and of its connection (1001). */
   supersede(certain = true): void {
-    this.#life.supersede(certain);
+    this.#parts.life.supersede(certain);
   }
 
   /** Ends it where it has no connection, unless another node has it: then this end lets go of it. */
   lapse(info: ConnectionEnd): void {
-    this.#life.lapse(info);
+    this.#parts.life.lapse(info);
   }
 
   async #depart(code: string | undefined, close: (connection: Connection) => void): Promise<CloseInfo> {
-    const { attachment } = this.#life;
-    this.#life.leaving = true;
-    if (attachment === undefined) this.#life.end({ code: 1000, clean: false, truncated: true });
+    const { attachment } = this.#parts.life;
+    this.#parts.life.leaving = true;
+    if (attachment === undefined) this.#parts.life.end({ code: 1000, clean: false, truncated: true });
     else void this.#parts.farewell.say(attachment, code, close);
     return await this.closed;
   }
 
   /** Ends the session for a reason of this side. */
   fail(error: SealwireError): void {
-    this.#life.fail(error);
+    this.#parts.life.fail(error);
   }
 
   /** Client: sends a new access token. Resolves with what the server grants. @throws SealwireError E_TOKEN if it refuses */
   async refresh(token: string): Promise<Grant> {
     if (this.#parts.over) throw new SealwireError("E_CLOSED");
-    return await this.#rights.refresh(token);
+    return await this.#parts.rights.refresh(token);
   }
 
   /** NumericDate in the server's time. */
   get ends(): number {
-    return this.#rights.expiresAt;
+    return this.#parts.rights.expiresAt;
   }
 
   /** This side is ending it, and may not have said so yet: no connection is made or taken for it any more. */
   get leaving(): boolean {
-    return this.#life.leaving;
+    return this.#parts.life.leaving;
   }
 
   get byeSent(): boolean {
-    return this.#life.machine.byeSent;
+    return this.#parts.life.machine.byeSent;
   }
 
   get byeReceived(): boolean {
-    return this.#life.machine.byeReceived;
+    return this.#parts.life.machine.byeReceived;
   }
 
   /** Undefined in strict order. */
   get window(): WindowReport | undefined {
-    return this.#life.machine.window;
+    return this.#parts.life.machine.window;
   }
 
   /** Milliseconds until the session ends. */
   get timeLeft(): number {
-    return this.#rights.left;
+    return this.#parts.rights.left;
   }
 
   /** Nobody makes or awaits a connection any more. */
   end(info: ConnectionEnd): void {
-    this.#life.end(info);
+    this.#parts.life.end(info);
   }
 }

@@ -72,7 +72,7 @@ export class SessionMachine implements RekeyHost, NumberingHost {
   readonly #numbering: Numbering;
   /** Highest number that was committed before: what comes again up to it is not delivered. */
   readonly #delivered: number;
-  readonly rekeying: Rekeying;
+  #rekeying: Rekeying | undefined;
   events: MachineEvents | undefined;
   /** Number of the peer's bye. */
   #byeSeq: number | undefined;
@@ -98,10 +98,20 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     this.peerMessageBytes = options.peerMessageBytes;
     this.startedAt = options.startedAt;
     this.#numbering = new Numbering(this);
-    this.rekeying = new Rekeying(keys, this.epochs, this);
   }
 
   // --- what a rekey needs --------------------------------------------------------------------------------------
+
+  /** Made when there is one: most connections have none. */
+  get rekeying(): Rekeying {
+    this.#rekeying ??= new Rekeying(this.keys, this.epochs, this);
+    return this.#rekeying;
+  }
+
+  /** A rekey is under way. */
+  get isRekeying(): boolean {
+    return this.epochs.changing || this.#rekeying?.proposing === true;
+  }
 
   emit(message: Control): Prepared {
     const prepared = this.prepareControl(message, this.#elapsed);
@@ -358,7 +368,7 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     this.epochs.committed(epoch, seq);
     if (!confirms) return;
     this.events?.onEpoch(epoch, true);
-    this.rekeying.onConfirmed(epoch);
+    this.#rekeying?.onConfirmed(epoch);
   }
 
   /** The peer has committed everything of ours up to `rcv`. */

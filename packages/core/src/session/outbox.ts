@@ -22,8 +22,9 @@ export class Outbox {
   readonly #connection: Connection;
   readonly #limit: number;
   readonly #onSent: ((prepared: Prepared, payload: Payload) => void) | undefined;
-  readonly #queue: Waiting[] = [];
-  readonly #ahead: Ahead = new Ahead();
+  // Made where the cipher answers later.
+  #queue: Waiting[] | undefined;
+  #ahead: Ahead | undefined;
   #tail: Promise<void> | undefined;
   #pending = 0;
   #broken = false;
@@ -51,7 +52,7 @@ export class Outbox {
   push(prepared: Prepared): Maybe<void> {
     if (this.#broken) return;
     this.#pending += prepared.claims.length;
-    if (this.#queue.length > 0) return this.#enqueue(prepared);
+    if (this.#queue !== undefined && this.#queue.length > 0) return this.#enqueue(prepared);
     let sealed: Maybe<Payload>;
     try {
       sealed = prepared.seal();
@@ -65,6 +66,7 @@ export class Outbox {
   #enqueue(prepared: Prepared, sealed?: Promise<Payload>): Promise<void> {
     const tail = new Promise<void>((done) => {
       const waiting: Waiting = { prepared, sealed: undefined, failure: undefined, done };
+      this.#queue ??= [];
       this.#queue.push(waiting);
       if (sealed !== undefined) this.#await(waiting, sealed);
     });
@@ -77,13 +79,14 @@ export class Outbox {
 
   #sealAhead(): void {
     for (;;) {
-      const next = this.#queue[this.#ahead.count];
-      if (next === undefined || !this.#ahead.takes(next.prepared.claims.length)) return;
+      const next = this.#queue?.[this.#ahead?.count ?? 0];
+      if (next === undefined || this.#ahead?.takes(next.prepared.claims.length) === false) return;
       this.#await(next, sealed(next.prepared));
     }
   }
 
   #await(waiting: Waiting, sealed: Promise<Payload>): void {
+    this.#ahead ??= new Ahead();
     this.#ahead.begin(waiting.prepared.claims.length);
     const settle = (result: Partial<Waiting>) => {
       Object.assign(waiting, result);
@@ -97,19 +100,20 @@ export class Outbox {
 
   /** Hands over what is sealed, up to the first that is not. */
   #flush(): void {
+    const queue = this.#queue ?? [];
     for (;;) {
-      const [first] = this.#queue;
+      const [first] = queue;
       if (first?.failure !== undefined) {
         this.#failed(first.failure.cause);
         return;
       }
       if (first?.sealed === undefined) break;
-      this.#queue.shift();
-      this.#ahead.end(first.prepared.claims.length);
+      queue.shift();
+      this.#ahead?.end(first.prepared.claims.length);
       this.#sent(first.prepared, first.sealed);
       first.done();
     }
-    if (this.#queue.length === 0) this.#tail = undefined;
+    if (queue.length === 0) this.#tail = undefined;
     this.#sealAhead();
   }
 
@@ -158,8 +162,8 @@ export class Outbox {
   stop(): void {
     this.#broken = true;
     this.#tail = undefined;
-    this.#ahead.clear();
-    for (const { done } of this.#queue.splice(0)) done();
+    this.#ahead?.clear();
+    for (const { done } of this.#queue?.splice(0) ?? []) done();
   }
 
   /** The number is used up and nothing was sent under it: the session cannot go on. */

@@ -33,11 +33,12 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   readonly life: Life;
   readonly sender: Sender;
   readonly delivery: Delivery;
-  readonly requests: PendingRequests;
   readonly rights: Rights;
-  readonly farewell: Farewell;
   readonly intake: Intake;
   readonly #clock: Clock;
+  // Made when there is something for them.
+  #requests: PendingRequests | undefined;
+  #farewell: Farewell | undefined;
   #info: CloseInfo | undefined;
   // Made when somebody asks: most sessions end without anybody who waits for it.
   #abort: AbortController | undefined;
@@ -50,9 +51,7 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
     this.#clock = connection.clock;
     this.timers = new Timers(connection.clock);
     this.sender = new Sender(this);
-    this.requests = new PendingRequests(this);
     this.delivery = new Delivery(this);
-    this.farewell = new Farewell(limits);
     this.rights = new Rights(this, established);
     this.life = new Life(established, connection, this);
     this.intake = new Intake(this);
@@ -61,6 +60,17 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
     if (established.resume !== undefined) this.life.takeUp(established, established.resume);
   }
 
+  get requests(): PendingRequests {
+    this.#requests ??= new PendingRequests(this);
+    return this.#requests;
+  }
+  get awaitsReply(): boolean {
+    return this.#requests?.isWaiting === true;
+  }
+  get farewell(): Farewell {
+    this.#farewell ??= new Farewell(this.limits);
+    return this.#farewell;
+  }
   get attachment(): Attachment | undefined {
     return this.life.attachment;
   }
@@ -135,9 +145,9 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   }
 
   abandoned(error: SealwireError): void {
-    this.requests.fail(error);
+    this.#requests?.fail(error);
     this.rights.fail(error);
-    this.refusals.forget();
+    this.sender.forgetRefusals();
   }
 
   ended(info: CloseInfo): void {

@@ -31,8 +31,7 @@ export class Refresh {
   }
 
   /** Step commit: whether this message can come now. */
-  check(message: Control): void {
-    if (message.top !== "auth-ok" && message.top !== "auth-no") return;
+  check(message: Control & { readonly top: "auth-ok" | "auth-no" }): void {
     if (this.#asked?.seq !== message.ref) throw new SealwireError("E_STATE", { detail: "answer to no auth" });
   }
 

@@ -60,13 +60,9 @@ export class Rekeying {
     return this.#proposal !== undefined;
   }
 
-  get underWay(): boolean {
-    return this.proposing || this.#epochs.changing;
-  }
-
   /** Proposes new keys, unless that is under way. True if a proposal was begun. */
   propose(): Maybe<boolean> {
-    if (this.underWay) return false;
+    if (this.proposing || this.#epochs.changing) return false;
     const [keys, epochs, host] = [this.#keys, this.#epochs, this.#host];
     const proposal: Proposal = { n: epochs.send.n + 1 };
     this.#proposal = proposal;

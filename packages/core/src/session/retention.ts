@@ -61,6 +61,9 @@ const PIECE = { least: 1024, most: 16_384 } as const;
 /** Claims that are longer have memory of their own: they are not copied. */
 const SHARED = 4096;
 
+/** Never changed: what keeps nothing needs no list. */
+const NONE: Kept[] = [];
+
 /**
  * What a session sent and the peer has not acknowledged, oldest first. In a resumable session nothing is forgotten
  * before that or its expiry, so a sender waits while `full`; elsewhere only the newest are known. A batch counts its items.
@@ -68,7 +71,7 @@ const SHARED = 4096;
 export class Retention {
   readonly #limits: Limits;
   readonly #resumable: boolean;
-  #kept: Kept[] = [];
+  #kept = NONE;
   /** The first ones of #kept are gone already: shift() would move the whole array for each. */
   #gone = 0;
   #messages = 0;
@@ -88,6 +91,7 @@ export class Retention {
   }
 
   add(kept: Kept): void {
+    if (this.#kept === NONE) this.#kept = [];
     this.#kept.push(kept);
     this.#count(kept.count, kept.bytes);
   }
@@ -168,7 +172,7 @@ export class Retention {
   }
 
   clear(): void {
-    this.#replace([]);
+    this.#replace(NONE);
   }
 
   #forget(count: number): void {
@@ -178,7 +182,7 @@ export class Retention {
       this.#bytes -= kept.bytes;
     }
     this.#gone += count;
-    if (this.#gone === this.#kept.length) this.#replace([]);
+    if (this.#gone === this.#kept.length) this.#replace(NONE);
     else if (this.#gone > 64 && this.#gone > this.#kept.length / 2) {
       this.#kept = this.#kept.slice(this.#gone);
       this.#gone = 0;
@@ -186,7 +190,7 @@ export class Retention {
   }
 
   #replace(kept: Kept[]): void {
-    this.#kept = kept;
+    this.#kept = kept.length === 0 ? NONE : kept;
     this.#gone = 0;
     if (kept.length === 0) this.#piece = undefined;
     this.#messages = kept.reduce((sum, { count }) => sum + count, 0);

@@ -29,9 +29,11 @@ const LATE = "the new token was not checked in time (limit handshakeSeconds)";
 /** What the client may do in a session and until when, and how a new token changes both (specs/lifecycle.md, section 4). */
 export class Rights implements TermHost {
   readonly #o: RightsHost;
-  readonly #refresh = new Refresh();
+  /** Made by the first refresh. */
+  #refreshed: Refresh | undefined;
   readonly #term: Term;
-  #granted: Grant;
+  #scopes: readonly string[];
+  #expiresAt: number;
   #changes = 0;
   /** Server: the end of which the client was reminded. */
   #reminded: number | undefined;
@@ -40,10 +42,15 @@ export class Rights implements TermHost {
 
   constructor(host: RightsHost, { scopes, expiresAt }: Grant) {
     this.#o = host;
-    this.#granted = { scopes, expiresAt };
+    this.#scopes = scopes;
+    this.#expiresAt = expiresAt;
     this.#term = new Term(this);
   }
 
+  get #refresh(): Refresh {
+    this.#refreshed ??= new Refresh();
+    return this.#refreshed;
+  }
   get timers(): Timers {
     return this.#o.timers;
   }
@@ -61,12 +68,12 @@ export class Rights implements TermHost {
   }
 
   get scopes(): readonly string[] {
-    return this.#granted.scopes;
+    return this.#scopes;
   }
 
   /** NumericDate in the server's time. */
   get expiresAt(): number {
-    return this.#granted.expiresAt;
+    return this.#expiresAt;
   }
 
   /** How often they have changed. */
@@ -105,10 +112,11 @@ export class Rights implements TermHost {
 
   /** Takes over what a token grants, bounded by the longest life of the session. */
   grant({ scopes, expiresAt }: Grant): Grant {
-    this.#granted = { scopes, expiresAt: Math.min(expiresAt, this.#o.life.facts.longestEnd) };
+    this.#scopes = scopes;
+    this.#expiresAt = Math.min(expiresAt, this.#o.life.facts.longestEnd);
     this.#changes++;
     this.watch();
-    return this.#granted;
+    return { scopes, expiresAt: this.#expiresAt };
   }
 
   /** Client: sends a new access token. Resolves with what the server grants. @throws SealwireError E_TOKEN if it refuses */
@@ -133,14 +141,14 @@ export class Rights implements TermHost {
 
   /** Step commit: whether this message can come now. */
   check(message: Control): void {
-    this.#refresh.check(message);
+    if (message.top === "auth-ok" || message.top === "auth-no") this.#refresh.check(message);
     if (message.top === "auth" && this.#checking !== undefined)
       throw new SealwireError("E_STATE", { detail: "auth while one is unanswered" });
   }
 
   /** The answer to a token will not come: both ends forget it. */
   fail(error: SealwireError): void {
-    this.#refresh.fail(error);
+    this.#refreshed?.fail(error);
     const checking = this.#checking;
     this.#checking = undefined;
     checking?.abort(error);

@@ -41,6 +41,7 @@ export interface SenderHost {
 const BATCH_DEPTH = 2;
 
 const ONE_WAY: Partial<Role> = {};
+const NO_WAKES: readonly (() => void)[] = [];
 
 export interface TransmitOptions {
   readonly signal?: AbortSignal | undefined;
@@ -73,15 +74,30 @@ interface Waiting {
 /** The sending half of a session: checks, authorizes, numbers and seals, in the order of the calls. */
 export class Sender {
   readonly #host: SenderHost;
-  readonly refusals: Refusals;
-  /** Messages that wait for authorization, room, keys or a connection: the first is at it. */
-  readonly #queue: Waiting[] = [];
+  /** Made when somebody listens, or the peer refuses something. */
+  #refusals: Refusals | undefined;
+  /** Messages that wait for authorization, room, keys or a connection: the first is at it. Undefined where none ever did. */
+  #queue: Waiting[] | undefined;
   #waitingBytes = 0;
-  #wakes: (() => void)[] = [];
+  #wakes = NO_WAKES;
 
   constructor(host: SenderHost) {
     this.#host = host;
-    this.refusals = new Refusals(host.hooks);
+  }
+
+  get refusals(): Refusals {
+    this.#refusals ??= new Refusals(this.#host.hooks);
+    return this.#refusals;
+  }
+
+  /** Another session counts from 1 again. */
+  forgetRefusals(): void {
+    this.#refusals?.forget();
+  }
+
+  /** How many wait. */
+  get #length(): number {
+    return this.#queue?.length ?? 0;
   }
 
   /** @throws TypeError for what can never be sent */
@@ -114,7 +130,7 @@ export class Sender {
     const due = checked instanceof Promise ? copyOf(message) : message;
     const granted =
       checked instanceof Promise ? checked.then(() => this.#isGranted(due, kind)) : this.#isGranted(due, kind);
-    if (this.#queue.length === 0 && !(granted instanceof Promise) && (!granted || this.#ready))
+    if (this.#length === 0 && !(granted instanceof Promise) && (!granted || this.#ready))
       return this.#push(message, kind, granted, options);
     // A rejection is looked at when its turn comes, if it comes.
     if (granted instanceof Promise) granted.catch(() => {});
@@ -130,7 +146,7 @@ export class Sender {
   /** True while messages of this end wait for receipts of the peer, or for the network to take what it sent. */
   get isWaiting(): boolean {
     const { attachment, ledger } = this.#host;
-    return (this.#queue.length > 0 && ledger.retention.full) || (attachment?.outbox.isWaiting ?? false);
+    return (this.#length > 0 && ledger.retention.full) || (attachment?.outbox.isWaiting ?? false);
   }
 
   /** True while more waits for room or a connection than may be unsent. */
@@ -157,10 +173,11 @@ export class Sender {
       data instanceof Uint8Array
         ? topic.length + data.length
         : encodeClaims(codec, { seq: 1, exp: 0, top: topic, data }).length;
-    if (this.#queue.length >= limits.queuedMessages || this.#waitingBytes + bytes > limits.queuedBytes)
+    if (this.#length >= limits.queuedMessages || this.#waitingBytes + bytes > limits.queuedBytes)
       throw new SealwireError("E_QUEUE_FULL", { detail: topic });
     this.#waitingBytes += bytes;
     return new Promise((resolve, reject) => {
+      this.#queue ??= [];
       this.#queue.push({ message, kind, options, bytes, since, subject, granted, grants, resolve, reject });
       if (this.#queue.length === 1) void this.#serve();
     });
@@ -168,7 +185,8 @@ export class Sender {
 
   /** One after the other. Those that need not be awaited go in one turn, so that they can share a number. */
   async #serve(): Promise<void> {
-    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+    const queue = this.#queue ?? [];
+    for (let next = queue[0]; next !== undefined; next = queue[0]) {
       try {
         // Looked at after each wait: the connection, the keys or the peer's rights can be others once more.
         while (!this.#isDue(next)) await this.#awaitChange(next);
@@ -176,7 +194,7 @@ export class Sender {
       } catch (error) {
         next.reject(error);
       }
-      this.#queue.shift();
+      queue.shift();
       this.#waitingBytes -= next.bytes;
     }
   }
@@ -224,7 +242,7 @@ export class Sender {
     const woken = new Promise<void>((resolve) => {
       wake = resolve;
     });
-    this.#wakes.push(wake);
+    this.#wakes = [...this.#wakes, wake];
     // What it waits for may have arrived, and not been read.
     this.#host.attachment?.connection.pump();
     const timer = timers.after(ms, wake);
@@ -240,7 +258,9 @@ export class Sender {
 
   /** Something may have become possible. */
   wake(): void {
-    for (const wake of this.#wakes.splice(0)) wake();
+    const wakes = this.#wakes;
+    this.#wakes = NO_WAKES;
+    for (const wake of wakes) wake();
   }
 
   #push(message: Outgoing, kind: Kind, granted: boolean, options: TransmitOptions): Place {
@@ -251,7 +271,7 @@ export class Sender {
     if (over || attachment === undefined || other) throw new SealwireError("E_CLOSED");
     const place = number(attachment, message);
     options.onPlace?.(place);
-    if (kind === "message") this.refusals.remember(place, message.topic);
+    if (kind === "message") this.#refusals?.remember(place, message.topic);
     // Not at once: whoever asks is still at it.
     if (kind === "request") void Promise.resolve().then(() => attachment.connection.pump());
     return place;
@@ -266,7 +286,7 @@ export class Sender {
   }
 
   end(): void {
-    this.refusals.clear();
+    this.#refusals?.clear();
     this.wake();
   }
 }

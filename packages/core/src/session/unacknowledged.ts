@@ -20,12 +20,14 @@ export interface UnacknowledgedHost {
   wake(): void;
 }
 
+const NONE: readonly Outgoing[] = [];
+
 /** Own messages that the peer has not acknowledged: what is told of them when their life, or that of their session, ends. */
 export class Unacknowledged {
   listeners: Listeners<readonly Undetermined[]> | undefined;
   readonly #host: UnacknowledgedHost;
   /** Idempotent messages of a session that was given up, as the next one sends them. */
-  #outliving: Outgoing[] = [];
+  #outliving = NONE;
   #expiry: { readonly at: number; readonly timer: Timer } | undefined;
 
   constructor(host: UnacknowledgedHost) {
@@ -71,19 +73,23 @@ export class Unacknowledged {
     const { ledger, facts } = this.#host;
     const lost = ledger.retention.all();
     ledger.retention.clear();
+    const outliving: Outgoing[] = [];
     for (const { claims, jti, exp } of lost) {
       if (jti === undefined || claims === undefined) continue;
       const { items, iat } = contentOf(facts.keys.codec, claims);
       for (const { topic, data } of items)
-        this.#outliving.push({ topic, data, ttl: 0, alone: true, ref: undefined, request: undefined, jti, iat, exp });
+        outliving.push({ topic, data, ttl: 0, alone: true, ref: undefined, request: undefined, jti, iat, exp });
     }
+    if (outliving.length > 0) this.#outliving = [...this.#outliving, ...outliving];
     if (lost.length > 0) this.#tell(lost);
   }
 
   /** For the next session: what was marked for it, and has not expired. Once. */
   outliving(): readonly Outgoing[] {
     const { now } = this.#host;
-    return this.#outliving.splice(0).filter(({ exp = 0 }) => exp > now);
+    const outliving = this.#outliving;
+    this.#outliving = NONE;
+    return outliving.filter(({ exp = 0 }) => exp > now);
   }
 
   /** The end: answers with all that is left. */

@@ -125,8 +125,8 @@ export class RekeyWalker<S> {
       const { send, receive } = session.epochs;
       const attachment = session.receiver as Attachment | undefined;
       if (session.state !== "open" || attachment === undefined) return [`the ${ROLES[side]} is over`];
-      const { proposing, underWay } = attachment.machine.rekeying;
-      const real = [send - this.#epoch, receive - this.#epoch, proposing, underWay].join();
+      const { rekeying, isRekeying } = attachment.machine;
+      const real = [send - this.#epoch, receive - this.#epoch, rekeying.proposing, isRekeying].join();
       const model = ends[side];
       const wanted = [model.send, model.receive, model.proposing, model.underWay].join();
       if (real !== wanted) found.push(`${ROLES[side]} is ${real}, not ${wanted}`);
