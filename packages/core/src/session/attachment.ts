@@ -80,7 +80,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   }
 
   onPrepared(prepared: Prepared): void {
-    void this.#push(prepared);
+    this.#push(prepared);
   }
 
   onEpoch(epoch: Epoch, confirmed: boolean): void {
@@ -177,15 +177,17 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     this.#renewIfDue();
   }
 
+  /** Resolves when it is sent. */
   push(prepared: Prepared): Maybe<void> {
-    const done = this.#push(prepared);
+    this.#push(prepared);
+    const sent = this.outbox.drained();
     this.#renewIfDue();
-    return done;
+    return sent;
   }
 
-  #push(prepared: Prepared): Maybe<void> {
+  #push(prepared: Prepared): void {
     if (prepared.control) this.#receipts?.sent();
-    return this.outbox.push(prepared);
+    this.outbox.push(prepared);
   }
 
   /** Nothing more is processed, nor said: the session goes on without this connection, which stays open for now. */

@@ -190,7 +190,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
     const work = async (): Promise<void> => {
       await undefined;
       if (facts.keys.role === "server")
-        void attachment.outbox.push(prepareResumed(e.epoch, ledger.announce(), this.#host.granted));
+        attachment.outbox.push(prepareResumed(e.epoch, ledger.announce(), this.#host.granted));
       const withdraw = (kept: Kept, reason: ErrorCode) => this.#withdraw(kept, reason);
       const { codec } = facts.keys;
       const grants = () => this.#host.grants;

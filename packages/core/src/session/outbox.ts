@@ -10,8 +10,8 @@ interface Waiting {
   readonly prepared: Prepared;
   sealed: Payload | undefined;
   failure: { readonly cause: unknown } | undefined;
-  /** It was sent, or nothing more is. */
-  readonly done: () => void;
+  /** Those that asked: it was sent, or nothing more is. */
+  done: (() => void)[] | undefined;
 }
 
 /**
@@ -22,10 +22,8 @@ export class Outbox {
   readonly #connection: Connection;
   readonly #limit: number;
   readonly #onSent: ((prepared: Prepared, payload: Payload) => void) | undefined;
-  // Made where the cipher answers later.
-  #queue: Waiting[] | undefined;
-  #ahead: Ahead | undefined;
-  #tail: Promise<void> | undefined;
+  /** Made where the cipher answers later. */
+  #later: { readonly queue: Waiting[]; readonly ahead: Ahead } | undefined;
   #pending = 0;
   #broken = false;
   #sealsAtOnce = false;
@@ -49,83 +47,94 @@ export class Outbox {
     return this.#pending + this.#connection.bufferedAmount;
   }
 
-  push(prepared: Prepared): Maybe<void> {
+  /** Seals it, behind what was pushed before. */
+  push(prepared: Prepared): void {
     if (this.#broken) return;
     this.#pending += prepared.claims.length;
-    if (this.#queue !== undefined && this.#queue.length > 0) return this.#enqueue(prepared);
+    if (this.#last !== undefined) {
+      this.#enqueue(prepared);
+      this.#sealAhead();
+    } else if (!this.#pushFirst(prepared)) return;
+    // Not before this message has its place: the bye of a failure comes after it.
+    this.#checkLimit();
+  }
+
+  /** True where it has to wait. */
+  #pushFirst(prepared: Prepared): boolean {
     let sealed: Maybe<Payload>;
     try {
       sealed = prepared.seal();
     } catch (cause) {
-      return this.#failed(cause);
+      this.#failed(cause);
+      return false;
     }
     this.#sealsAtOnce = !(sealed instanceof Promise);
-    return sealed instanceof Promise ? this.#enqueue(prepared, sealed) : this.#sent(prepared, sealed);
+    if (sealed instanceof Promise) this.#await(this.#enqueue(prepared), sealed);
+    else this.#sent(prepared, sealed);
+    return sealed instanceof Promise;
   }
 
-  #enqueue(prepared: Prepared, sealed?: Promise<Payload>): Promise<void> {
-    const tail = new Promise<void>((done) => {
-      const waiting: Waiting = { prepared, sealed: undefined, failure: undefined, done };
-      this.#queue ??= [];
-      this.#queue.push(waiting);
-      if (sealed !== undefined) this.#await(waiting, sealed);
-    });
-    this.#tail = tail;
-    this.#sealAhead();
-    // Not before this message has its place: the bye of a failure comes after it.
-    this.#checkLimit();
-    return tail;
+  get #last(): Waiting | undefined {
+    return this.#later?.queue.at(-1);
+  }
+
+  #enqueue(prepared: Prepared): Waiting {
+    const waiting: Waiting = { prepared, sealed: undefined, failure: undefined, done: undefined };
+    this.#later ??= { queue: [], ahead: new Ahead() };
+    this.#later.queue.push(waiting);
+    return waiting;
   }
 
   #sealAhead(): void {
-    for (;;) {
-      const next = this.#queue?.[this.#ahead?.count ?? 0];
-      if (next === undefined || this.#ahead?.takes(next.prepared.claims.length) === false) return;
+    for (let later = this.#later; later !== undefined; ) {
+      const next = later.queue[later.ahead.count];
+      if (next === undefined || !later.ahead.takes(next.prepared.claims.length)) return;
       this.#await(next, sealed(next.prepared));
     }
   }
 
   #await(waiting: Waiting, sealed: Promise<Payload>): void {
-    this.#ahead ??= new Ahead();
-    this.#ahead.begin(waiting.prepared.claims.length);
-    const settle = (result: Partial<Waiting>) => {
-      Object.assign(waiting, result);
-      this.#flush();
-    };
+    this.#later?.ahead.begin(waiting.prepared.claims.length);
     sealed.then(
-      (payload) => settle({ sealed: payload }),
-      (cause: unknown) => settle({ failure: { cause } }),
+      (payload) => {
+        waiting.sealed = payload;
+        this.#flush();
+      },
+      (cause: unknown) => {
+        waiting.failure = { cause };
+        this.#flush();
+      },
     );
   }
 
   /** Hands over what is sealed, up to the first that is not. */
   #flush(): void {
-    const queue = this.#queue ?? [];
-    for (;;) {
-      const [first] = queue;
+    for (let later = this.#later; later !== undefined; ) {
+      const [first] = later.queue;
       if (first?.failure !== undefined) {
         this.#failed(first.failure.cause);
         return;
       }
       if (first?.sealed === undefined) break;
-      queue.shift();
-      this.#ahead?.end(first.prepared.claims.length);
+      later.queue.shift();
+      later.ahead.end(first.prepared.claims.length);
       this.#sent(first.prepared, first.sealed);
-      first.done();
+      told(first);
     }
-    if (queue.length === 0) this.#tail = undefined;
     this.#sealAhead();
   }
 
-  /** Waits until at most `mark` bytes are unsent. */
-  drained(mark: number): Maybe<void> {
-    if (this.#tail === undefined && this.unsent <= mark) return;
-    return this.#drain(mark);
+  /** Waits until nothing is left for the cipher, and at most `mark` bytes are unsent. */
+  drained(mark: number = Number.POSITIVE_INFINITY): Maybe<void> {
+    const last = this.#last;
+    if (last === undefined) return this.unsent <= mark ? undefined : this.#drain(mark);
+    return new Promise((resolve) => {
+      last.done ??= [];
+      last.done.push(() => resolve(this.unsent <= mark ? undefined : this.#drain(mark)));
+    });
   }
 
   async #drain(mark: number): Promise<void> {
-    await this.#tail;
-    if (this.unsent <= mark) return;
     const { clock } = this.#connection;
     if (this.#waiting++ === 0) this.#waitingSince = clock.elapsed();
     // The peer may have stopped reading until this side does.
@@ -161,9 +170,8 @@ export class Outbox {
   /** Nothing more is sent, not even a bye: it would stand behind a gap. */
   stop(): void {
     this.#broken = true;
-    this.#tail = undefined;
-    this.#ahead?.clear();
-    for (const { done } of this.#queue?.splice(0) ?? []) done();
+    this.#later?.ahead.clear();
+    for (const waiting of this.#later?.queue.splice(0) ?? []) told(waiting);
   }
 
   /** The number is used up and nothing was sent under it: the session cannot go on. */
@@ -173,5 +181,15 @@ export class Outbox {
   }
 }
 
+const told = ({ done }: Waiting): void => {
+  if (done !== undefined) for (const tell of done) tell();
+};
+
 /** What is thrown is a rejection as well: it has its turn. */
-const sealed = async (prepared: Prepared): Promise<Payload> => await prepared.seal();
+function sealed(prepared: Prepared): Promise<Payload> {
+  try {
+    return Promise.resolve(prepared.seal());
+  } catch (cause) {
+    return Promise.reject(cause);
+  }
+}

@@ -53,7 +53,7 @@ export async function sendAgain(o: ResendOptions): Promise<void> {
     if (message !== undefined && !expired && reason !== undefined) withdraw(message, reason);
     // A session that was revoked, or failed, meanwhile: its bye comes behind numbers, and no more content.
     const again = reason === undefined && !expired && !connection.failed ? message : undefined;
-    void outbox.push(machine.prepareAgain(seq, again, connection.time.elapsed));
+    outbox.push(machine.prepareAgain(seq, again, connection.time.elapsed));
   }
 }
 
