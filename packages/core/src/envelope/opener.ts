@@ -25,11 +25,12 @@ export type FrameKind = "application" | "control";
 /** Called in step `sequence`, before anything is decrypted; throws for a number that is not acceptable. */
 export type SequenceCheck = (seq: number) => void;
 
-/** What was begun ahead of its turn. */
-interface Begun {
-  readonly opened: Promise<OpenedFrame>;
-  /** Once it is there: its turn then needs no promise. */
-  value: OpenedFrame | undefined;
+/** What was begun ahead of its turn: one of them once the cipher has answered, so that its turn needs no promise. */
+export interface Begun {
+  /** Keys can change meanwhile: nobody else goes on with it. */
+  readonly by: MessageOpener;
+  opened: OpenedFrame | undefined;
+  failure: { readonly cause: unknown } | undefined;
 }
 
 /** Steps header, sequence, crypto and inner of the receive pipeline, for one direction in one epoch. */
@@ -41,8 +42,8 @@ export class MessageOpener {
   readonly #aead: AeadOpener;
   readonly #verifier: Verifier | undefined;
   readonly headers: SessionHeaders;
-  /** Only where the cipher answers later. */
-  #begun: WeakMap<WireFrame, Begun> | undefined;
+  /** The cipher answers later: known once it was asked. */
+  opensLater = false;
 
   constructor(protection: Protection, peer?: { readonly verifier: Verifier; readonly id: SignerId }) {
     const { wire, level, codec, epoch, keys } = protection;
@@ -80,42 +81,56 @@ export class MessageOpener {
     return form === 2 && equal(header, this.headers.control.json) ? "control" : undefined;
   }
 
-  /** `kind`: what `admits` says of the frame. */
-  open(frame: WireFrame, check: SequenceCheck, kind: FrameKind | undefined = this.admits(frame)): Maybe<OpenedFrame> {
+  /** `kind`: what `admits` says of the frame. `begun`: what `begin` made of it, which has come to its end. */
+  open(
+    frame: WireFrame,
+    check: SequenceCheck,
+    kind: FrameKind | undefined = this.admits(frame),
+    begun?: Begun,
+  ): Maybe<OpenedFrame> {
     if (kind === undefined || frame.form === 0)
       throw new SealwireError("E_HEADER", { detail: "not in the receive table" });
     const seq = this.#seqOf(frame);
     if (seq !== undefined) check(seq);
-    const begun = this.#begun?.get(frame);
-    if (begun !== undefined) return begun.value ?? begun.opened;
+    if (begun?.by === this) {
+      if (begun.opened === undefined) throw begun.failure?.cause;
+      return begun.opened;
+    }
     const opened = this.#open(frame, kind === "control", seq);
-    if (opened instanceof Promise) this.#begun ??= new WeakMap();
+    this.opensLater = opened instanceof Promise;
     return opened;
   }
 
   /**
-   * Begins steps crypto and inner of a frame that `open` is called for later, as often as may be or never. False where that
-   * brings nothing, as the cipher answers at once, and where the header or `isNext` says that it cannot come now.
+   * Begins steps crypto and inner of a frame that `open` is called for later, or never; `done` is called when they are at an
+   * end, never at once. Undefined where the header or `isNext` says that it cannot come now.
    */
-  begin(frame: WireFrame, isNext: (seq: number) => boolean): boolean {
-    const kind = this.#begun && this.admits(frame);
-    if (this.#begun === undefined || kind === undefined || frame.form === 0) return false;
+  begin(frame: WireFrame, isNext: (seq: number) => boolean, done: () => void): Begun | undefined {
+    const kind = this.admits(frame);
+    if (kind === undefined || frame.form === 0) return undefined;
     const seq = this.#seqOf(frame);
-    if (seq !== undefined && !isNext(seq)) return false;
-    const begun: Begun = { opened: this.#begin(frame, kind === "control", seq), value: undefined };
-    begun.opened.then(
-      (value) => {
-        begun.value = value;
+    if (seq !== undefined && !isNext(seq)) return undefined;
+    const begun: Begun = { by: this, opened: undefined, failure: undefined };
+    this.#begin(frame, kind === "control", seq).then(
+      (opened) => {
+        begun.opened = opened;
+        done();
       },
-      // Told in its turn, if that comes.
-      () => {},
+      (cause: unknown) => {
+        begun.failure = { cause };
+        done();
+      },
     );
-    this.#begun.set(frame, begun);
-    return true;
+    return begun;
   }
 
-  async #begin(frame: WireFrame, control: boolean, seq: number | undefined): Promise<OpenedFrame> {
-    return await this.#open(frame, control, seq);
+  /** What is thrown is a rejection as well: it is told in its turn. */
+  #begin(frame: WireFrame, control: boolean, seq: number | undefined): Promise<OpenedFrame> {
+    try {
+      return Promise.resolve(this.#open(frame, control, seq));
+    } catch (cause) {
+      return Promise.reject(cause);
+    }
   }
 
   /** @throws SealwireError `E_IV` */

@@ -1,4 +1,5 @@
 import type { Control } from "../envelope/control.ts";
+import type { Begun } from "../envelope/opener.ts";
 import { asError, SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
@@ -326,12 +327,16 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     void this.control({ top: "ack" });
   }
 
-  receive(frame: WireFrame): Maybe<void> {
-    return this.machine.receive(frame, this.connection.time, (received) => this.#onReceived(received));
+  receive(frame: WireFrame, begun?: Begun): Maybe<void> {
+    return this.machine.receive(frame, this.connection.time, (received) => this.#onReceived(received), begun);
   }
 
-  begin(frame: WireFrame): boolean {
-    return this.machine.begin(frame);
+  get opensLater(): boolean {
+    return this.machine.opensLater;
+  }
+
+  begin(frame: WireFrame, done: () => void): Begun | undefined {
+    return this.machine.begin(frame, done);
   }
 
   #onReceived(received: Received): Maybe<void> {

@@ -1,3 +1,4 @@
+import type { Begun } from "../envelope/opener.ts";
 import type { Payload } from "../envelope/sealer.ts";
 import { asError, SealwireError } from "../errors.ts";
 import type { Limits } from "../registry.generated.ts";
@@ -21,10 +22,12 @@ export interface Handshake {
 
 /** The established session, as the connection feeds it. */
 export interface Receiver {
-  /** A promise holds back the next message. */
-  receive(frame: WireFrame): void | Promise<void>;
-  /** Begins to open a message ahead of its turn, which decides about it all the same. False: not before its turn. */
-  begin(frame: WireFrame): boolean;
+  /** A promise holds back the next message. `begun`: of `begin`, which is done. */
+  receive(frame: WireFrame, begun?: Begun): void | Promise<void>;
+  /** False where the cipher answers at once, as far as that is known: nothing is gained by `begin`. */
+  readonly opensLater: boolean;
+  /** Begins to open a message before its turn, which decides about it all the same. Undefined: not before its turn. */
+  begin(frame: WireFrame, done: () => void): Begun | undefined;
   /** True while the application has more to do than it may; nothing more is read then. */
   readonly full: boolean;
   /** Seals `bye` with the coarse name of the error, if that is still possible and right. */
@@ -43,6 +46,8 @@ interface Arrived {
   /** Where it was decoded ahead of its turn: what came of that. */
   frame: WireFrame | undefined;
   error: unknown;
+  /** Where it was begun to be opened. */
+  begun: Begun | undefined;
 }
 
 export interface ConnectionOptions {
@@ -145,7 +150,7 @@ export class Connection implements SocketEvents {
 
   /** Milliseconds since something arrived; 0 while this side itself does not read. */
   get silence(): number {
-    return this.#paused || this.#busy ? 0 : this.#clock.elapsed() - this.#lastHeard;
+    return this.#paused || this.#busy || this.#ahead.count > 0 ? 0 : this.#clock.elapsed() - this.#lastHeard;
   }
 
   /** Milliseconds for which this side itself has not read. */
@@ -257,7 +262,7 @@ export class Connection implements SocketEvents {
       this.fail(asError(error));
       return;
     }
-    this.#queue.push({ payload, size, frame: undefined, error: undefined });
+    this.#queue.push({ payload, size, frame: undefined, error: undefined, begun: undefined });
     this.#queuedBytes += size;
     if (this.#rateLimited) {
       const { bytesPerSecond } = this.#limits;
@@ -286,11 +291,15 @@ export class Connection implements SocketEvents {
 
   #work(): void {
     while (!this.#busy && this.#queue.length > 0 && !this.#blocked()) {
-      const arrived = this.#queue.shift() as Arrived;
-      this.#queuedBytes -= arrived.size;
-      this.#ahead?.end(arrived.size);
+      if ((this.#ahead?.count ?? 0) === 0) this.#openAhead();
+      const [first] = this.#queue as [Arrived];
+      // Whoever opens it says so.
+      if (first.begun !== undefined && !isDone(first.begun)) return;
+      this.#queue.shift();
+      this.#queuedBytes -= first.size;
+      this.#ahead?.end(first.size);
       try {
-        const result = this.#process(arrived);
+        const result = this.#process(first);
         if (result instanceof Promise) this.#run(result);
       } catch (error) {
         this.fail(asError(error));
@@ -320,25 +329,31 @@ export class Connection implements SocketEvents {
 
   #run(work: Promise<void>): void {
     this.#busy = true;
-    work
-      .catch((error: unknown) => this.fail(asError(error)))
-      .finally(() => {
-        this.#busy = false;
-        this.pump();
-      });
+    const done = () => {
+      this.#busy = false;
+      this.pump();
+    };
+    work.then(done, (error: unknown) => {
+      this.fail(asError(error));
+      done();
+    });
   }
 
   /** While one is being opened elsewhere, so are those behind it. What is wrong with one of them is said in its turn. */
   #openAhead(): void {
     const receiver = this.#receiver;
-    while (this.#busy && receiver !== undefined && !this.#blocked()) {
+    if (!receiver?.opensLater || this.#blocked()) return;
+    for (;;) {
       const next = this.#queue[this.#ahead?.count ?? 0];
       if (next === undefined || this.#ahead?.takes(next.size) === false) return;
       try {
-        if (!receiver.begin(this.#frameOf(next))) return;
+        next.begun = receiver.begin(this.#frameOf(next), () => {
+          if (next === this.#queue[0]) this.pump();
+        });
       } catch {
         return;
       }
+      if (next.begun === undefined) return;
       this.#ahead ??= new Ahead();
       this.#ahead.begin(next.size);
     }
@@ -358,7 +373,7 @@ export class Connection implements SocketEvents {
 
   #process(arrived: Arrived): void | Promise<void> {
     const frame = this.#frameOf(arrived);
-    if (this.#receiver !== undefined) return this.#receiver.receive(frame);
+    if (this.#receiver !== undefined) return this.#receiver.receive(frame, arrived.begun);
     const { handshake, timers } = this.#opening as Opening;
     timers.splice(1).forEach((timer) => {
       timer.cancel();
@@ -407,3 +422,5 @@ export class Connection implements SocketEvents {
     this.#error ??= remoteError(name, "said by the peer in a sealed bye");
   }
 }
+
+const isDone = ({ opened, failure }: Begun): boolean => opened !== undefined || failure !== undefined;

@@ -1,5 +1,5 @@
 import type { Control } from "../envelope/control.ts";
-import type { OpenedFrame } from "../envelope/opener.ts";
+import type { Begun, OpenedFrame } from "../envelope/opener.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { WireFrame } from "../wire/frame.ts";
@@ -107,16 +107,16 @@ export class Epochs {
   }
 
   /** Steps header to inner. */
-  open(frame: WireFrame, check: (seq: number) => void): Maybe<OpenedIn> {
+  open(frame: WireFrame, check: (seq: number) => void, begun?: Begun): Maybe<OpenedIn> {
     const current = this.#current;
     const kind = current?.opener.headerTellsEpoch ? current.opener.admits(frame) : undefined;
-    if (current === undefined || kind === undefined) return this.#search(frame, check);
-    const opened = current.opener.open(frame, check, kind);
+    if (current === undefined || kind === undefined) return this.#search(frame, check, begun);
+    const opened = current.opener.open(frame, check, kind, begun);
     if (opened instanceof Promise) return opened.then((later) => openedIn(later, current, NONE));
     return openedIn(opened, current, NONE);
   }
 
-  #search(frame: WireFrame, check: (seq: number) => void): Maybe<OpenedIn> {
+  #search(frame: WireFrame, check: (seq: number) => void, begun: Begun | undefined): Maybe<OpenedIn> {
     const [epoch = headerError("not in the receive table"), ...others] = [
       this.#current,
       this.#next,
@@ -129,7 +129,7 @@ export class Epochs {
       this.assertOpen(epoch, seq);
       check(seq);
     };
-    return chain(opener.open(frame, checked), (opened) => openedIn(opened, epoch, others));
+    return chain(opener.open(frame, checked, undefined, begun), (opened) => openedIn(opened, epoch, others));
   }
 
   /** Where the header does not tell the epoch, in window order the signed key id does. */

@@ -1,6 +1,7 @@
 import { checkApplicationClaims, fail, type Ref } from "../envelope/claims.ts";
 import { decodeClaims } from "../envelope/codec.ts";
 import { type Control, decodeControl } from "../envelope/control.ts";
+import type { Begun } from "../envelope/opener.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
@@ -229,25 +230,31 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     frame: WireFrame,
     time: Time,
     then: (received: Received) => Maybe<T> = (received) => received as T,
+    begun?: Begun,
   ): Maybe<T> {
     this.#elapsed = time.elapsed;
     if (this.#received instanceof ReplayWindow)
       return chain(
         attempt(
-          () => chain(this.#open(frame), (opened) => this.#accept(opened, time)),
+          () => chain(this.#open(frame, begun), (opened) => this.#accept(opened, time)),
           (error) => this.#drop(error),
         ),
         then,
       );
-    return chain(this.#open(frame), (opened) => then(this.#accept(opened, time)));
+    return chain(this.#open(frame, begun), (opened) => then(this.#accept(opened, time)));
+  }
+
+  /** True where messages may be opened ahead of their turn, and the cipher answers later: never in window order. */
+  get opensLater(): boolean {
+    return this.#epochs.ordered && this.#epochs.receive.opener.opensLater;
   }
 
   /**
-   * Begins to open a message ahead of its turn; nothing changes by it, and `receive` decides about all of it in its turn.
-   * False where it has to wait for that: in window order, where the keys will have changed, where the cipher answers at once.
+   * Begins to open a message ahead of its turn; nothing changes by it, and `receive` decides about all of it in its turn,
+   * after `done` was called. Undefined where it has to wait for that, as the keys will have changed.
    */
-  begin(frame: WireFrame): boolean {
-    return this.epochs.ordered && this.epochs.receive.opener.begin(frame, (seq) => this.#promise(seq));
+  begin(frame: WireFrame, done: () => void): Begun | undefined {
+    return this.epochs.receive.opener.begin(frame, (seq) => this.#promise(seq), done);
   }
 
   /** The next one of what may be opened ahead of its turn (specs/replay.md, section 4.1). */
@@ -262,8 +269,8 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     this.#promised = Math.max(this.#promised, seq);
   }
 
-  #open(frame: WireFrame): Maybe<OpenedIn> {
-    return this.epochs.open(frame, (seq) => this.#check(seq));
+  #open(frame: WireFrame, begun: Begun | undefined): Maybe<OpenedIn> {
+    return this.epochs.open(frame, (seq) => this.#check(seq), begun);
   }
 
   #accept(opened: OpenedIn, time: Time): Received {
