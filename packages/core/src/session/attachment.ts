@@ -155,7 +155,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     const { machine, connection } = this;
     const place: Place = { session: this.facts.id, seq: 0 };
     machine.add(message, this.#turn ?? connection.time, place);
-    if (!machine.gathers) this.#renewIfDue();
+    if (!machine.gathers) this.#renewIfDue(machine.elapsed);
     else if (!this.#flushes) {
       this.#flushes = true;
       this.#turn = connection.time;
@@ -175,7 +175,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     this.#flushes = false;
     this.#turn = undefined;
     this.machine.flush();
-    this.#renewIfDue();
+    this.#renewIfDue(this.machine.elapsed);
   }
 
   /** Resolves when it is sent. */
@@ -275,10 +275,11 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     }, this.limits.rekeyWaitSeconds * 1000);
   }
 
-  #renewIfDue(): void {
+  /** `elapsed`: of the message that it is asked for; else now. Clocks of browsers cost more than the rest of the question. */
+  #renewIfDue(elapsed?: number): void {
     const { machine, connection } = this;
     if (this.held || machine.byeSent || machine.isRekeying) return;
-    if (machine.rekeyDue(connection.clock.elapsed())) void this.rekey();
+    if (machine.rekeyDue(elapsed ?? connection.clock.elapsed())) void this.rekey();
   }
 
   /** Renews the keys in time, and ends the session where that comes to nothing. New keys, and the end of `hold`, look again. */
@@ -352,7 +353,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     // Of a batch that would have been too much little may wait: nobody would look again.
     this.#announce();
     this.#receipts?.handled();
-    this.#renewIfDue();
+    this.#renewIfDue(this.machine.elapsed);
   }
 
   #onMessage(seq: number, bytes: number, items: number): void {

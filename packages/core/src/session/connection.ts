@@ -148,9 +148,14 @@ export class Connection implements SocketEvents {
     return this.#error;
   }
 
+  /** A message is being opened elsewhere. */
+  get #opens(): boolean {
+    return this.#ahead !== undefined && this.#ahead.count > 0;
+  }
+
   /** Milliseconds since something arrived; 0 while this side itself does not read. */
   get silence(): number {
-    return this.#paused || this.#busy || this.#ahead.count > 0 ? 0 : this.#clock.elapsed() - this.#lastHeard;
+    return this.#paused || this.#busy || this.#opens ? 0 : this.#clock.elapsed() - this.#lastHeard;
   }
 
   /** Milliseconds for which this side itself has not read. */
@@ -291,7 +296,7 @@ export class Connection implements SocketEvents {
 
   #work(): void {
     while (!this.#busy && this.#queue.length > 0 && !this.#blocked()) {
-      if ((this.#ahead?.count ?? 0) === 0) this.#openAhead();
+      if (!this.#opens) this.#openAhead();
       const [first] = this.#queue as [Arrived];
       // Whoever opens it says so.
       if (first.begun !== undefined && !isDone(first.begun)) return;

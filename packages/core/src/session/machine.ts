@@ -202,6 +202,11 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     return this.#numbering.takes(kept);
   }
 
+  /** When the last message was sent or received. */
+  get elapsed(): number {
+    return this.#elapsed;
+  }
+
   get #slack(): number {
     return this.keys.role === "client" ? 0.1 : 0;
   }
@@ -246,7 +251,7 @@ export class SessionMachine implements RekeyHost, NumberingHost {
 
   /** True where messages may be opened ahead of their turn, and the cipher answers later: never in window order. */
   get opensLater(): boolean {
-    return this.#epochs.ordered && this.#epochs.receive.opener.opensLater;
+    return this.epochs.ordered && this.epochs.receive.opener.opensLater;
   }
 
   /**

@@ -55,8 +55,9 @@ export class Unacknowledged {
   /** A message ends at `exp`. */
   sweepAt(exp: number): void {
     if (this.#expiry !== undefined && this.#expiry.at <= exp) return;
-    const { ledger, now, timers } = this.#host;
-    if (!ledger.resumable) return;
+    // First of all: the rest asks the clock.
+    if (!this.#host.ledger.resumable) return;
+    const { now, timers } = this.#host;
     this.#expiry?.timer.cancel();
     const ms = Math.max(0, exp - now) * 1000;
     this.#expiry = { at: exp, timer: timers.after(ms, () => this.sweep()) };
