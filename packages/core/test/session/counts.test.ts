@@ -2,12 +2,13 @@
 import { createHook } from "node:async_hooks";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { backend } from "../../src/crypto/node.ts";
+import { backend as webcrypto } from "../../src/crypto/webcrypto.ts";
 import { encodeClaims } from "../../src/envelope/codec.ts";
 import { MessageOpener } from "../../src/envelope/opener.ts";
 import { MessageSealer, type Protection } from "../../src/envelope/sealer.ts";
 import type { Level } from "../../src/registry.generated.ts";
 import { decodeFrame } from "../../src/wire/frame.ts";
-import { settle } from "../support/clock.ts";
+import { settle, VirtualClock } from "../support/clock.ts";
 import type { Link } from "../support/link.ts";
 import { live, upTo, WIRES } from "../support/live.ts";
 import { sessionOf } from "../support/reconnect.ts";
@@ -111,6 +112,83 @@ describe("with node:crypto nothing waits", () => {
       await settle();
     }
     expect(seen).toEqual(upTo(MESSAGES).map((n) => ({ promises: 0, delivered: n })));
+  });
+});
+
+describe("with WebCrypto", () => {
+  const { subtle } = crypto;
+
+  /** Per message, of `pass` that does so many: what they need once is not in it. */
+  async function perMessage(pass: (count: number) => Promise<void>): Promise<number> {
+    const promisesOf = async (count: number): Promise<number> => {
+      let made = 0;
+      const hook = createHook({
+        init(_, type) {
+          if (type === "PROMISE") made++;
+        },
+      }).enable();
+      await pass(count);
+      hook.disable();
+      return made;
+    };
+    await pass(MESSAGES);
+    const [few, many] = [await promisesOf(10 * MESSAGES), await promisesOf(20 * MESSAGES)];
+    return (many - few) / (10 * MESSAGES);
+  }
+
+  /** Messages that are under way at the same time. */
+  async function through(cipher: typeof backend): Promise<(count: number) => Promise<void>> {
+    const pair = await live({ backend: cipher, codec: "cbor", clientHooks: { batch: false } });
+    let left = 0;
+    let done = () => {};
+    sessionOf(pair, "server").handle("t", () => {
+      if (--left === 0) done();
+    });
+    await settle();
+    return (count) =>
+      new Promise((resolve) => {
+        [left, done] = [count, resolve];
+        for (const n of upTo(count)) void sessionOf(pair, "client").send("t", n);
+      });
+  }
+
+  async function bare(): Promise<(count: number) => Promise<void>> {
+    const key = await subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+    const params = { name: "AES-GCM", iv: new Uint8Array(12) };
+    const sealed = await subtle.encrypt(params, key, new Uint8Array(20));
+    return async (count) => {
+      let last: Promise<unknown> | undefined;
+      for (const _ of upTo(count)) {
+        void subtle.encrypt(params, key, new Uint8Array(20));
+        last = subtle.decrypt(params, key, sealed);
+      }
+      await last;
+    };
+  }
+
+  it("a message costs one encrypt and one decrypt, and eleven promises more than these do, that of the caller among them", async () => {
+    const pass = await through(webcrypto);
+    await pass(1);
+    const names = ["encrypt", "decrypt", "sign", "verify", "digest", "importKey", "deriveKey", "deriveBits"] as const;
+    const spies = names.map((name) => vi.spyOn(subtle, name));
+    await pass(MESSAGES);
+    const called = Object.fromEntries(
+      spies.flatMap(({ mock }, i) => (mock.calls.length ? [[names[i], mock.calls.length]] : [])),
+    );
+    for (const spy of spies) spy.mockRestore();
+    expect(called).toEqual({ encrypt: MESSAGES, decrypt: MESSAGES });
+    expect((await perMessage(pass)) - (await perMessage(await bare()))).toBeLessThan(12);
+  });
+
+  it("a message asks the clock five times, and sets no timer", async () => {
+    const pass = await through(webcrypto);
+    await pass(1);
+    const [asked, set] = [vi.spyOn(VirtualClock.prototype, "elapsed"), vi.spyOn(VirtualClock.prototype, "schedule")];
+    await pass(MESSAGES);
+    const counts = { asked: asked.mock.calls.length, set: set.mock.calls.length };
+    for (const spy of [asked, set]) spy.mockRestore();
+    // The server counts how much comes.
+    expect(counts).toEqual({ asked: 5 * MESSAGES, set: 0 });
   });
 });
 
