@@ -57,7 +57,7 @@ async function recordingChain(bytes: unknown): Promise<{ readonly chain: Chain; 
       signed[labelOf(data)] = hex(mac);
       return mac;
     },
-    verify: (data, tag) => chain.key.verify(data, tag),
+    verify: (...args) => chain.key.verify(...args),
   };
   return { chain: { ...chain, key }, signed };
 }

@@ -24,11 +24,11 @@ export interface AeadKey {
   open(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): Maybe<Uint8Array>;
 }
 
-/** HMAC-SHA-256 under one key. */
+/** HMAC-SHA-256 under one key, over `data` and the ASCII characters of `text` behind it (default none). */
 export interface MacKey {
-  sign(data: Uint8Array): Maybe<Uint8Array>;
+  sign(data: Uint8Array, text?: string): Maybe<Uint8Array>;
   /** Constant time; false for a tag of another length than 32 bytes. */
-  verify(data: Uint8Array, tag: Uint8Array): Maybe<boolean>;
+  verify(data: Uint8Array, tag: Uint8Array, text?: string): Maybe<boolean>;
 }
 
 /** The shared secret Z of a key agreement, as input keying material of HKDF-SHA-256. */

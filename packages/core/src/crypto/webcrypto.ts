@@ -1,5 +1,6 @@
 import { SealwireError } from "../errors.ts";
 import type { SignatureAlg, SuiteId } from "../registry.generated.ts";
+import { ascii, concat } from "../wire/bytes.ts";
 import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
   AeadKey,
@@ -76,9 +77,11 @@ function behind(room: number, sealed: ArrayBuffer): Uint8Array {
 const bytesOf = (buffer: ArrayBuffer): Uint8Array => new Uint8Array(buffer);
 
 export function macKey(key: CryptoKey): MacKey {
+  const input = (data: Uint8Array, text: string) => source(text === "" ? data : concat(data, ascii(text)));
   return {
-    sign: async (data) => new Uint8Array(await subtle().sign("HMAC", key, source(data))),
-    verify: (data, tag) => tag.length === MAC_BYTES && subtle().verify("HMAC", key, source(tag), source(data)),
+    sign: async (data, text = "") => new Uint8Array(await subtle().sign("HMAC", key, input(data, text))),
+    verify: (data, tag, text = "") =>
+      tag.length === MAC_BYTES && subtle().verify("HMAC", key, source(tag), input(data, text)),
   };
 }
 

@@ -1,12 +1,15 @@
 import type { PublicJwk } from "../crypto/backend.ts";
 import type { Codec, Level, SignatureAlg } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
-import { compactText, utf8 } from "../wire/bytes.ts";
+import { compactText, concat, utf8 } from "../wire/bytes.ts";
+
+const DOT = utf8.encode(".");
 
 /** A protected header: its JSON bytes, and the AAD of a JWE under it (the ASCII bytes of its base64url form). */
 export class Header {
   readonly aad: Uint8Array;
   #json: Uint8Array | undefined;
+  #signed: Uint8Array | undefined;
 
   constructor(json: string) {
     this.aad = utf8.encode(encodeBase64url(utf8.encode(json)));
@@ -16,6 +19,12 @@ export class Header {
   get json(): Uint8Array {
     this.#json ??= decodeBase64url(compactText(this.aad));
     return this.#json;
+  }
+
+  /** What the signature of a JWS with this header covers before the payload (RFC 7515 section 5.1). */
+  get signed(): Uint8Array {
+    this.#signed ??= concat(this.aad, DOT);
+    return this.#signed;
   }
 }
 

@@ -3,6 +3,7 @@ import type { MacKey, Verifier } from "../crypto/backend.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { Level } from "../registry.generated.ts";
+import { encodeBase64url } from "../wire/base64url.ts";
 import { compactText, concat, equal } from "../wire/bytes.ts";
 import { compactJws, decodeText, signingInputOf, type Wire, type WireFrame } from "../wire/frame.ts";
 import { type Header, SessionHeaders, type SignerId } from "./headers.ts";
@@ -170,10 +171,9 @@ export class MessageOpener {
   #verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {
     const header = this.headers.application;
     const signed = this.#level === "sig";
-    const input = signingInputOf(header.aad, claims);
     const verdict = signed
-      ? (this.#verifier as Verifier).verify(input, signature)
-      : (this.#mac as MacKey).verify(input, signature);
+      ? (this.#verifier as Verifier).verify(signingInputOf(header.signed, claims), signature)
+      : (this.#mac as MacKey).verify(header.signed, signature, encodeBase64url(claims));
     return chain(verdict, (ok) => {
       if (!ok) throw new SealwireError("E_CRYPTO");
       const jws = signed ? compactJws({ form: 1, protected: header.json, payload: claims, signature }) : undefined;
@@ -187,7 +187,7 @@ export class MessageOpener {
     const frame = innerFrame(jws);
     if (frame.form !== 1) throw new SealwireError("E_MALFORMED", { stage: "inner", detail: "not a JWS" });
     if (!equal(frame.protected, header.json)) throw new SealwireError("E_CRYPTO", { stage: "inner" });
-    const verdict = (this.#verifier as Verifier).verify(signingInputOf(header.aad, frame.payload), frame.signature);
+    const verdict = (this.#verifier as Verifier).verify(signingInputOf(header.signed, frame.payload), frame.signature);
     return chain(verdict, (ok) => {
       if (!ok) throw new SealwireError("E_CRYPTO", { stage: "inner" });
       return { control: false, seq, claims: frame.payload, jws };

@@ -2,6 +2,7 @@ import { AeadSealer, type StaticIv } from "../crypto/aead.ts";
 import type { AeadKey, MacKey, Signer } from "../crypto/backend.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { Codec, Level } from "../registry.generated.ts";
+import { encodeBase64url } from "../wire/base64url.ts";
 import { ascii } from "../wire/bytes.ts";
 import {
   compactJws,
@@ -95,7 +96,7 @@ export class MessageSealer {
         );
       }
       case "mac":
-        return chain((this.#mac as MacKey).sign(signingInputOf(this.headers.application.aad, claims)), (tag) =>
+        return chain((this.#mac as MacKey).sign(this.headers.application.signed, encodeBase64url(claims)), (tag) =>
           this.#signed(claims, tag),
         );
       case "sig":
@@ -117,7 +118,7 @@ export class MessageSealer {
   }
 
   #sign(header: Header, claims: Uint8Array): Maybe<Uint8Array> {
-    return (this.#signer as Signer).sign(signingInputOf(header.aad, claims));
+    return (this.#signer as Signer).sign(signingInputOf(header.signed, claims));
   }
 
   #signed(payload: Uint8Array, signature: Uint8Array): Payload {

@@ -30,11 +30,6 @@ export function compactText(bytes: Uint8Array): string {
   return lenient.decode(bytes);
 }
 
-/** Writes a text that is known to be ASCII. */
-export function writeAscii(bytes: Uint8Array, at: number, text: string): void {
-  encoder.encodeInto(text, bytes.subarray(at));
-}
-
 const LONE_SURROGATE = /\p{Surrogate}/u;
 // Six times as fast as the expression on long texts; browsers before 2023 do without.
 const native = (String.prototype as { isWellFormed?: () => boolean }).isWellFormed;

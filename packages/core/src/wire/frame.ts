@@ -1,7 +1,7 @@
 import { SealwireError } from "../errors.ts";
 import type { Stage } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "./base64url.ts";
-import { ascii, decodeUtf8, type Fail, isWellFormed, utf8, writeAscii } from "./bytes.ts";
+import { ascii, concat, decodeUtf8, type Fail, isWellFormed, utf8 } from "./bytes.ts";
 import { CborReader, CborWriter, headSize } from "./cbor.ts";
 
 /** Form 0: bare JSON of a hello or an error, its syntax unchecked. */
@@ -173,17 +173,12 @@ export function decodeText(text: string, stage: Stage = "encoding"): TextFrame {
 
 /** The bytes that a JWS signature covers (RFC 7515 section 5.1). */
 export function signingInput(protectedHeader: Uint8Array, payload: Uint8Array): Uint8Array {
-  return signingInputOf(ascii(encodeBase64url(protectedHeader)), payload);
+  return signingInputOf(ascii(`${encodeBase64url(protectedHeader)}.`), payload);
 }
 
-/** As `signingInput`, of a header in base64url: a session has it ready, for it is the AAD of an encrypted message. */
-export function signingInputOf(header: Uint8Array, payload: Uint8Array): Uint8Array {
-  const text = encodeBase64url(payload);
-  const input = new Uint8Array(header.length + 1 + text.length);
-  input.set(header);
-  input[header.length] = 0x2e;
-  writeAscii(input, header.length + 1, text);
-  return input;
+/** As `signingInput`; `start` is what stands before the payload, which a session has ready. */
+export function signingInputOf(start: Uint8Array, payload: Uint8Array): Uint8Array {
+  return concat(start, ascii(encodeBase64url(payload)));
 }
 
 export function compactJws(frame: JwsFrame): string {

@@ -120,6 +120,22 @@ describe.each(BACKENDS)("$name: HMAC-SHA-256", ({ mac }) => {
     expect(toHex(await (await mac(text("Jefe"))).sign(text("what do ya want for nothing?")))).toBe(tag);
   });
 
+  it("is over the text behind the data too", async () => {
+    const key = await mac(KEY);
+    const tag = await key.sign(text("header.payload"));
+    expect(await key.sign(text("header."), "payload")).toEqual(tag);
+    expect(await key.verify(text("header."), tag, "payload")).toBe(true);
+    for (const other of ["", "payloae", "payload."]) expect(await key.verify(text("header."), tag, other)).toBe(false);
+  });
+
+  it("gives tags that stay as they are", async () => {
+    const key = await mac(KEY);
+    const tag = await key.sign(PLAIN);
+    const before = toHex(tag);
+    await key.verify(AAD, await key.sign(AAD));
+    expect(toHex(tag)).toBe(before);
+  });
+
   it("verifies its tags and nothing else", async () => {
     const key = await mac(KEY);
     const tag = await key.sign(PLAIN);
