@@ -105,10 +105,10 @@ export function isGranted(
 
 const isTrue = (granted: unknown): boolean => granted === true;
 
-/** Tells whoever looks on. */
+/** Tells whoever looks on, who gets a copy of the claims: they are a piece of memory that holds those of others too. */
 export function trace(hooks: SessionHooks, record: TraceRecord): void {
   try {
-    hooks.trace?.(record);
+    hooks.trace?.({ ...record, claims: new Uint8Array(record.claims) });
   } catch {
     // See `trace` of the hooks.
   }

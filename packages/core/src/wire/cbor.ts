@@ -98,7 +98,7 @@ export class CborWriter {
 
   /** What has been written: a view, of memory that nobody else writes to. */
   finish(): Uint8Array {
-    return this.#buffer.subarray(0, this.#length);
+    return this.#length === this.#buffer.length ? this.#buffer : this.#buffer.subarray(0, this.#length);
   }
 
   get length(): number {

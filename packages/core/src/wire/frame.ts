@@ -3,6 +3,7 @@ import type { Stage } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "./base64url.ts";
 import { ascii, concat, decodeUtf8, type Fail, isWellFormed, utf8 } from "./bytes.ts";
 import { CborReader, CborWriter, headSize } from "./cbor.ts";
+import { frameMemory } from "./memory.ts";
 
 /** Form 0: bare JSON of a hello or an error, its syntax unchecked. */
 export interface JsonFrame {
@@ -68,8 +69,10 @@ export function encodeFrame(frame: WireFrame): Uint8Array {
     case 3:
       return start(4, frame.form, frame.sealed.length).uint(frame.h).uint(frame.seq).bytes(frame.sealed).finish();
     case 4: {
-      const room = frame.payload.length + frame.signature.length;
-      return start(4, frame.form, room).uint(frame.h).bytes(frame.payload).bytes(frame.signature).finish();
+      const { h, payload, signature } = frame;
+      // To the byte, and no view but that: sessions send it for every message.
+      const room = frameMemory.cut(2 + headSize(h) + sizeOf(payload) + sizeOf(signature));
+      return new CborWriter(room).array(4).uint(4).uint(h).bytes(payload).bytes(signature).finish();
     }
   }
 }
@@ -90,6 +93,8 @@ const HEADS = 32;
 function start(elements: number, form: number, room: number): CborWriter {
   return new CborWriter(room + HEADS).array(elements).uint(form);
 }
+
+const sizeOf = (bytes: Uint8Array): number => headSize(bytes.length) + bytes.length;
 
 const ELEMENTS: readonly number[] = [2, 4, 6, 4, 4];
 

@@ -1,12 +1,34 @@
 import { describe, expect, it } from "vitest";
+import type { TraceRecord } from "../../src/session/hooks.ts";
 import { settle, until } from "../support/clock.ts";
-import { controlsOf, gate, live, mute, released } from "../support/live.ts";
+import { controlsOf, gate, LEVELS, live, mute, released } from "../support/live.ts";
 import { BACKENDS } from "../support/pair.ts";
 import { Puppet } from "../support/puppet.ts";
+import { sessionOf } from "../support/reconnect.ts";
 
 const NOW = 1_893_456_000;
 
 describe("an application that is careless", () => {
+  it.each(BACKENDS)("trace gets claims in memory of their own, and may write to them, $name", async (backend) => {
+    for (const level of LEVELS) {
+      const seen: { claims: Uint8Array; length: number }[] = [];
+      const trace = ({ kind, claims }: TraceRecord) => {
+        if (kind === "application") seen.push({ claims, length: claims.length });
+        claims.fill(0);
+      };
+      const hooks = { clientHooks: { trace }, serverHooks: { trace } };
+      const pair = await live({ backend, level, codec: "cbor", protocol: "sealwire.v1.cbor", ...hooks });
+      const got: unknown[] = [];
+      sessionOf(pair, "server").handle("t", (data) => void got.push(data));
+      await sessionOf(pair, "client").send("t", { n: 1 });
+      await until(() => got.length === 1);
+      expect(got).toEqual([{ n: 1 }]);
+      expect(seen).toHaveLength(2);
+      for (const { claims, length } of seen)
+        expect([claims.constructor, claims.buffer.byteLength]).toEqual([Uint8Array, length]);
+    }
+  });
+
   it.each(BACKENDS)("trace that throws changes nothing, $name", async (backend) => {
     const trace = () => {
       throw new Error("from trace");
