@@ -41,6 +41,8 @@ export function report(r: Results, verdicts: readonly Verdict[]): string {
 
 function microParts({ micro, browsers }: Results): string[] {
   return [
+    "## Seal and open",
+    "Each contender in a process of its own, warmed alike; the processes take turns in every round. In the browsers all of them share a page.",
     ...microTables("", "", micro),
     ...browsers.flatMap(({ name, answer, missing }) =>
       answer === undefined
@@ -62,7 +64,7 @@ function microTables(where: string, file: string, tables: readonly MicroTable[])
     const all = rows.map(([name, { median: value }]) => ({ name, value, own: name.startsWith("sealwire") }));
     const hasCpu = rows.some(([, { cpu }]) => cpu > 0);
     return [
-      `${where === "" ? "##" : "###"} ${title}`,
+      `### ${title}`,
       plot(`${file}${what}-${size}`, bars(title, "µs", all)),
       table(
         ["", "µs", "quartiles", ...(hasCpu ? ["CPU µs"] : [])],

@@ -38,42 +38,66 @@ const cpuOfProcess = (): number => {
   return user + system;
 };
 
-/**
- * Measures all of them in interleaved rounds: what disturbs the machine for a while disturbs every one of them, and ratios
- * are taken within a round.
- */
-export async function measure(
-  contenders: readonly Contender[],
-  { rounds, slice }: Effort,
-  cpuTime: () => number = cpuOfProcess,
-): Promise<ReadonlyMap<string, Figure>> {
-  const counts = new Map<string, number>();
-  for (const contender of contenders) counts.set(contender.name, await calibrate(contender, slice));
-  const walls = new Map(contenders.map(({ name }) => [name, [] as number[]]));
-  const cpus = new Map(contenders.map(({ name }) => [name, [] as number[]]));
-  for (let round = 0; round < rounds; round++) {
-    // Whoever comes after another one inherits its garbage: each in turn is the first.
-    const turn = round % contenders.length;
-    for (const contender of [...contenders.slice(turn), ...contenders.slice(0, turn)]) {
-      const count = counts.get(contender.name) as number;
+/** Of one round: microseconds an operation. */
+export interface Sample {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+/** A contender that is warm, wherever it runs. */
+export interface Ready {
+  readonly name: string;
+  /** One slice of it. */
+  round(): Promise<Sample>;
+}
+
+export async function ready(contender: Contender, slice: number, cpuTime: () => number = cpuOfProcess): Promise<Ready> {
+  const count = await calibrate(contender, slice);
+  return {
+    name: contender.name,
+    async round() {
       const before = cpuTime();
       const start = performance.now();
       await contender.run(count);
       const wall = performance.now() - start;
-      walls.get(contender.name)?.push((wall * 1000) / count);
-      cpus.get(contender.name)?.push((cpuTime() - before) / count);
-    }
-  }
-  return new Map([...walls].map(([name, values]) => [name, figure(values, cpus.get(name) as number[])]));
+      return { wall: (wall * 1000) / count, cpu: (cpuTime() - before) / count };
+    },
+  };
 }
 
-/** How many operations fill the slice, once the engine has compiled them. */
+/** Measures all of them in this process. */
+export async function measure(
+  contenders: readonly Contender[],
+  { rounds, slice }: Effort,
+  cpuTime?: () => number,
+): Promise<ReadonlyMap<string, Figure>> {
+  const all: Ready[] = [];
+  for (const contender of contenders) all.push(await ready(contender, slice, cpuTime));
+  return interleave(all, rounds);
+}
+
+/**
+ * Measures all of them in interleaved rounds: what disturbs the machine for a while disturbs every one of them, and ratios
+ * are taken within a round.
+ */
+export async function interleave(all: readonly Ready[], rounds: number): Promise<ReadonlyMap<string, Figure>> {
+  const samples = new Map(all.map(({ name }) => [name, [] as Sample[]]));
+  for (let round = 0; round < rounds; round++) {
+    // Whoever comes after another one inherits its garbage: each in turn is the first.
+    const turn = round % all.length;
+    for (const one of [...all.slice(turn), ...all.slice(0, turn)]) samples.get(one.name)?.push(await one.round());
+  }
+  const of = (list: Sample[], what: keyof Sample) => list.map((sample) => sample[what]);
+  return new Map([...samples].map(([name, list]) => [name, figure(of(list, "wall"), of(list, "cpu"))]));
+}
+
+/** How many operations fill the slice, once the engine has compiled them: it has had two slices in all. */
 async function calibrate(contender: Contender, slice: number): Promise<number> {
   for (let count = 1; ; count *= 2) {
     const start = performance.now();
     await contender.run(count);
     const wall = performance.now() - start;
-    if (wall >= slice / 2) return Math.max(1, Math.round((count * slice) / wall));
+    if (wall >= slice) return Math.max(1, Math.round((count * slice) / wall));
   }
 }
 

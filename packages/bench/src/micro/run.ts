@@ -1,13 +1,7 @@
-import { randomBytes } from "node:crypto";
-import type { Data } from "@sealwire/core";
-import { aeadKey, macKey } from "@sealwire/core/internal/node";
-import { bytesOf, objectOf, SIZES } from "../data.ts";
-import { type Contender, type Effort, type Figure, measure } from "../rounds.ts";
-import { floorOfBytes, floorOfMac, floorOfObject } from "./floor.ts";
-import { joseEncrypt, joseSign } from "./jose.ts";
-import { mls } from "./mls.ts";
-import { fastJwt, jsonWebToken, libsodium, noble, tweetnacl } from "./peers.ts";
-import { LEVELS, type MessageKeys, named, OTHERS, sealwire } from "./sealwire.ts";
+import { Child } from "../child.ts";
+import { SIZES } from "../data.ts";
+import { type Effort, type Figure, interleave, type Ready, type Sample } from "../rounds.ts";
+import { makers, type Subject } from "./contenders.ts";
 
 export interface MicroTable {
   readonly what: "bytes" | "object";
@@ -15,35 +9,32 @@ export interface MicroTable {
   readonly figures: Readonly<Record<string, Figure>>;
 }
 
-/** Seal and open, from data to the wire and back to data, in one process. */
+/** Seal and open, from data to the wire and back to data, both ends in one process. */
 export async function micro(effort: Effort, quick: boolean, say: (what: string) => void): Promise<MicroTable[]> {
   const tables: MicroTable[] = [];
   for (const size of quick ? [256, 1_048_576] : SIZES) {
     for (const what of ["bytes", "object"] as const) {
       say(`micro: ${what} of ${size} B`);
-      const contenders = await contendersOf(what, size, quick);
-      const figures = Object.fromEntries(await measure(contenders, effort));
-      tables.push({ what, size, figures });
+      tables.push({ what, size, figures: await figuresOf({ what, size, quick }, effort) });
     }
   }
   return tables;
 }
 
-async function contendersOf(what: "bytes" | "object", size: number, quick: boolean): Promise<Contender[]> {
-  const bytes = bytesOf(size);
-  const data: Data = what === "bytes" ? bytes : (objectOf(size) as Data);
-  const own: Contender[] = [];
-  for (const level of LEVELS) own.push(await sealwire({ level, wire: "binary", codec: "cbor" }, data, keys()));
-  if (!quick)
-    for (const setting of OTHERS) own.push(named(await sealwire({ level: "aead", ...setting }, data, keys()), setting));
-  const floors = what === "bytes" ? [floorOfBytes(bytes), floorOfMac(bytes)] : [floorOfObject(data)];
-  const peers = [await joseEncrypt(data), await joseSign(data)];
-  if (what === "object") peers.push(jsonWebToken(data as object), fastJwt(data as object));
-  else if (!quick) peers.push(noble(bytes), await libsodium(bytes), tweetnacl(bytes), await mls(bytes));
-  return [...floors, ...own, ...peers];
-}
-
-function keys(): MessageKeys {
-  const raw = randomBytes(32);
-  return { aead: aeadKey(new Uint8Array(raw)), mac: macKey(new Uint8Array(raw)) };
+/**
+ * Each contender in a process of its own, as a user has it: where several share one, the engine compiles what they have in
+ * common for all of them at once, which makes the code of whoever is there at most levels slowest.
+ */
+async function figuresOf(subject: Subject, { rounds, slice }: Effort): Promise<Record<string, Figure>> {
+  const children = makers(subject).map(() => new Child("./micro/side.js"));
+  try {
+    const all: Ready[] = [];
+    for (const [which, child] of children.entries()) {
+      const name = await child.ask<string>("prepare", { subject, which, slice });
+      all.push({ name, round: () => child.ask<Sample>("round") });
+    }
+    return Object.fromEntries(await interleave(all, rounds));
+  } finally {
+    await Promise.all(children.map((child) => child.end()));
+  }
 }
