@@ -1,5 +1,6 @@
 import { SealwireError } from "../errors.ts";
 import type { Maybe } from "../maybe.ts";
+import { frameMemory } from "../wire/memory.ts";
 import type { AeadKey } from "./backend.ts";
 
 const IV_BYTES = 12;
@@ -21,7 +22,8 @@ export class StaticIv {
 
   /** `iv XOR (0x00000000 || uint64_be(seq))`, as TLS 1.3 (RFC 8446 section 5.3) and OSCORE do it. */
   nonce(seq: number): Uint8Array {
-    const iv = new Uint8Array(IV_BYTES);
+    // Memory outside the heap: node:crypto has the engine move there what is not, and a piece of a block is there already.
+    const iv = frameMemory.cut(IV_BYTES);
     writeWord(iv, 0, this.#first);
     // Bit operators work on 32 bits; seq has up to 53.
     writeWord(iv, 4, this.#high ^ Math.floor(seq / TWO_32));
