@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,9 +8,11 @@ import type { ServerSession } from "@sealwire/server";
 import { Server as SocketIo } from "socket.io";
 import { io } from "socket.io-client";
 import { type WebSocket, WebSocketServer } from "ws";
+import { bareGcm } from "../echo/bare.ts";
 import { dial, type Http, openSession, type Place, serveSealwire, TOPIC } from "../echo/world.ts";
 
-export type TrafficKind = "ws" | "socket.io" | "sealwire";
+/** "bare" is `ws` with the bare cipher around each message. */
+export type TrafficKind = "ws" | "bare" | "socket.io" | "sealwire";
 
 /** One end of a connection. */
 export interface Peer {
@@ -56,6 +59,22 @@ const LISTEN: Readonly<Record<TrafficKind, (http: Http, add: (peer: Peer) => voi
       },
     };
   },
+  async bare(server, add) {
+    const raw = randomBytes(32);
+    const all = new WebSocketServer({ server, perMessageDeflate: false });
+    const peers: Peer[] = [];
+    all.on("connection", (ws) => {
+      const peer = bareOf(ofWs(ws), raw);
+      peers.push(peer);
+      add(peer);
+    });
+    return {
+      place: { key: raw.toString("base64url") },
+      broadcast: (data) => {
+        for (const peer of peers) void peer.send(data);
+      },
+    };
+  },
   async "socket.io"(http, add) {
     const server = new SocketIo(http, { transports: ["websocket"] });
     server.on("connection", (socket) => add(ofSocketIo(socket)));
@@ -80,6 +99,7 @@ export const dialPeer = (kind: TrafficKind, place: Place): Promise<Peer> => DIAL
 
 const DIAL: Readonly<Record<TrafficKind, (place: Place) => Promise<Peer>>> = {
   ws: async ({ port }) => ofWs(await dial(port)),
+  bare: async ({ port, key = "" }) => bareOf(ofWs(await dial(port)), Buffer.from(key, "base64url")),
   async "socket.io"({ port }) {
     const socket = io(`http://127.0.0.1:${port}`, { transports: ["websocket"], forceNew: true, reconnection: false });
     await new Promise<void>((resolve, reject) => {
@@ -107,6 +127,14 @@ function ofWs(ws: WebSocket): Peer {
       });
     },
     onMessage: (fn) => void ws.on("message", fn as (data: unknown) => void),
+  };
+}
+
+function bareOf({ send, onMessage }: Peer, raw: Uint8Array): Peer {
+  const { seal, open } = bareGcm(raw);
+  return {
+    send: (data) => send(seal(data)),
+    onMessage: (fn) => onMessage((frame) => fn(open(frame))),
   };
 }
 

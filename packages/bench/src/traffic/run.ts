@@ -122,7 +122,7 @@ export interface FileTable {
 }
 
 const CHUNK = 65_536;
-const FILE = ["ws", "sealwire"] as const;
+const FILE = ["ws", "bare", "sealwire"] as const;
 
 /** One file over one connection, in chunks; the sender waits where more than 1 MiB is unsent. */
 export async function file(
