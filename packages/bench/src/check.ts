@@ -80,7 +80,7 @@ export function check(r: Results): readonly Verdict[] {
 const overheadOf = ({ overhead }: Results, count: number): number =>
   overhead.find(({ seq, items }) => seq === 65_535 && items === count)?.bytes ?? Number.NaN;
 
-/** The most that is at work at once: a session keeps WebCrypto as busy as whoever calls it bare. */
+/** The most that is at work at once, each in its envelope: a session keeps WebCrypto as busy as whoever calls it bare. */
 function inFlightOf(browser: string, answer: Answer | undefined): readonly Verdict[] {
   const table = answer?.inFlight.filter(({ size }) => size === 256).at(-1);
   if (table === undefined) return [];
