@@ -58,6 +58,7 @@ interface Upgraded {
 
 /** A connection from its 101 to its end. */
 interface Accepted {
+  readonly admitted: Admitted;
   readonly address: string;
   session: LiveServerSession | undefined;
   /** Until it has a session: nothing of its handshake, nor of its request, is held longer. */
@@ -77,7 +78,7 @@ export class Accepting {
   readonly #connections = new Map<Connection, Accepted>();
   /** Called when the last one has ended. */
   #onEmpty: (() => void)[] = [];
-  /** Every connection from the upgrade on, also those that never get as far as a session. */
+  /** Upgrades before their 101, and what was refused after it. */
   readonly #sockets = new Map<Duplex, Admitted>();
   readonly #onSocketClosed: (this: Duplex) => void;
   #closing = false;
@@ -157,10 +158,13 @@ export class Accepting {
     Promise.all([this.#o.signers, carried.early()]).then(upgrade, notReady);
   }
 
-  /** Whoever does not wait for what others are asked for the handshake keeps the place until they have answered. */
   #left(socket: Duplex): void {
     const admitted = this.#sockets.get(socket);
-    if (!this.#sockets.delete(socket) || admitted === undefined) return;
+    if (this.#sockets.delete(socket) && admitted !== undefined) this.#leave(admitted);
+  }
+
+  /** Whoever does not wait for what others are asked for the handshake keeps the place until they have answered. */
+  #leave(admitted: Admitted): void {
     const { asked } = admitted;
     if (asked === undefined) admitted.leave();
     else void within(this.#clock, this.#o.checked.limits.handshakeSeconds * 1000, asked).then(() => admitted.leave());
@@ -170,7 +174,10 @@ export class Accepting {
     const { host } = this.#o;
     const { limits } = this.#o.checked;
     const opening = new Opening(host, carried);
-    const accepted: Accepted = { address, session: undefined, opening };
+    const accepted: Accepted = { admitted, address, session: undefined, opening };
+    // From here on the connection tells its end.
+    socket.off("close", this.#onSocketClosed);
+    this.#sockets.delete(socket);
     const machine = this.#handshake(ws.protocol, carried, signers, opening);
     const connection = new Connection({
       socket: adaptWebSocket(ws as unknown as WebSocketLike, this.#clock),
@@ -199,7 +206,8 @@ export class Accepting {
 
   /** For all of them. */
   readonly #onClosed = (info: ConnectionEnd, connection: Connection): void => {
-    const { session, address, opening } = this.#connections.get(connection) as Accepted;
+    const { admitted, session, address, opening } = this.#connections.get(connection) as Accepted;
+    this.#leave(admitted);
     opening?.end();
     this.#connections.delete(connection);
     const superseded = info.error?.code === "E_SUPERSEDED";

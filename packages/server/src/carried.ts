@@ -52,10 +52,10 @@ export function carrierReader(
         verifyAtUpgrade && token !== undefined
           ? await inTime(verifyEarly(req, token, verify, limits, clock), limits.handshakeSeconds, clock)
           : undefined,
-      admit: async ({ principal }) =>
+      admit: async (checked) =>
         (cookie === undefined ||
-          (await given("cookie.verify", () => cookie.verify(value as string, principal))) === true) &&
-        (admit === undefined || (await given("admit", () => admit(principal))) === true),
+          (await given("cookie.verify", () => cookie.verify(value as string, checked.principal))) === true) &&
+        (admit === undefined || (await given("admit", () => admit(checked.principal))) === true),
     };
   };
 }

@@ -28,7 +28,7 @@ export class SessionRoom {
    * Room for one more session of the principal. Where there is none it gets that of its session that has been without a
    * connection for the longest, which ends. @throws SealwireError E_BUSY if it has no such session
    */
-  take({ principal: { issuer, subject } }: CheckedToken): Place {
+  take({ issuer, subject }: CheckedToken): Place {
     const name = JSON.stringify([issuer, subject]);
     const own = this.#places.get(name) ?? { name, taken: new Set() };
     const { sessions, sessionsPerSubject } = this.#limits;

@@ -21,42 +21,61 @@ export interface CheckedToken extends VerifiedToken {
 
 class Checked implements CheckedToken {
   readonly token: string | undefined;
-  readonly principal: Principal;
   readonly scopes: readonly string[];
-  readonly expiresAt: number;
-  readonly #issuedAt: number | undefined;
+  readonly jkt: string | undefined;
+  readonly #claims: JWTPayload;
+  #principal: Principal | undefined;
 
-  constructor(
-    token: string | undefined,
-    principal: Principal,
-    { scopes, expiresAt, issuedAt }: Pick<VerifiedToken, "scopes" | "expiresAt"> & Pick<Revocable, "issuedAt">,
-  ) {
+  constructor(token: string | undefined, claims: JWTPayload, scopes: readonly string[], jkt: string | undefined) {
     this.token = token;
-    this.principal = principal;
     this.scopes = scopes;
-    this.expiresAt = expiresAt;
-    this.#issuedAt = issuedAt;
+    this.jkt = jkt;
+    this.#claims = claims;
   }
 
   get issuer(): string {
-    return this.principal.issuer;
+    return this.#claims.iss as string;
   }
   get subject(): string {
-    return this.principal.subject;
+    return this.#claims.sub as string;
   }
   get clientId(): string | undefined {
-    return this.principal.clientId;
+    const { client_id } = this.#claims;
+    return typeof client_id === "string" ? client_id : undefined;
   }
-  get jkt(): string | undefined {
-    return this.principal.thumbprint;
+  get #tokenId(): string | undefined {
+    const { jti } = this.#claims;
+    return typeof jti === "string" ? jti : undefined;
   }
+  get expiresAt(): number {
+    return this.#claims.exp as number;
+  }
+
+  /** Made when the application or its policy asks: a session that is idle holds no table of its scopes. */
+  get principal(): Principal {
+    this.#principal ??= {
+      issuer: this.issuer,
+      subject: this.subject,
+      clientId: this.clientId,
+      tokenId: this.#tokenId,
+      scopes: new Set(this.scopes),
+      thumbprint: this.jkt,
+      claims: this.#claims,
+    };
+    return this.#principal;
+  }
+
   get revocable(): Revocable {
-    const { issuer, subject, tokenId, thumbprint } = this.principal;
-    return { issuer, subject, tokenId, thumbprint, issuedAt: this.#issuedAt, expiresAt: this.expiresAt };
+    const { issuer, subject, expiresAt, jkt: thumbprint } = this;
+    const { iat } = this.#claims;
+    const issuedAt = typeof iat === "number" ? iat : undefined;
+    return { issuer, subject, tokenId: this.#tokenId, thumbprint, issuedAt, expiresAt };
   }
 
   bare(): CheckedToken {
-    return new Checked(undefined, this.principal, { ...this, issuedAt: this.#issuedAt });
+    const bare = new Checked(undefined, this.#claims, this.scopes, this.jkt);
+    bare.#principal = this.#principal;
+    return bare;
   }
 }
 
@@ -173,7 +192,7 @@ function explain(error: unknown, policy: Issuer["policy"]): never {
 function checked(
   token: string,
   payload: JWTPayload,
-  { clockTolerance }: Issuer["policy"],
+  { issuer, audience, clockTolerance }: Issuer["policy"],
   now: number,
   ticketJkt: string | undefined,
 ): CheckedToken {
@@ -190,24 +209,15 @@ function checked(
   const jkt = cnf === undefined ? undefined : thumbprintOf(cnf);
   if (jkt !== undefined && ticketJkt !== undefined && jkt !== ticketJkt)
     return refuse("the ticket names another key than its token");
+  // The parser made texts of their own of what all tokens have.
+  payload.iss = issuer;
+  if (payload.aud === audience) payload.aud = audience;
   return checkedToken(token, payload, jkt ?? ticketJkt);
 }
 
 /** From claims that were checked. `jkt` is `cnf.jkt`, or what was recorded with a ticket. */
 export function checkedToken(token: string, payload: JWTPayload, jkt: string | undefined): CheckedToken {
-  const { iss, sub, exp, iat, jti, client_id } = payload;
-  const scopes = scopesOf(payload);
-  const principal: Principal = {
-    issuer: iss as string,
-    subject: sub as string,
-    clientId: typeof client_id === "string" ? client_id : undefined,
-    tokenId: typeof jti === "string" ? jti : undefined,
-    scopes: new Set(scopes),
-    thumbprint: jkt,
-    claims: payload,
-  };
-  const issuedAt = typeof iat === "number" ? iat : undefined;
-  return new Checked(token, principal, { scopes, expiresAt: exp as number, issuedAt });
+  return new Checked(token, payload, scopesOf(payload), jkt);
 }
 
 /** Same issuer, subject, client and class: what a refresh, and a token beside a resume, may not change. */

@@ -75,8 +75,8 @@ it("an idle session holds no buffer, no promise, no signal, no empty table, and 
     AbortSignal: 0,
     Promise: 0,
     Map: 0,
-    // The scopes of its principal.
-    Set: 1,
+
+    Set: 0,
     ArrayBuffer: 0,
     Uint8Array: 0,
   });
