@@ -64,7 +64,7 @@ export function check(r: Results): readonly Verdict[] {
     }),
     verdict(
       "memory of an idle session above a bare connection",
-      ((idle?.sealwire ?? Number.NaN) - (idle?.ws ?? 0)) / 1024,
+      ((idle?.sealwire.live ?? Number.NaN) - (idle?.ws.live ?? 0)) / 1024,
       { most: 4 },
       " KiB",
     ),

@@ -4,13 +4,16 @@ import type { HeapShare } from "./heap.ts";
 
 export interface MemoryFigure {
   readonly connections: number;
-  /** Bytes of the server's process for one idle connection. */
-  readonly sealwire: number;
-  readonly ws: number;
+  /** Of the server's process, for one idle connection. */
+  readonly sealwire: Memory;
+  readonly ws: Memory;
 }
 
-interface Memory {
+/** Bytes. */
+export interface Memory {
+  /** What lives in the heap, and buffers outside of it. */
   readonly live: number;
+  /** What the process has of the machine's memory: also keys of OpenSSL, sockets, and room that the heap keeps for later. */
   readonly rss: number;
 }
 
@@ -28,9 +31,9 @@ export async function memory(counts: readonly number[], say: (what: string) => v
   return figures;
 }
 
-async function perConnection(kind: Kind, connections: number): Promise<number> {
+async function perConnection(kind: Kind, connections: number): Promise<Memory> {
   const [before, after] = await around<Memory>(kind, connections, "memory");
-  return (after.live - before.live) / connections;
+  return { live: (after.live - before.live) / connections, rss: (after.rss - before.rss) / connections };
 }
 
 /** What the server answers to `question`, before and after so many connect. */

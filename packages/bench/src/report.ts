@@ -223,9 +223,13 @@ function otherParts(r: Results): string[] {
     ),
     "## Memory of the server for an idle connection",
     table(
-      ["connections", "Sealwire", "bare ws"],
-      memory.map((m) => [String(m.connections), `${spell(m.sealwire / 1024)} KiB`, `${spell(m.ws / 1024)} KiB`]),
+      ["connections", "Sealwire", "bare ws", "Sealwire, resident", "bare ws, resident"],
+      memory.map(({ connections, sealwire, ws }) => [
+        String(connections),
+        ...[sealwire.live, ws.live, sealwire.rss, ws.rss].map((bytes) => `${spell(bytes / 1024)} KiB`),
+      ]),
     ),
+    "The first two are what lives, in the heap and in buffers outside of it; what is resident has keys of OpenSSL, sockets and the room that the heap keeps as well.",
     ...consistsParts(r),
     "## Bytes beyond 256 B of data, topic of 8 characters",
     table(

@@ -8,8 +8,8 @@ answer({
   /** Bytes that live, after two collections: the second one frees what finalizers let go. */
   memory: () => {
     for (let i = 0; i < 2; i++) globalThis.gc?.();
-    const { heapUsed, external, arrayBuffers, rss } = process.memoryUsage();
-    return { live: heapUsed + external, arrayBuffers, rss };
+    const { heapUsed, external, rss } = process.memoryUsage();
+    return { live: heapUsed + external, rss };
   },
   heap: heapShares,
   startProfile,
