@@ -18,8 +18,7 @@ export interface Said extends Refusal {
  */
 export class Refusals {
   readonly #limit: number;
-  /** Undefined where none is kept. */
-  #kept: Said[] | undefined;
+  #kept: Said[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -28,7 +27,6 @@ export class Refusals {
   /** Answers with what is told its number. */
   add({ ref, code }: Refusal): (seq: number) => void {
     const said: Said = { ref, code, seq: undefined };
-    this.#kept ??= [];
     this.#kept.push(said);
     if (this.#kept.length > this.#limit) this.#kept.shift();
     return (seq) => {
@@ -38,23 +36,20 @@ export class Refusals {
 
   /** The peer has committed everything up to `rcv`. */
   acknowledge(rcv: number): void {
-    const left = this.#kept?.filter(({ seq }) => seq === undefined || seq > rcv);
-    this.#kept = left?.length === 0 ? undefined : left;
+    if (this.#kept.length > 0) this.#kept = this.#kept.filter(({ seq }) => seq === undefined || seq > rcv);
   }
 
   all(): readonly Readonly<Said>[] {
-    return this.#kept ?? [];
+    return this.#kept;
   }
 
   /** Those of a session that was kept elsewhere. */
   restore(said: readonly Readonly<Said>[]): void {
-    this.#kept = said.length === 0 ? undefined : said.map((one) => ({ ...one }));
+    this.#kept = said.map((one) => ({ ...one }));
   }
 
   /** All that has to be said anew. */
   take(): readonly Refusal[] {
-    const kept = this.#kept ?? [];
-    this.#kept = undefined;
-    return kept;
+    return this.#kept.splice(0);
   }
 }

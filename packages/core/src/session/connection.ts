@@ -9,6 +9,7 @@ import type { HandshakeStep } from "./client-handshake.ts";
 import { type ConnectionEnd, closeInfo } from "./close-info.ts";
 import type { Established } from "./established.ts";
 import { clearError, coarseName, decodePayload, remoteError, sizeOf, type Time, wireOf } from "./payload.ts";
+import { Queue, type Queued } from "./queue.ts";
 import type { Clock, SessionSocket, SocketEvents } from "./socket.ts";
 import { type Timer, Timers } from "./timers.ts";
 import type { WindowReport } from "./types.ts";
@@ -40,7 +41,7 @@ export interface Receiver {
   ended(info: ConnectionEnd): void;
 }
 
-interface Arrived {
+interface Arrived extends Queued<Arrived> {
   readonly payload: Payload;
   readonly size: number;
   /** Where it was decoded ahead of its turn: what came of that. */
@@ -80,7 +81,7 @@ export class Connection implements SocketEvents {
   /** Undefined once it is over: a session holds nothing of it. */
   #opening: Opening | undefined;
   readonly #wire: "text" | "binary";
-  readonly #queue: Arrived[] = [];
+  readonly #queue: Queue<Arrived> = new Queue();
   /** Only where the cipher answers later. */
   #ahead: Ahead | undefined;
   readonly #timers: Timers;
@@ -267,7 +268,7 @@ export class Connection implements SocketEvents {
       this.fail(asError(error));
       return;
     }
-    this.#queue.push({ payload, size, frame: undefined, error: undefined, begun: undefined });
+    this.#queue.push({ payload, size, frame: undefined, error: undefined, begun: undefined, next: undefined });
     this.#queuedBytes += size;
     if (this.#rateLimited) {
       const { bytesPerSecond } = this.#limits;
@@ -278,7 +279,7 @@ export class Connection implements SocketEvents {
   }
 
   #clear(): void {
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.#ahead?.clear();
   }
 
@@ -297,7 +298,7 @@ export class Connection implements SocketEvents {
   #work(): void {
     while (!this.#busy && this.#queue.length > 0 && !this.#blocked()) {
       if (!this.#opens) this.#openAhead();
-      const [first] = this.#queue as [Arrived];
+      const first = this.#queue.at(0) as Arrived;
       // Whoever opens it says so.
       if (first.begun !== undefined && !isDone(first.begun)) return;
       this.#queue.shift();
@@ -349,11 +350,11 @@ export class Connection implements SocketEvents {
     const receiver = this.#receiver;
     if (!receiver?.opensLater || this.#blocked()) return;
     for (;;) {
-      const next = this.#queue[this.#ahead?.count ?? 0];
+      const next = this.#queue.at(this.#ahead?.count ?? 0);
       if (next === undefined || this.#ahead?.takes(next.size) === false) return;
       try {
         next.begun = receiver.begin(this.#frameOf(next), () => {
-          if (next === this.#queue[0]) this.pump();
+          if (next === this.#queue.at(0)) this.pump();
         });
       } catch {
         return;

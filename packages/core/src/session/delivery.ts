@@ -5,6 +5,7 @@ import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
 import { type AnyHandler, isGranted, type SessionHooks } from "./hooks.ts";
 import { Inbox, type InboxHost, isAt, type Level, MessageStream } from "./inbox.ts";
+import type { Queued } from "./queue.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Sender } from "./sender.ts";
 import { Stall, type StallHost } from "./stall.ts";
@@ -47,7 +48,7 @@ interface Origin {
 export type Once = () => Maybe<boolean>;
 
 /** An item on its way to the application, and by which of its peer's rights it was granted. */
-interface Arrival {
+interface Arrival extends Queued<Arrival> {
   readonly item: Item;
   readonly message: Message;
   readonly size: number;
@@ -223,6 +224,7 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
       session,
       undelivered,
       handler: undefined,
+      next: undefined,
     };
     return this.#decide(arrival, this.#check);
   }

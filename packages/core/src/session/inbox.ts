@@ -1,5 +1,6 @@
 import type { Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
+import { Queue, type Queued } from "./queue.ts";
 import type { Message } from "./types.ts";
 
 /**
@@ -20,12 +21,12 @@ export function isAt(level: Level, limits: Limits, messages: number, bytes: numb
 }
 
 /** What waits for its turn. */
-export interface Waiting {
+export interface Waiting<T> extends Queued<T> {
   /** What it holds in memory while it waits. */
   readonly size: number;
 }
 
-export interface InboxHost<T extends Waiting> {
+export interface InboxHost<T extends Waiting<T>> {
   readonly limits: Limits;
   /** It was full and is not any more. */
   onRoom(): void;
@@ -38,11 +39,11 @@ export interface InboxHost<T extends Waiting> {
 }
 
 /** Runs what was received: in order of arrival, up to `concurrentHandlers` at once, the rest waits. */
-export class Inbox<T extends Waiting> {
+export class Inbox<T extends Waiting<T>> {
   readonly #host: InboxHost<T>;
-  readonly #waiting: T[] = [];
-  /** In the order in which they began. Few, and most are at an end before the next one begins. */
-  readonly #active: T[] = [];
+  readonly #waiting: Queue<T> = new Queue();
+  /** In the order in which they began. Few, and most are at an end before the next one begins: made for one. */
+  #active: T[] | undefined;
   #admitting = false;
   #bytes = 0;
   #onIdle: (() => void)[] = [];
@@ -63,7 +64,7 @@ export class Inbox<T extends Waiting> {
 
   /** What has been at work longest. */
   get oldest(): T | undefined {
-    return this.#active[0];
+    return this.#active?.[0];
   }
 
   push(waiting: T): void {
@@ -74,7 +75,7 @@ export class Inbox<T extends Waiting> {
 
   /** Resolves when nothing runs and nothing waits. */
   async idle(): Promise<void> {
-    while (this.#active.length > 0 || this.#waiting.length > 0)
+    while (this.#running > 0 || this.#waiting.length > 0)
       await new Promise<void>((resolve) => {
         this.#onIdle.push(resolve);
       });
@@ -82,16 +83,21 @@ export class Inbox<T extends Waiting> {
 
   /** Forgets what has not begun. */
   clear(): void {
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#bytes = 0;
+  }
+
+  get #running(): number {
+    return this.#active?.length ?? 0;
   }
 
   #next(): void {
     const { limits } = this.#host;
-    while (!this.#admitting && this.#active.length < limits.concurrentHandlers && this.#waiting.length > 0) {
+    while (!this.#admitting && this.#running < limits.concurrentHandlers && this.#waiting.length > 0) {
       const wasFull = this.isAt("full");
       const next = this.#waiting.shift() as T;
-      this.#active.push(next);
+      if (this.#active === undefined) this.#active = [next];
+      else this.#active.push(next);
       this.#bytes -= next.size;
       this.#host.onTaken();
       const admitted = this.#host.admit(next);
@@ -105,7 +111,7 @@ export class Inbox<T extends Waiting> {
       } else this.#begin(admitted, next);
       if (wasFull) this.#host.onRoom();
     }
-    if (this.#active.length === 0 && this.#onIdle.length > 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (this.#running === 0 && this.#onIdle.length > 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
   #begin(admitted: boolean, next: T): void {
@@ -119,8 +125,9 @@ export class Inbox<T extends Waiting> {
   }
 
   #end(one: T): void {
-    if (this.#active.at(-1) === one) this.#active.pop();
-    else this.#active.splice(this.#active.indexOf(one), 1);
+    const active = this.#active as T[];
+    if (active.at(-1) === one) active.pop();
+    else active.splice(active.indexOf(one), 1);
   }
 }
 

@@ -32,6 +32,8 @@ export interface LedgerOwner {
   onTakenOver(): void;
 }
 
+const NO_PINGS: readonly number[] = [];
+
 const controlBucket = ({ controlPerSecond, controlBurst }: Limits, level?: number): TokenBucket =>
   new TokenBucket(controlPerSecond, controlBurst, level);
 
@@ -41,8 +43,10 @@ const resumesBucket = ({ resumesPerMinute }: Limits, level?: number): TokenBucke
 /** What a session counts on, whatever connection it is on. */
 export class Ledger {
   readonly resumable: boolean;
-  readonly retention: Retention;
   readonly #limits: Limits;
+  // Made by the first message of either end.
+  #retention: Retention | undefined;
+  #undelivered: Undelivered | undefined;
   // Made when something is taken: until then all is there.
   #control: TokenBucket | undefined;
   #resumes: TokenBucket | undefined;
@@ -55,13 +59,13 @@ export class Ledger {
   /** Number of the peer above which nothing is announced for now: the application is too far behind for more. */
   withheld: number | undefined;
   #announced: number;
-  /** What was committed and has not been delivered. */
-  readonly undelivered: Undelivered = new Undelivered();
   /** A batch that the peer sends again, and of which another node has handed on a part. */
   part: Part | undefined;
   /** Acks and voids that cost the peer nothing: one for each message of ours, and those of a resume. */
   freeAcks: number;
   freeVoids = 0;
+  /** Of this connection, without an answer: few. */
+  #pings = NO_PINGS;
   #chains: readonly Chain[] = [];
   owner: LedgerOwner | undefined;
   #refused: ReplayWindow | undefined;
@@ -69,7 +73,6 @@ export class Ledger {
 
   constructor(limits: Limits, resumable: boolean, start: LedgerStart) {
     this.resumable = resumable;
-    this.retention = new Retention(limits, resumable);
     this.#limits = limits;
     if (start.control !== undefined) this.#control = controlBucket(limits, start.control);
     if (start.resumes !== undefined) this.#resumes = resumesBucket(limits, start.resumes);
@@ -80,6 +83,18 @@ export class Ledger {
     this.freeAcks = start.freeAcks ?? 0;
     this.#freeItemErrs = start.freeItemErrs ?? 0;
     this.part = start.part;
+  }
+
+  /** Own messages that the peer has not acknowledged. */
+  get retention(): Retention {
+    this.#retention ??= new Retention(this.#limits, this.resumable);
+    return this.#retention;
+  }
+
+  /** What was committed and has not been delivered. */
+  get undelivered(): Undelivered {
+    this.#undelivered ??= new Undelivered();
+    return this.#undelivered;
   }
 
   /** Budget of the peer's control messages. */
@@ -115,6 +130,32 @@ export class Ledger {
   announce(): number {
     this.#announced = Math.max(this.#announced, this.withheld ?? this.committed);
     return this.#announced;
+  }
+
+  /** Nothing of the old connection is answered any more. `voids`: as many cost the peer nothing. */
+  resume(chain: Chain, voids: number): void {
+    this.chains = [chain];
+    this.freeVoids = voids;
+    this.#pings = NO_PINGS;
+  }
+
+  /** Its pong will be free. */
+  pinged(seq: number): void {
+    this.#pings = [...this.#pings, seq];
+  }
+
+  /** True for the pong of such a ping, once. */
+  ponged(ref: number): boolean {
+    const left = this.#pings.filter((seq) => seq !== ref);
+    if (left.length === this.#pings.length) return false;
+    this.#pings = left.length === 0 ? NO_PINGS : left;
+    return true;
+  }
+
+  /** The peer has committed everything up to `rcv`. True if there is room where there was none. */
+  acknowledge(rcv: number): boolean {
+    this.acknowledged = Math.max(this.acknowledged, rcv);
+    return this.#retention?.acknowledge(rcv) === true;
   }
 
   keep(kept: Kept): void {

@@ -57,7 +57,8 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   state: SessionState = "open";
   /** This side is ending it: without its connection it is over, whether the bye was said or not. */
   leaving = false;
-  readonly refusals: Refusals;
+  /** Made by the first one. */
+  #refusals: Refusals | undefined;
   #states: Listeners<SessionState> | undefined;
   readonly unacknowledged: Unacknowledged;
   readonly #host: LifeHost;
@@ -70,7 +71,6 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
 
   constructor(e: Established, connection: Connection, host: LifeHost) {
     this.#host = host;
-    this.refusals = new Refusals(host.limits.retainedMessages);
     [this.facts, this.ledger] = [e.facts, e.ledger];
     [this.offset, this.protocol] = [e.offset, e.protocol];
     this.#clock = connection.clock;
@@ -88,6 +88,10 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
 
   // --- what its connection, and messages that are not acknowledged, need -----------------------------------------
 
+  get refusals(): Refusals {
+    this.#refusals ??= new Refusals(this.limits.retainedMessages);
+    return this.#refusals;
+  }
   get limits(): Limits {
     return this.#host.limits;
   }
@@ -122,7 +126,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   }
 
   acknowledged(rcv: number): void {
-    this.refusals.acknowledge(rcv);
+    this.#refusals?.acknowledge(rcv);
   }
 
   /** Starts the first connection's timers: after that of the session's end, which comes first where both are due. */
@@ -178,14 +182,14 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
 
   /** A session from a store: its first connection here is one that it is resumed on. */
   takeUp(e: Established, { peer, refusals = [] }: NonNullable<Established["resume"]>): void {
-    this.refusals.restore(refusals);
+    if (refusals.length > 0) this.refusals.restore(refusals);
     this.#takeUp(e, this.attachment as Attachment, peer);
   }
 
   #takeUp(e: Established, attachment: Attachment, after: number): void {
     this.unacknowledged.sweep();
     const { ledger, facts } = this;
-    this.refusals.acknowledge(ledger.acknowledged);
+    this.#refusals?.acknowledge(ledger.acknowledged);
     // Later, since the connection does not know this session yet: what fails ends it.
     const work = async (): Promise<void> => {
       await undefined;
@@ -287,7 +291,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   }
 
   #goOn(): void {
-    for (const refusal of this.refusals.take()) void this.refuse(refusal);
+    for (const refusal of this.#refusals?.take() ?? []) void this.refuse(refusal);
     this.#setState("open");
     this.#host.wake();
   }
@@ -324,7 +328,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   #giveUp(): void {
     this.#givenUp = true;
     this.unacknowledged.giveUp();
-    this.refusals.take();
+    this.#refusals?.take();
     this.#host.abandoned(notResumed());
   }
 
@@ -343,7 +347,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
     this.attachment = undefined;
     const undetermined = this.unacknowledged.take();
     this.ledger.chains = [];
-    this.refusals.take();
+    this.#refusals?.take();
     this.#setState("closed");
     this.#host.ended({ ...info, undetermined });
     this.#states?.clear();

@@ -9,7 +9,7 @@ import type { Limits } from "../registry.generated.ts";
 import type { StrictCounter } from "../replay/strict.ts";
 import { ReplayWindow } from "../replay/window.ts";
 import type { WireFrame } from "../wire/frame.ts";
-import { Budget } from "./budget.ts";
+import { charge } from "./budget.ts";
 import type { Epoch, EpochOptions, ExpandEntry } from "./epoch.ts";
 import { Epochs, type OpenedIn } from "./epochs.ts";
 import type { Place } from "./gathering.ts";
@@ -66,7 +66,6 @@ export class SessionMachine implements RekeyHost, NumberingHost {
   /** Highest number that is being opened. */
   #promised = 0;
   readonly ledger: Ledger;
-  readonly budget: Budget;
   readonly epochs: Epochs;
   readonly use: KeyUse;
   readonly #receiving: KeyUse;
@@ -92,7 +91,6 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     this.ledger = ledger;
     this.#delivered = ledger.committed;
     this.#elapsed = elapsed;
-    this.budget = new Budget(ledger);
     this.use = new KeyUse(limits, before?.sent ?? 0, elapsed);
     this.#receiving = new KeyUse(limits, before?.received ?? 0, elapsed);
     this.epochs = new Epochs(epoch, received instanceof ReplayWindow ? received.size : undefined);
@@ -308,7 +306,7 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     this.events?.onControl(message, opened.epoch);
     this.#commit(seq, opened, opened.epoch);
     if (rcv !== undefined) this.acknowledge(rcv);
-    this.budget.charge(message, time.elapsed);
+    charge(this.ledger, message, time.elapsed);
     if (message.top === "bye") this.#byeSeq = seq;
     if (message.top === "void" || seq <= this.#delivered) return { kind: "dropped" };
     return { kind: "control", seq, message, raw: opened.claims };
@@ -385,8 +383,7 @@ export class SessionMachine implements RekeyHost, NumberingHost {
 
   /** The peer has committed everything of ours up to `rcv`. */
   acknowledge(rcv: number): void {
-    this.ledger.acknowledged = Math.max(this.ledger.acknowledged, rcv);
-    const room = this.ledger.retention.acknowledge(rcv);
+    const room = this.ledger.acknowledge(rcv);
     this.events?.onAcknowledged(rcv, room);
   }
 }

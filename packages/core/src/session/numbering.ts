@@ -3,7 +3,6 @@ import { encodeClaims, rebind } from "../envelope/codec.ts";
 import { type Control, encodeControl } from "../envelope/control.ts";
 import { maxSealedSize } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
-import type { Budget } from "./budget.ts";
 import type { EpochOptions } from "./epoch.ts";
 import type { Epochs } from "./epochs.ts";
 import { BATCH, Gathering, type Place } from "./gathering.ts";
@@ -19,7 +18,6 @@ export interface NumberingHost {
   /** See `MachineOptions`. */
   readonly startedAt: number;
   readonly ledger: Ledger;
-  readonly budget: Budget;
   readonly epochs: Epochs;
   /** Of the keys that seal. */
   readonly use: KeyUse;
@@ -161,12 +159,12 @@ export class Numbering {
   prepareControl(message: Control, elapsed: number): Prepared {
     this.#assertOpen();
     this.flush();
-    const { ledger, epochs, budget } = this.#o;
+    const { ledger, epochs } = this.#o;
     const { sealer } = epochs.send;
     const seq = ledger.sent + 1;
     const claims = encodeControl(seq, ledger.announce(), message);
     this.#use(seq, claims.length, elapsed, message.top === "bye");
-    if (message.top === "ping") budget.pinged(seq);
+    if (message.top === "ping") ledger.pinged(seq);
     if (message.top === "bye") this.#byeSent = true;
     return new Prepared(seq, claims, true, sealer);
   }

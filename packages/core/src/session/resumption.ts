@@ -72,8 +72,7 @@ export function resumeEstablished(o: ResumeOptions): Established {
   const { facts, ledger, limits, protocol, epoch, offset, time, own, peer, scopes, expiresAt, refusals } = o;
   // What the old connection commits from here on would be neither announced nor known as delivered.
   ledger.owner?.onTakenOver();
-  ledger.chains = [epoch.chain];
-  ledger.freeVoids = 2 * limits.retainedMessages;
+  ledger.resume(epoch.chain, 2 * limits.retainedMessages);
   const machine = new SessionMachine({
     keys: facts.keys,
     epoch,

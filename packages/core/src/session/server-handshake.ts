@@ -12,7 +12,7 @@ import { establish } from "./established.ts";
 import { openHandshakeObject } from "./handshake-object.ts";
 import { encodePayload, type Time, wireOf } from "./payload.ts";
 import { type HandshakeKeys, KeySchedule, sessionId, transcriptHash } from "./schedule.ts";
-import { type ServerHello, type SessionPolicy, signServerHello } from "./server-hello.ts";
+import { policyOf, type ServerHello, type SessionPolicy, signServerHello } from "./server-hello.ts";
 import { sealServerReady } from "./server-ready.ts";
 import { type ResumeCandidate, ServerResume, type ServerResumeOptions } from "./server-resume.ts";
 import type { MessageOrder } from "./types.ts";
@@ -146,7 +146,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
       epk: agreement.publicJwk,
       lvl: level,
       cod: codec,
-      pol: { pop: signed ? "required" : proof, res: order === "strict" ? resume : 0, seq: order },
+      pol: policyOf(signed ? "required" : proof, order === "strict" ? resume : 0, order),
       msg: limits.messageBytes,
     };
     const schedule = await agreement.agree(peerKey);

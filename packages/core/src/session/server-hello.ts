@@ -19,6 +19,19 @@ export interface SessionPolicy {
   readonly seq: MessageOrder;
 }
 
+const policies = new Map<string, SessionPolicy>();
+
+/** A server has few, which all of its sessions share. */
+export function policyOf(pop: SessionPolicy["pop"], res: number, seq: MessageOrder): SessionPolicy {
+  const name = `${pop} ${res} ${seq}`;
+  let policy = policies.get(name);
+  if (policy === undefined) {
+    policy = Object.freeze({ pop, res, seq });
+    policies.set(name, policy);
+  }
+  return policy;
+}
+
 /** ServerHello: the server's choice, under its signature. */
 export interface ServerHello {
   /** Absent in a resume, where no identity key signs. */
