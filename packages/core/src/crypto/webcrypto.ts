@@ -1,6 +1,7 @@
 import { SealwireError } from "../errors.ts";
 import type { SignatureAlg, SuiteId } from "../registry.generated.ts";
 import { ascii, concat } from "../wire/bytes.ts";
+import { frameMemory } from "../wire/memory.ts";
 import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
   AeadKey,
@@ -69,7 +70,7 @@ export function aeadKey(key: CryptoKey): AeadKey {
 function behind(room: number, sealed: ArrayBuffer): Uint8Array {
   const bytes = bytesOf(sealed);
   if (room === 0) return bytes;
-  const framed = new Uint8Array(room + bytes.length);
+  const framed = frameMemory.cut(room + bytes.length);
   framed.set(bytes, room);
   return framed;
 }

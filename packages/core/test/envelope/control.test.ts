@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeControl, encodeControl } from "../../src/envelope/control.ts";
-import { SealwireError } from "../../src/errors.ts";
+import type { SealwireError } from "../../src/errors.ts";
 import { utf8 } from "../../src/wire/bytes.ts";
 
 const verdict = (text: string): unknown => {
