@@ -70,6 +70,8 @@ export function seqOfNonce(staticIv: Uint8Array, iv: Uint8Array): number {
   return new StaticIv(staticIv).seqOf(iv);
 }
 
+type Then<T> = (bytes: Uint8Array) => Maybe<T>;
+
 /** Seals under one key, each sequence number at most once: the same (key, nonce) twice would break AES-GCM. */
 export class AeadSealer {
   readonly #key: AeadKey;
@@ -82,22 +84,24 @@ export class AeadSealer {
   }
 
   /**
-   * Ciphertext and tag behind `room` bytes for the caller to write.
+   * What `then` makes of ciphertext and tag behind `room` bytes for it to write. Where the cipher answers later this takes no
+   * promise more.
    *
    * @throws SealwireError `E_INTERNAL` for a seq that was used or passed over, and where the cipher fails
    */
-  seal(seq: number, aad: Uint8Array, plaintext: Uint8Array, room?: number): Maybe<Uint8Array> {
+  seal<T>(seq: number, aad: Uint8Array, plaintext: Uint8Array, room: number, then: Then<T>): Maybe<T> {
     if (!Number.isSafeInteger(seq) || seq < this.#next) {
       throw new SealwireError("E_INTERNAL", { detail: `sealing with seq ${seq} where the next is ${this.#next}` });
     }
     // Before the cipher runs: a seq whose sealing failed is used up as well.
     this.#next = seq + 1;
+    let sealed: Maybe<Uint8Array>;
     try {
-      const sealed = this.#key.seal(this.iv.nonce(seq), aad, plaintext, room);
-      return sealed instanceof Promise ? sealed.catch(notSealed) : sealed;
+      sealed = this.#key.seal(this.iv.nonce(seq), aad, plaintext, room);
     } catch (cause) {
       return notSealed(cause);
     }
+    return sealed instanceof Promise ? sealed.then(then, notSealed) : then(sealed);
   }
 }
 
@@ -111,14 +115,19 @@ export class AeadOpener {
     this.iv = new StaticIv(staticIv);
   }
 
-  /** @throws SealwireError `E_CRYPTO` for whatever reason it fails, without telling which */
-  open(seq: number, aad: Uint8Array, data: Uint8Array): Maybe<Uint8Array> {
+  /**
+   * What `then` makes of the text.
+   *
+   * @throws SealwireError `E_CRYPTO` for whatever reason it fails, without telling which
+   */
+  open<T>(seq: number, aad: Uint8Array, data: Uint8Array, then: Then<T>): Maybe<T> {
+    let text: Maybe<Uint8Array>;
     try {
-      const text = this.#key.open(this.iv.nonce(seq), aad, data);
-      return text instanceof Promise ? text.catch(notOpened) : text;
+      text = this.#key.open(this.iv.nonce(seq), aad, data);
     } catch (cause) {
       return notOpened(cause);
     }
+    return text instanceof Promise ? text.then(then, notOpened) : then(text);
   }
 }
 

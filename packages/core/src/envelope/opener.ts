@@ -157,9 +157,7 @@ export class MessageOpener {
     // A shorter tag is easier to forge, and some libraries take one (RFC 7518 section 5.3 asks for 128 bits).
     if (tag !== TAG || sealed.length < TAG) throw new SealwireError("E_CRYPTO");
     const { aad } = control ? this.headers.control : this.headers.application;
-    const claims = this.#aead.open(seq, aad, sealed);
-    if (claims instanceof Promise) return claims.then((later) => this.#decrypted(control, seq, later));
-    return this.#decrypted(control, seq, claims);
+    return this.#aead.open(seq, aad, sealed, (claims) => this.#decrypted(control, seq, claims));
   }
 
   #decrypted(control: boolean, seq: number, claims: Uint8Array): Maybe<OpenedFrame> {

@@ -129,13 +129,12 @@ export class MessageSealer {
 
   #encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {
     if (this.wire === "binary") {
-      const h = 2 * this.#epoch + parity;
-      const frame = this.#aead.seal(seq, header.aad, plaintext, shortJweRoom(h, seq, plaintext.length + TAG));
-      if (frame instanceof Promise)
-        return frame.then((sealed) => writeShortJwe(sealed, h, seq, plaintext.length + TAG));
-      return writeShortJwe(frame, h, seq, plaintext.length + TAG);
+      const [h, length] = [2 * this.#epoch + parity, plaintext.length + TAG];
+      return this.#aead.seal(seq, header.aad, plaintext, shortJweRoom(h, seq, length), (sealed) =>
+        writeShortJwe(sealed, h, seq, length),
+      );
     }
-    return chain(this.#aead.seal(seq, header.aad, plaintext), (sealed) =>
+    return this.#aead.seal(seq, header.aad, plaintext, 0, (sealed) =>
       encodeText({
         form: 2,
         protected: header.json,

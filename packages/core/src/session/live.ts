@@ -82,23 +82,20 @@ export class LiveSession implements Session {
     } catch (error) {
       return Promise.reject(error);
     }
-    let sent: Maybe<Sent>;
     try {
-      sent = this.#transmit(message, options.signal);
+      return Promise.resolve(this.#transmit(message, options.signal));
     } catch (error) {
-      sent = Promise.reject(error);
+      return unobserved(Promise.reject(error));
     }
-    if (!(sent instanceof Promise)) return Promise.resolve(sent);
-    sent.catch(() => {});
-    return sent;
   }
 
   #transmit(message: Outgoing, signal: AbortSignal | undefined): Maybe<Sent> {
     signal?.throwIfAborted();
     const sent = this.#parts.sender.transmit(message, "message", signal && { signal });
-    return sent instanceof Promise ? sent.then((later) => this.#drained(later)) : this.#drained(sent);
+    return sent instanceof Promise ? unobserved(sent.then((later) => this.#drained(later))) : this.#drained(sent);
   }
 
+  /** Never rejects. */
   #drained(sent: Sent): Maybe<Sent> {
     const drained = this.#parts.sender.drained();
     return drained instanceof Promise ? drained.then(() => sent) : sent;
@@ -293,4 +290,10 @@ export class LiveSession implements Session {
   end(info: ConnectionEnd): void {
     this.#parts.life.end(info);
   }
+}
+
+/** Nobody has to look at what becomes of it. */
+function unobserved<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }

@@ -13,7 +13,7 @@ export interface SessionSocket {
   /** Stops and restarts reading; without effect in browsers, whose WebSocket cannot pause. */
   pause(): void;
   resume(): void;
-  /** Resolves when at most `mark` bytes are unsent, or the socket is closed. */
+  /** Resolves when at most `mark` bytes are unsent, or the socket is closed. Never rejects. */
   drained(mark: number): Promise<void>;
   /** Set once by the driver. `onClose` comes exactly once, after the last message. */
   listen(events: SocketEvents): void;

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { AeadOpener, AeadSealer, nonce, seqOfNonce } from "../../src/crypto/aead.ts";
 import type { AeadKey } from "../../src/crypto/backend.ts";
-import { BACKENDS, failure, hex, text, toHex } from "./backends.ts";
+import { BACKENDS, failure, hex, same, text, toHex } from "./backends.ts";
 
 const IV = hex("a0a1a2a3a4a5a6a7a8a9aaab");
 const EMPTY = new Uint8Array(0);
@@ -49,24 +49,27 @@ describe("seqOfNonce", () => {
 describe.each(BACKENDS)("$name: AeadSealer", ({ aead }) => {
   it("never passes a seq to the cipher twice, nor one that was passed over", async () => {
     const sealer = new AeadSealer(await aead(new Uint8Array(32)), IV);
-    await sealer.seal(0, EMPTY, EMPTY);
-    await sealer.seal(5, EMPTY, EMPTY);
+    await sealer.seal(0, EMPTY, EMPTY, 0, same);
+    await sealer.seal(5, EMPTY, EMPTY, 0, same);
     for (const seq of [5, 0, 4, -1, 5.5, Number.NaN, 2 ** 53]) {
-      expect(await failure(() => sealer.seal(seq, EMPTY, EMPTY))).toMatchObject({ code: "E_INTERNAL", fatal: true });
+      expect(await failure(() => sealer.seal(seq, EMPTY, EMPTY, 0, same))).toMatchObject({
+        code: "E_INTERNAL",
+        fatal: true,
+      });
     }
-    await sealer.seal(6, EMPTY, EMPTY);
+    await sealer.seal(6, EMPTY, EMPTY, 0, same);
   });
 
   it("opens with E_CRYPTO, whatever is wrong", async () => {
     const key = await aead(new Uint8Array(32));
-    const sealed = await new AeadSealer(key, IV).seal(3, EMPTY, text("x"));
+    const sealed = await new AeadSealer(key, IV).seal(3, EMPTY, text("x"), 0, same);
     const opener = new AeadOpener(key, IV);
-    expect(await opener.open(3, EMPTY, sealed)).toEqual(text("x"));
+    expect(await opener.open(3, EMPTY, sealed, same)).toEqual(text("x"));
     const wrong = [
-      () => opener.open(4, EMPTY, sealed),
-      () => opener.open(3, text("a"), sealed),
-      () => opener.open(3, EMPTY, sealed.subarray(0, 8)),
-      () => opener.open(3, EMPTY, EMPTY),
+      () => opener.open(4, EMPTY, sealed, same),
+      () => opener.open(3, text("a"), sealed, same),
+      () => opener.open(3, EMPTY, sealed.subarray(0, 8), same),
+      () => opener.open(3, EMPTY, EMPTY, same),
     ];
     for (const run of wrong) {
       expect(await failure(run)).toMatchObject({ code: "E_CRYPTO", stage: "crypto", detail: undefined });
@@ -85,8 +88,8 @@ describe("AeadSealer", () => {
       const cipher = vi.fn(seal);
       const key = { seal: cipher, open: seal } as unknown as AeadKey;
       const sealer = new AeadSealer(key, IV);
-      expect(await failure(() => sealer.seal(1, EMPTY, EMPTY))).toMatchObject({ code: "E_INTERNAL" });
-      expect(await failure(() => sealer.seal(1, EMPTY, EMPTY))).toMatchObject({ code: "E_INTERNAL" });
+      expect(await failure(() => sealer.seal(1, EMPTY, EMPTY, 0, same))).toMatchObject({ code: "E_INTERNAL" });
+      expect(await failure(() => sealer.seal(1, EMPTY, EMPTY, 0, same))).toMatchObject({ code: "E_INTERNAL" });
       expect(cipher).toHaveBeenCalledTimes(1);
     }
   });

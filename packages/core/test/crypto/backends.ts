@@ -64,3 +64,6 @@ export async function failure(run: () => unknown): Promise<unknown> {
   }
   throw new Error("expected a failure");
 }
+
+/** For what takes a function of its result. */
+export const same = <T>(value: T): T => value;

@@ -63,11 +63,11 @@ describe("one number, one use [aead:once]", () => {
   const used = expect.objectContaining({ code: "E_INTERNAL" });
   it("a number that was used or passed over is refused by the sealing object itself", () => {
     const aead = new AeadSealer(keys.aead, STATIC_IV);
-    aead.seal(1, new Uint8Array(), new Uint8Array());
+    aead.seal(1, new Uint8Array(), new Uint8Array(), 0, (sealed) => sealed);
     for (const seq of [1, 0, -1, 1.5, 2 ** 53])
-      expect(() => aead.seal(seq, new Uint8Array(), new Uint8Array())).toThrow(used);
-    aead.seal(5, new Uint8Array(), new Uint8Array());
-    expect(() => aead.seal(4, new Uint8Array(), new Uint8Array())).toThrow(used);
+      expect(() => aead.seal(seq, new Uint8Array(), new Uint8Array(), 0, (sealed) => sealed)).toThrow(used);
+    aead.seal(5, new Uint8Array(), new Uint8Array(), 0, (sealed) => sealed);
+    expect(() => aead.seal(4, new Uint8Array(), new Uint8Array(), 0, (sealed) => sealed)).toThrow(used);
   });
   it("a message and a control message share it", () => {
     const both = sealer("text", "aead");
@@ -84,9 +84,9 @@ describe("one number, one use [aead:once]", () => {
       },
     };
     const aead = new AeadSealer(key, STATIC_IV);
-    expect(() => aead.seal(1, new Uint8Array(), new Uint8Array())).toThrow(used);
+    expect(() => aead.seal(1, new Uint8Array(), new Uint8Array(), 0, (sealed) => sealed)).toThrow(used);
     fail = false;
-    expect(() => aead.seal(1, new Uint8Array(), new Uint8Array())).toThrow(used);
+    expect(() => aead.seal(1, new Uint8Array(), new Uint8Array(), 0, (sealed) => sealed)).toThrow(used);
   });
 });
 
