@@ -42,7 +42,7 @@ export function report(r: Results, verdicts: readonly Verdict[]): string {
 function microParts({ micro, browsers }: Results): string[] {
   return [
     "## Seal and open",
-    "Each contender in a process of its own, warmed alike; the processes take turns in every round. In the browsers all of them share a page.",
+    "Each contender in a process of its own, warmed by as much CPU time as every other one; the processes take turns in every round. In the browsers all of them share a page.",
     ...microTables("", "", micro),
     ...browsers.flatMap(({ name, answer, missing }) =>
       answer === undefined

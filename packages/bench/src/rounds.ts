@@ -91,13 +91,13 @@ export async function interleave(all: readonly Ready[], rounds: number): Promise
   return new Map([...samples].map(([name, list]) => [name, figure(of(list, "wall"), of(list, "cpu"))]));
 }
 
-/** How many operations fill the slice, once the engine has compiled them: it has had two slices in all. */
+/** How many operations fill the slice, once the engine has compiled them. */
 async function calibrate(contender: Contender, slice: number): Promise<number> {
   for (let count = 1; ; count *= 2) {
     const start = performance.now();
     await contender.run(count);
     const wall = performance.now() - start;
-    if (wall >= slice) return Math.max(1, Math.round((count * slice) / wall));
+    if (wall >= slice / 2) return Math.max(1, Math.round((count * slice) / wall));
   }
 }
 

@@ -1,6 +1,6 @@
 import { Child } from "../child.ts";
 import { SIZES } from "../data.ts";
-import { type Effort, type Figure, interleave, type Ready, type Sample } from "../rounds.ts";
+import { type Effort, type Figure, interleave, type Sample } from "../rounds.ts";
 import { makers, type Subject } from "./contenders.ts";
 
 export interface MicroTable {
@@ -21,6 +21,9 @@ export async function micro(effort: Effort, quick: boolean, say: (what: string) 
   return tables;
 }
 
+/** Slices that each has had before it is measured. */
+const WARM = 4;
+
 /**
  * Each contender in a process of its own, as a user has it: where several share one, the engine compiles what they have in
  * common for all of them at once, which makes the code of whoever is there at most levels slowest.
@@ -28,11 +31,10 @@ export async function micro(effort: Effort, quick: boolean, say: (what: string) 
 async function figuresOf(subject: Subject, { rounds, slice }: Effort): Promise<Record<string, Figure>> {
   const children = makers(subject).map(() => new Child("./micro/side.js"));
   try {
-    const all: Ready[] = [];
-    for (const [which, child] of children.entries()) {
-      const name = await child.ask<string>("prepare", { subject, which, slice });
-      all.push({ name, round: () => child.ask<Sample>("round") });
-    }
+    const made = children.map((child, which) => child.ask<string>("make", { subject, which, ms: WARM * slice }));
+    const names = await Promise.all(made);
+    for (const child of children) await child.ask("calibrate", slice);
+    const all = children.map((child, i) => ({ name: names[i] as string, round: () => child.ask<Sample>("round") }));
     return Object.fromEntries(await interleave(all, rounds));
   } finally {
     await Promise.all(children.map((child) => child.end()));
