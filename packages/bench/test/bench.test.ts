@@ -16,7 +16,7 @@ it("every contender seals and opens, at every size that a quick run has", async 
       expect(cpu).toBeGreaterThanOrEqual(0);
     }
   }
-}, 60_000);
+}, 120_000);
 
 it("every kind of server echoes what its load sends", async () => {
   const { echo, latency } = await at("echo/run");
