@@ -43,8 +43,7 @@ export class MessageOpener {
   readonly #aead: AeadOpener;
   readonly #verifier: Verifier | undefined;
   readonly headers: SessionHeaders;
-  /** The cipher answers later: known once it was asked. */
-  opensLater = false;
+  #opensLater = false;
 
   constructor(protection: Protection, peer?: { readonly verifier: Verifier; readonly id: SignerId }) {
     const { wire, level, codec, epoch, keys } = protection;
@@ -59,6 +58,11 @@ export class MessageOpener {
 
   get iv(): StaticIv {
     return this.#aead.iv;
+  }
+
+  /** The cipher answers later: known once it was asked. */
+  get opensLater(): boolean {
+    return this.#opensLater;
   }
 
   /** False at sig on the text wire: its header is that of every epoch. */
@@ -98,7 +102,7 @@ export class MessageOpener {
       return begun.opened;
     }
     const opened = this.#open(frame, kind === "control", seq);
-    this.opensLater = opened instanceof Promise;
+    this.#opensLater = opened instanceof Promise;
     return opened;
   }
 

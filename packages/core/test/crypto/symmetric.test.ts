@@ -98,6 +98,27 @@ describe.each(BACKENDS)("$name: AES-256-GCM", ({ aead }) => {
     await failure(() => key.open(IV, AAD, long.subarray(0, PLAIN.length + length)));
   });
 
+  it("keeps none of its arguments: they may be others as soon as it was called", async () => {
+    const key = await aead(KEY);
+    const seqs = [1, 2, 3, 4];
+    const aadOf = (seq: number) => text(`header ${seq}`);
+    const textOf = (seq: number) => text(`text ${seq}`.repeat(seq));
+    const alone: Uint8Array[] = [];
+    for (const seq of seqs) alone.push(await key.seal(nonce(IV, seq), aadOf(seq), textOf(seq)));
+    /** All of them at once, and what they were given overwritten. */
+    const together = (run: (iv: Uint8Array, aad: Uint8Array, bytes: Uint8Array) => unknown, bytes: Uint8Array[]) =>
+      Promise.all(
+        seqs.map((seq, i) => {
+          const given = [nonce(IV, seq), aadOf(seq), (bytes[i] as Uint8Array).slice()] as const;
+          const result = run(...given);
+          for (const one of given) one.fill(0xff);
+          return result;
+        }),
+      );
+    expect(await together((...args) => key.seal(...args), seqs.map(textOf))).toEqual(alone);
+    expect(await together((...args) => key.open(...args), alone)).toEqual(seqs.map(textOf));
+  });
+
   it("makes JWEs (dir, A256GCM) that jose decrypts, and opens those of jose", async () => {
     const key = await aead(KEY);
     const header = encodeBase64url(text('{"alg":"dir","enc":"A256GCM"}'));
