@@ -49,7 +49,9 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   /** While keys are derived nothing may be numbered: it would have to be sealed with them. */
   #held: Promise<void> | undefined;
   #rekeyTimer: Timer | undefined;
-  #ageTimer: Timer | undefined;
+  /** When the next ping is due; undefined where the peer pings. */
+  #beatAt: number | undefined;
+  #timer: Timer | undefined;
   #retired = false;
   /** What gathers is flushed at the end of this turn. */
   #flushes = false;
@@ -89,7 +91,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     ledger.chains = confirmed ? [epoch.chain] : [epoch.chain, ...ledger.chains];
     if (!confirmed) this.#awaitAck();
     else this.#rekeyTimer?.cancel();
-    this.#watchAge();
+    this.#look();
   }
 
   onAcknowledged(rcv: number, room: boolean): void {
@@ -97,41 +99,49 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     if (room) this.#session.wake();
   }
 
-  /** Starts what runs by time. Not in the constructor: the connection does not know this session yet. */
-  watch(): void {
-    this.#listen();
-    if (this.#session.hooks.heartbeat) this.#awaitBeat();
-    this.#watchAge();
-  }
+  // --- what runs by time ---------------------------------------------------------------------------------------
 
-  #listen(): void {
-    // Both know how it ends: what is awaited is the end of the socket, and no longer than after a bye.
-    if (this.byeReceived) return;
-    // Both may have stopped reading until the other does.
-    const { silence, paused } = this.connection;
-    const left = this.limits.idleSeconds * 1000 - Math.max(silence, Math.min(paused, this.outbox.waited));
-    if (left <= 0) this.connection.fail(new SealwireError("E_IDLE", { stage: "local" }));
-    else this.connection.timer(Attachment.#hears, left, this);
+  /** Not in the constructor: the connection does not know this session yet. */
+  watch(): void {
+    if (this.#session.hooks.heartbeat) this.#awaitBeat();
+    this.#look();
   }
 
   #awaitBeat(): void {
-    this.connection.timer(Attachment.#beats, this.limits.heartbeatSeconds * 1000, this);
+    this.#beatAt = this.connection.clock.elapsed() + this.limits.heartbeatSeconds * 1000;
   }
 
-  // What every idle connection waits for: functions that all of them share.
-
-  static #hears(its: Attachment): void {
-    its.#listen();
+  /** One timer for all of it, whose function all connections share: for what is due first. */
+  #look(): void {
+    this.#timer?.cancel();
+    const { connection, machine } = this;
+    const elapsed = connection.clock.elapsed();
+    const [idle, keys, due] = [this.#idleLeft, machine.keysLeft(elapsed), machine.rekeyIn(elapsed)];
+    if (idle <= 0 || keys <= 0) {
+      connection.fail(idle <= 0 ? new SealwireError("E_IDLE", { stage: "local" }) : new SealwireError("E_KEY_LIMIT"));
+      return;
+    }
+    if (this.#beatAt !== undefined && this.#beatAt <= elapsed) {
+      // What ends the session at the same moment comes first.
+      connection.timer(() => void this.control({ top: "ping" }), 0);
+      this.#awaitBeat();
+    }
+    const beat = this.#beatAt === undefined ? idle : this.#beatAt - elapsed;
+    this.#timer = connection.timer(Attachment.#due, Math.min(idle, beat, keys, due > 0 ? due : keys), this);
+    if (due <= 0) this.#renewIfDue();
   }
 
-  static #beats(its: Attachment): void {
-    // What ends the session at the same moment comes first.
-    its.connection.timer(() => void its.control({ top: "ping" }), 0);
-    its.#awaitBeat();
+  static #due(its: Attachment): void {
+    its.#look();
   }
 
-  static #ages(its: Attachment): void {
-    its.#watchAge();
+  /** Milliseconds until the peer has been silent for too long. */
+  get #idleLeft(): number {
+    // Both know how it ends: what is awaited is the end of the socket, and no longer than after a bye.
+    if (this.byeReceived) return Number.POSITIVE_INFINITY;
+    // Both may have stopped reading until the other does.
+    const { silence, paused } = this.connection;
+    return this.limits.idleSeconds * 1000 - Math.max(silence, Math.min(paused, this.outbox.waited));
   }
 
   // --- receipts ------------------------------------------------------------------------------------------------
@@ -280,20 +290,6 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     const { machine, connection } = this;
     if (this.held || machine.byeSent || machine.isRekeying) return;
     if (machine.rekeyDue(elapsed ?? connection.clock.elapsed())) void this.rekey();
-  }
-
-  /** Renews the keys in time, and ends the session where that comes to nothing. New keys, and the end of `hold`, look again. */
-  #watchAge(): void {
-    this.#ageTimer?.cancel();
-    const { machine, connection } = this;
-    const elapsed = connection.clock.elapsed();
-    const [left, due] = [machine.keysLeft(elapsed), machine.rekeyIn(elapsed)];
-    if (left <= 0) {
-      connection.fail(new SealwireError("E_KEY_LIMIT"));
-      return;
-    }
-    this.#ageTimer = connection.timer(Attachment.#ages, Math.min(left, due > 0 ? due : left), this);
-    if (due <= 0) this.#renewIfDue();
   }
 
   // --- what the connection calls -------------------------------------------------------------------------------
