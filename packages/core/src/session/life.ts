@@ -60,7 +60,8 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   /** Made by the first one. */
   #refusals: Refusals | undefined;
   #states: Listeners<SessionState> | undefined;
-  readonly unacknowledged: Unacknowledged;
+  /** Made by the first message. */
+  #unacknowledged: Unacknowledged | undefined;
   readonly #host: LifeHost;
   readonly #clock: Clock;
   /** Of the last connection: it knows the server's time, and who said bye. */
@@ -75,7 +76,6 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
     [this.offset, this.protocol] = [e.offset, e.protocol];
     this.#clock = connection.clock;
     this.machine = e.machine;
-    this.unacknowledged = new Unacknowledged(this);
     this.attachment = this.#attach(e, connection);
     this.#watchLedger();
   }
@@ -88,6 +88,10 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
 
   // --- what its connection, and messages that are not acknowledged, need -----------------------------------------
 
+  get unacknowledged(): Unacknowledged {
+    this.#unacknowledged ??= new Unacknowledged(this);
+    return this.#unacknowledged;
+  }
   get refusals(): Refusals {
     this.#refusals ??= new Refusals(this.limits.retainedMessages);
     return this.#refusals;
