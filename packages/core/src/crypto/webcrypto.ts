@@ -41,20 +41,13 @@ const AEAD = { name: "AES-GCM", length: 256 };
 /** Without the length all engines derive 512 bits, the block size of SHA-256. */
 const MAC = { name: "HMAC", hash: "SHA-256", length: 256 };
 
-/**
- * Of every call: WebCrypto copies all of it before it answers. The IV has a buffer of its own from the start, where an
- * engine would have to give one to each small array that it gets.
- */
-const IV = new Uint8Array(new ArrayBuffer(12));
-const PARAMS: AesGcmParams = { name: AEAD.name, iv: IV, tagLength: 128 };
-
-function params(iv: Uint8Array, aad: Uint8Array): AesGcmParams {
-  // Another length is refused by the engine, or for what it is.
-  PARAMS.iv = iv.length === IV.length ? IV : source(iv);
-  if (PARAMS.iv === IV) IV.set(iv);
-  PARAMS.additionalData = source(aad);
-  return PARAMS;
-}
+/** One for each call: an engine that read its IV late would otherwise use one twice, which breaks AES-GCM. */
+const params = (iv: Uint8Array, aad: Uint8Array): AesGcmParams => ({
+  name: AEAD.name,
+  iv: source(iv),
+  additionalData: source(aad),
+  tagLength: 128,
+});
 
 export function aeadKey(key: CryptoKey): AeadKey {
   return {
