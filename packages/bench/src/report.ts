@@ -168,9 +168,10 @@ function trafficParts({ fanOut, file }: Results): string[] {
     return [
       `## ${title}`,
       plot(`file-to-${to}`, bars(title, "MB/s", all)),
+      "`bare` is `ws` with one cipher object a chunk and no protocol: the buffers that node:crypto makes have the collector mark the whole heap every few megabytes, whoever calls it.",
       table(
-        ["", "MB/s", "quartiles", "server's CPU ms for all", "quartiles"],
-        rows.map(([name, { perSecond, cpu }]) => [name, ...spread(perSecond), ...spread(cpu)]),
+        ["", "MB/s", "quartiles", "server's CPU ms for all", "quartiles", "client's CPU ms", "quartiles"],
+        rows.map(([name, f]) => [name, ...spread(f.perSecond), ...spread(f.cpu), ...spread(f.clientCpu)]),
       ),
     ];
   });

@@ -29,13 +29,17 @@ export class Traffic {
   }
 
   /** `up`: from the client to the server. */
-  async transfer(giving: Giving, up: boolean): Promise<{ ms: number; cpu: number }> {
+  async transfer(giving: Giving, up: boolean): Promise<{ ms: number; cpu: number; clientCpu: number }> {
     const [from, to] = up ? [this.clients, this.server] : [this.server, this.clients];
-    const before = await this.server.cpu();
+    const [before, clientBefore] = [await this.server.cpu(), await this.clients.cpu()];
     const arrived = to.ask<number>("bytes", giving.bytes);
     const start = await from.ask<number>("give", giving);
     const ms = (await arrived) - start;
-    return { ms, cpu: (await this.server.cpu()) - before };
+    return {
+      ms,
+      cpu: (await this.server.cpu()) - before,
+      clientCpu: (await this.clients.cpu()) - clientBefore,
+    };
   }
 
   /** Every session once. */
@@ -110,8 +114,9 @@ export async function fanOut(
 export interface FileFigure {
   /** Megabytes (10^6) a second, one value a round. */
   readonly perSecond: number[];
-  /** Milliseconds of the server's CPU for the file, one value a round. */
+  /** Milliseconds of CPU for the file, one value a round: of the server, and of the client. */
   readonly cpu: number[];
+  readonly clientCpu: number[];
 }
 
 export interface FileTable {
@@ -133,7 +138,7 @@ export async function file(
   const table = (to: FileTable["to"]): FileTable => ({
     to,
     ...giving,
-    figures: Object.fromEntries(FILE.map((kind) => [kind, { perSecond: [], cpu: [] } as FileFigure])),
+    figures: Object.fromEntries(FILE.map((kind) => [kind, { perSecond: [], cpu: [], clientCpu: [] } as FileFigure])),
   });
   const [up, down] = [table("server"), table("client")];
   say(`a file of ${bytes / 1e6} MB`);
@@ -145,10 +150,11 @@ export async function file(
     async (traffic, round) => {
       if (watched++ < FILE.length) await traffic.server.ask("watch");
       for (const { to, figures } of [up, down]) {
-        const { ms, cpu } = await traffic.transfer(giving, to === "server");
+        const { ms, cpu, clientCpu } = await traffic.transfer(giving, to === "server");
         if (round < 0) continue;
         figures[traffic.kind]?.perSecond.push(bytes / 1000 / ms);
         figures[traffic.kind]?.cpu.push(cpu / 1000);
+        figures[traffic.kind]?.clientCpu.push(clientCpu / 1000);
       }
     },
   );
