@@ -339,7 +339,9 @@ describe("a lost session in a store", () => {
   it("a state that nobody of this identity wrote is reported and refused", async () => {
     const inner = createMemoryResumeStore();
     const park: ResumeStore["park"] = (id, kids, until, state) => {
-      const text = Buffer.from(state).toString().replace('"v":2', '"v":1');
+      const text = Buffer.from(state)
+        .toString()
+        .replace(/"v":\d+/, '"v":0');
       return inner.park(id, kids, until, Buffer.from(text));
     };
     const { a, b, relay, open } = await startTwo({}, { ...inner, park });
