@@ -7,13 +7,10 @@ import { fileURLToPath } from "node:url";
 export class Child {
   readonly #process: ChildProcess;
 
-  /** `module`: beside this one; `flags`: of Node. */
-  constructor(module: string, args: readonly string[] = [], flags: readonly string[] = []) {
+  /** `module`: beside this one. */
+  constructor(module: string, args: readonly string[] = []) {
     const path = fileURLToPath(new URL(module, import.meta.url));
-    this.#process = fork(path, args, {
-      execArgv: ["--expose-gc", ...flags],
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
+    this.#process = fork(path, args, { execArgv: ["--expose-gc"], stdio: ["ignore", "inherit", "inherit", "ipc"] });
   }
 
   /** @throws Error that names what the other side threw, or that it ended */

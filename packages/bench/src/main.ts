@@ -7,7 +7,7 @@ import { browsers } from "./browser/run.ts";
 import { bundle, ENTRIES } from "./bundle.ts";
 import { check, verdictLines } from "./check.ts";
 import { SIZES } from "./data.ts";
-import { type Contender, echo, latency, profiles } from "./echo/run.ts";
+import { echo, latency, profiles } from "./echo/run.ts";
 import { handshakes, NO_HANDSHAKES } from "./handshake.ts";
 import { consists, memory } from "./memory.ts";
 import { micro } from "./micro/run.ts";
@@ -79,13 +79,6 @@ async function echoTables(): Promise<EchoTable[]> {
   return tables;
 }
 
-const LATENCY: readonly Contender[] = [
-  { name: "ws", kind: "ws" },
-  { name: "bare", kind: "bare" },
-  { name: "sealwire", kind: "sealwire" },
-  { name: "sealwire --max-semi-space-size=1", kind: "sealwire", flags: ["--max-semi-space-size=1"] },
-];
-
 const asked: Asked = quick
   ? { sizes: [256], quick, effort: { rounds: 3, slice: 20 }, inFlight: [32] }
   : { sizes: SIZES, quick, effort: { rounds: 9, slice: 100 }, inFlight: [1, 8, 32] };
@@ -109,7 +102,7 @@ async function run(): Promise<Results> {
       wanted("echo") && !quick
         ? await profiles(["ws", "bare", "sealwire", "batched"], 50, { size: 256, inFlight: 16, ms: 3000 }, say)
         : {},
-    latency: { rate, figures: wanted("echo") ? await latency(LATENCY, rate, paced, say) : {} },
+    latency: { rate, figures: wanted("echo") ? await latency(["ws", "bare", "sealwire"], rate, paced, say) : {} },
     fanOut: wanted("fanout")
       ? await fanOut(quick ? { sizes: [1, 50], rounds: 3 } : { sizes: [1, 10, 100, 1000], rounds: 7 }, say)
       : [],

@@ -133,7 +133,7 @@ function echoParts({ echo, latency }: Results): string[] {
   if (rows.length > 0)
     parts.push(
       `## Latency at ${spell(latency.rate)} messages/s, half of what Sealwire echoes, 50 connections, 256 B`,
-      "`bare` is what node:crypto makes of it without any protocol: the objects of its ciphers are freed by the collector, many at once. Node's `--max-semi-space-size` (16 MiB by default) bounds how many that are: collections come more often, and each is shorter.",
+      "`bare` is what node:crypto makes of it without any protocol: the objects of its ciphers are freed by the collector, many at once.",
       table(["", "p50 ms", "p99 ms", "p99.9 ms", "longest collection of the server, ms", "of the load, ms"], rows),
     );
   return parts;

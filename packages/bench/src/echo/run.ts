@@ -32,15 +32,12 @@ export interface Latency {
 /** A server and its load, in two processes: with two cores, one for each. */
 export class Echo {
   readonly kind: Kind;
-  readonly server: Child;
-  readonly load: Child;
+  readonly server: Child = new Child("echo/server.js");
+  readonly load: Child = new Child("echo/load.js");
   #place: Place | undefined;
 
-  /** `flags`: of Node, on both sides. */
-  constructor(kind: Kind, flags: readonly string[] = []) {
+  constructor(kind: Kind) {
     this.kind = kind;
-    this.server = new Child("echo/server.js", [], flags);
-    this.load = new Child("echo/load.js", [], flags);
   }
 
   async open(count: number): Promise<void> {
@@ -119,30 +116,24 @@ export async function profiles(
   return all;
 }
 
-export interface Contender {
-  readonly name: string;
-  readonly kind: Kind;
-  readonly flags?: readonly string[];
-}
-
 /** Each at the same rate, half of what the slower one does. */
 export async function latency(
-  contenders: readonly Contender[],
+  kinds: readonly Kind[],
   rate: number,
   { rounds, ms, size, connections }: Pick<EchoOptions, "rounds" | "ms" | "size" | "connections">,
   say: (what: string) => void,
 ): Promise<Record<string, readonly Latency[]>> {
-  const all = contenders.map(({ name, kind, flags }) => [name, new Echo(kind, flags)] as const);
-  const figures = Object.fromEntries(all.map(([name]) => [name, [] as Latency[]]));
+  const all = kinds.map((kind) => new Echo(kind));
+  const figures = Object.fromEntries(kinds.map((kind) => [kind, [] as Latency[]]));
   try {
-    for (const [, one] of all) await one.open(connections);
-    for (const [, one] of all) await one.pace({ size, rate, ms: Math.min(ms, 1000) });
+    for (const one of all) await one.open(connections);
+    for (const one of all) await one.pace({ size, rate, ms: Math.min(ms, 1000) });
     for (let round = 0; round < rounds; round++) {
       say(`latency at ${Math.round(rate)} messages/s, round ${round + 1} of ${rounds}`);
-      for (const [name, one] of all) figures[name]?.push(await one.pace({ size, rate, ms }));
+      for (const one of all) figures[one.kind]?.push(await one.pace({ size, rate, ms }));
     }
   } finally {
-    for (const [, one] of all) await one.end();
+    for (const one of all) await one.end();
   }
   return figures;
 }
