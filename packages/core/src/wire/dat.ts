@@ -16,9 +16,19 @@ const OPTIONS: Options & { useTag259ForMaps: boolean } = {
 
 const codec = new Encoder(OPTIONS);
 
-/** Encodes data that `assertData` has passed. The result is part of a buffer that the next call writes to. */
+/** How often data was encoded. */
+let calls = 0;
+
+/**
+ * Encodes data that `assertData` has passed. The result is part of a buffer that the next call writes to.
+ *
+ * @throws TypeError for data whose reading encodes other data: what the encoder answers with would hold both
+ */
 export function encodeDat(data: Json): Uint8Array {
-  return codec.encode(data);
+  const call = ++calls;
+  const encoded = codec.encode(data);
+  if (call !== calls) throw new TypeError("reading the data ran code that sent other data");
+  return encoded;
 }
 
 /** Values that a message may still hold; every value counts as one, containers included. */

@@ -94,6 +94,28 @@ describe("messages of one turn", () => {
     expect(new Set(seqsOf(pair, "client")).size).toBe(seqsOf(pair, "client").length);
     expect(pair.client.info).toBe(undefined);
   });
+
+  it("what is sent on another session while data is read stays there", async () => {
+    const [pair, elsewhere] = await Promise.all([live({ codec: "cbor" }), live({ codec: "cbor" })]);
+    const seen: Data[] = [];
+    for (const { server } of [pair, elsewhere]) server.session!.handle("t", (d) => void seen.push(d));
+    const tricky = {
+      get x() {
+        void elsewhere.client.session!.send("t", { secret: 1 });
+        return 1;
+      },
+    };
+    for (const first of [undefined, "first"]) {
+      if (first !== undefined) void pair.client.session!.send("t", first);
+      expect(await pair.client.session!.send("t", tricky).catch((e: unknown) => e)).toBeInstanceOf(TypeError);
+    }
+    await pair.client.session!.send("t", "last");
+    await until(() => seen.includes("last"));
+    const sent = pair.trace.client.map(({ claims }) => Buffer.from(claims).toString("latin1")).join();
+    expect(sent).not.toContain("secret");
+    expect(pair.server.info).toBe(undefined);
+    expect(pair.trace.client.map(({ seq }) => seq)).toEqual([1, 2]);
+  });
 });
 
 describe("what keeps messages apart", () => {

@@ -290,3 +290,23 @@ describe("the build of cbor-x", () => {
     expect(libraries).not.toContain("cbor-extract");
   });
 });
+
+it("what is encoded while data is read has no part in that data, which is refused", () => {
+  let within: Uint8Array | undefined;
+  const data = {
+    get a() {
+      within = encodeDat({ secret: "s" }).slice();
+      return 1;
+    },
+  };
+  expect(() => encodeDat(data)).toThrow(TypeError);
+  expect(read(within as Uint8Array)).toEqual({ secret: "s" });
+  expect(read(encodeDat({ b: 2 }))).toEqual({ b: 2 });
+  const broken = {
+    get a(): number {
+      throw new RangeError("own");
+    },
+  };
+  expect(() => encodeDat(broken)).toThrow(RangeError);
+  expect(read(encodeDat([1]))).toEqual([1]);
+});
