@@ -113,6 +113,9 @@ export class LiveSession implements Session {
     signal?.throwIfAborted();
     const message = this.#parts.sender.outgoing(topic, data, undefined, { request: true });
     const timeout = options.timeout ?? this.#parts.limits.requestSeconds * 1000;
+    // All sessions have their timers in one order of times, which one that compares with none would break.
+    if (typeof timeout !== "number" || Number.isNaN(timeout))
+      throw new TypeError("timeout is a number of milliseconds");
     return await this.#checked(topic, await this.#parts.requests.ask(message, timeout, signal));
   }
 

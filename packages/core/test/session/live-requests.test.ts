@@ -124,6 +124,21 @@ describe("request and reply", () => {
     },
   );
 
+  it.each([Number.NaN, "700"])(
+    "a timeout that is no number, as %s, is refused: all sessions share a timer",
+    async (timeout) => {
+      const pair = await live();
+      const client = pair.client.session!;
+      pair.server.session!.handle("q", () => new Promise(() => {}));
+      const request = (options: object) => client.request("q", 1, options).catch((e: unknown) => e);
+      const refused = request({ timeout });
+      const late = request({ timeout: 700 });
+      await pair.clock.advance(700);
+      expect(await refused).toBeInstanceOf(TypeError);
+      expect(await late).toMatchObject({ code: "E_TIMEOUT" });
+    },
+  );
+
   it("and does not hold up what is sent after it [req:timeout]", async () => {
     const { pair, client } = await resumable();
     await cut(pair);
