@@ -69,7 +69,7 @@ class Adapter implements SessionSocket {
     if (this.#native) ws.send(payload);
     else {
       this.#written ??= () => this.settle();
-      ws.send(payload, this.#written);
+      ws.send(ws.bufferedAmount > 0 ? alone(payload) : payload, this.#written);
     }
   }
 
@@ -121,6 +121,10 @@ class Adapter implements SessionSocket {
     else listenByEmitter(this.#ws, this);
   }
 }
+
+/** For as long as the peer is slow: a piece of a block would hold the whole block, which no limit counts. */
+const alone = (payload: Payload): Payload =>
+  typeof payload === "string" || payload.byteLength === payload.buffer.byteLength ? payload : new Uint8Array(payload);
 
 /** `ws` closes with 1008 for too many fragments, before it reports them; in the registry every size is 1009. */
 function closeByName(this: WebSocketLike, code?: number, reason?: string): void {

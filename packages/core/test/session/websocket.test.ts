@@ -72,6 +72,22 @@ describe("close codes [close:code]", () => {
 });
 
 describe("messages and errors", () => {
+  it("what waits behind others for the network holds no memory but its own [limit:send-buffer]", () => {
+    const { ws, socket } = adapted(true);
+    const [block, own] = [new Uint8Array(16_384), Uint8Array.of(4, 5)];
+    const piece = block.subarray(8, 11);
+    piece.set([1, 2, 3]);
+    socket.send(piece);
+    ws.bufferedAmount = 3;
+    socket.send(piece);
+    socket.send(own);
+    socket.send("text");
+    const sent = ws.calls.map(([, data]) => data);
+    expect(sent).toEqual([piece, piece, own, "text"]);
+    expect((sent[1] as Uint8Array).buffer.byteLength).toBe(3);
+    expect([sent[0], sent[2]].map((data, i) => data === [piece, own][i])).toEqual([true, true]);
+  });
+
   it("bytes of a browser become a Uint8Array, others stay", () => {
     const { ws, events } = adapted(false);
     expect(ws.binaryType).toBe("arraybuffer");
