@@ -46,12 +46,12 @@ export const parkedName = (session: string): string => `session:${session}`;
 type Parked = Pick<Extra, "id" | "until" | "lookout">;
 
 function extraOf({ token, remoteAddress, earlier = [] }: Peer, parked: Parked): Json {
-  const { principal, jkt } = token;
+  const { claims, jkt } = token;
   const extra: Extra = {
     ...parked,
     // Kept where there is a store.
     token: token.token as string,
-    claims: principal.claims as Json,
+    claims: claims as Json,
     jkt: jkt ?? null,
     address: remoteAddress,
     earlier,

@@ -13,6 +13,8 @@ export interface CheckedToken extends VerifiedToken {
   readonly principal: Principal;
   /** The token itself, for evidence of signed messages and for a store; undefined where there is neither. */
   readonly token: string | undefined;
+  /** As they were checked: the application has a copy. */
+  readonly claims: JWTPayload;
   /** What a revocation can name of it. */
   readonly revocable: Revocable;
   /** Without `token`, which is larger than all the rest. */
@@ -23,32 +25,32 @@ class Checked implements CheckedToken {
   readonly token: string | undefined;
   readonly scopes: readonly string[];
   readonly jkt: string | undefined;
-  readonly #claims: JWTPayload;
+  readonly claims: JWTPayload;
   #principal: Principal | undefined;
 
   constructor(token: string | undefined, claims: JWTPayload, scopes: readonly string[], jkt: string | undefined) {
     this.token = token;
     this.scopes = scopes;
     this.jkt = jkt;
-    this.#claims = claims;
+    this.claims = claims;
   }
 
   get issuer(): string {
-    return this.#claims.iss as string;
+    return this.claims.iss as string;
   }
   get subject(): string {
-    return this.#claims.sub as string;
+    return this.claims.sub as string;
   }
   get clientId(): string | undefined {
-    const { client_id } = this.#claims;
+    const { client_id } = this.claims;
     return typeof client_id === "string" ? client_id : undefined;
   }
   get #tokenId(): string | undefined {
-    const { jti } = this.#claims;
+    const { jti } = this.claims;
     return typeof jti === "string" ? jti : undefined;
   }
   get expiresAt(): number {
-    return this.#claims.exp as number;
+    return this.claims.exp as number;
   }
 
   /** Made when the application or its policy asks: a session that is idle holds no table of its scopes. */
@@ -60,20 +62,20 @@ class Checked implements CheckedToken {
       tokenId: this.#tokenId,
       scopes: new Set(this.scopes),
       thumbprint: this.jkt,
-      claims: this.#claims,
+      claims: { ...this.claims },
     };
     return this.#principal;
   }
 
   get revocable(): Revocable {
     const { issuer, subject, expiresAt, jkt: thumbprint } = this;
-    const { iat } = this.#claims;
+    const { iat } = this.claims;
     const issuedAt = typeof iat === "number" ? iat : undefined;
     return { issuer, subject, tokenId: this.#tokenId, thumbprint, issuedAt, expiresAt };
   }
 
   bare(): CheckedToken {
-    const bare = new Checked(undefined, this.#claims, this.scopes, this.jkt);
+    const bare = new Checked(undefined, this.claims, this.scopes, this.jkt);
     bare.#principal = this.#principal;
     return bare;
   }

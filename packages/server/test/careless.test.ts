@@ -6,7 +6,7 @@ import { createServer } from "@sealwire/server";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { WebSocket } from "ws";
 import { networkOf } from "../src/upgrade.ts";
-import { SERVER_ID, serverJwks, token } from "./support/keys.ts";
+import { now, SERVER_ID, serverJwks, token } from "./support/keys.ts";
 import { failure, listen, serverOptions, startWorld, until } from "./support/world.ts";
 
 describe("admit grants by true alone [auth:connection]", () => {
@@ -35,6 +35,18 @@ describe("admit grants by true alone [auth:connection]", () => {
     expect(await failure(world.connect())).toMatchObject({ remote: true });
     expect(world.server.sessions.size).toBe(0);
   });
+});
+
+it("whoever changes the claims that it is shown changes nothing of what was checked [revoke:end]", async () => {
+  const world = await startWorld({
+    admit: ({ claims }) => {
+      for (const name of Object.keys(claims)) delete (claims as Record<string, unknown>)[name];
+      return true;
+    },
+  });
+  const session = await world.connect();
+  expect(await world.server.revoke({ subject: "alice", issuedBefore: now() + 1 })).toBe(1);
+  expect(await session.closed).toMatchObject({ error: { code: "E_REVOKED", remote: true } });
 });
 
 describe("onError that fails does not reach the process, and changes nothing", () => {
