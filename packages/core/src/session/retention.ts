@@ -58,7 +58,7 @@ export class Kept {
 
 /** Bytes of a piece of memory: of the first, and of those behind it while more is kept than it holds. */
 const PIECE = { least: 1024, most: 16_384 } as const;
-/** Claims that are longer have memory of their own: they are not copied. */
+/** Claims that are longer have memory of their own: they are not copied, unless that is more than twice as much. */
 const SHARED = 4096;
 
 /** Never changed: what keeps nothing needs no list. */
@@ -101,7 +101,9 @@ export class Retention {
     if (!this.#resumable) return;
     const { length } = claims;
     if (length > SHARED) {
-      kept.hold(claims, 0, length);
+      // A batch is given room for more.
+      const own = claims.buffer.byteLength > 2 * length ? new Uint8Array(claims) : claims;
+      kept.hold(own, 0, length);
       return;
     }
     if (this.#piece === undefined || this.#used + length > this.#piece.length) {

@@ -35,6 +35,18 @@ describe("the claims of what is kept", () => {
     expect(kept.claims?.buffer).toBe(claims.buffer);
   });
 
+  it("hold no more than twice their memory, whatever room they were written into", () => {
+    const retention = start(0, 0);
+    for (const [seq, room] of [16_384, 9000].entries()) {
+      const kept = message(seq);
+      retention.add(kept);
+      retention.hold(kept, new Uint8Array(room).fill(7).subarray(3, 5003));
+    }
+    const [large, fits] = retention.all().map(({ claims }) => claims as Uint8Array);
+    expect([large, fits]).toEqual([new Uint8Array(5000).fill(7), new Uint8Array(5000).fill(7)]);
+    expect([large, fits].map((claims) => claims?.buffer.byteLength)).toEqual([5000, 9000]);
+  });
+
   it("take little memory where little is kept, also after much was", () => {
     const retention = start(200, 300);
     retention.acknowledge(200);
