@@ -55,7 +55,7 @@ export interface Message<D = Data> {
   readonly topic: string;
   readonly data: D;
   readonly seq: number;
-  /** Place in a batch: its items share their `seq`. */
+  /** Place in a batch: its items share their `seq`, and the objects below but for `data`. */
   readonly index?: number;
   readonly issuedAt?: Date;
   readonly expiresAt: Date;

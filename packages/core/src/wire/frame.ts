@@ -70,7 +70,7 @@ export function encodeFrame(frame: WireFrame): Uint8Array {
       return start(4, frame.form, frame.sealed.length).uint(frame.h).uint(frame.seq).bytes(frame.sealed).finish();
     case 4: {
       const { h, payload, signature } = frame;
-      // To the byte, and no view but that: sessions send it for every message.
+      // To the byte: sessions send it for every message, and the writer makes no view of its own then.
       const room = frameMemory.cut(2 + headSize(h) + sizeOf(payload) + sizeOf(signature));
       return new CborWriter(room).array(4).uint(4).uint(h).bytes(payload).bytes(signature).finish();
     }
