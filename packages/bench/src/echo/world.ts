@@ -155,7 +155,7 @@ export async function serveSealwire(
 
 /**
  * As an issuer elsewhere makes it. One in this process is asked for its keys by a Response, and once a body was read the
- * engine looks at each access to bytes whether their memory was taken away: `ws` then needs twice the time to unmask.
+ * engine looks at each access to bytes whether their memory was taken away: `ws` then needs more time to unmask.
  */
 async function accessToken(thumbprint: string | undefined) {
   const { publicKey, privateKey } = await generateKeyPair(ALG);
