@@ -70,7 +70,8 @@ export class Numbering {
 
   #finish(gathering: Gathering): Uint8Array {
     const claims = gathering.finish();
-    this.#room = claims.length;
+    // A large message before it says nothing about a batch.
+    this.#room = Math.min(claims.length, BATCH.bytes);
     this.#o.ledger.retention.hold(gathering.kept, claims);
     return claims;
   }
