@@ -1,7 +1,7 @@
 import { SealwireError } from "../errors.ts";
 import type { Maybe } from "../maybe.ts";
 import { frameMemory } from "../wire/memory.ts";
-import type { AeadKey } from "./backend.ts";
+import type { AeadKey, Apart } from "./backend.ts";
 
 const IV_BYTES = 12;
 const TWO_32 = 2 ** 32;
@@ -128,6 +128,15 @@ export class AeadOpener {
       return notOpened(cause);
     }
     return text instanceof Promise ? text.then(then, notOpened) : then(text);
+  }
+
+  /** As `open`, in two (see `AeadKey`). Undefined where the cipher cannot do that. */
+  openApart(seq: number, aad: Uint8Array, data: Uint8Array, at: number): Apart | undefined {
+    try {
+      return this.#key.openApart?.(this.iv.nonce(seq), aad, data, at);
+    } catch (cause) {
+      return notOpened(cause);
+    }
   }
 }
 

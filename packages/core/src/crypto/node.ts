@@ -7,6 +7,7 @@ import {
   createPrivateKey,
   createPublicKey,
   createSecretKey,
+  type DecipherGCM,
   diffieHellman,
   generateKeyPairSync,
   KeyObject,
@@ -23,6 +24,7 @@ import { frameMemory } from "../wire/memory.ts";
 import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
   AeadKey,
+  Apart,
   CryptoBackend,
   KeyAgreement,
   MacKey,
@@ -69,14 +71,25 @@ class NodeAead implements AeadKey {
   }
 
   open(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): Uint8Array {
-    if (data.length < TAG_BYTES) throw new Error("shorter than a tag");
-    const end = data.length - TAG_BYTES;
-    const decipher = createDecipheriv("aes-256-gcm", this.#key, iv, GCM);
-    decipher.setAAD(aad);
-    decipher.setAuthTag(data.subarray(end));
-    const text = decipher.update(data.subarray(0, end));
+    const decipher = this.#decipher(iv, aad, data);
+    const text = decipher.update(data.subarray(0, data.length - TAG_BYTES));
     decipher.final(); // throws unless the tag is right
     return plain(text);
+  }
+
+  openApart(iv: Uint8Array, aad: Uint8Array, data: Uint8Array, at: number): Apart {
+    const decipher = this.#decipher(iv, aad, data);
+    const before = decipher.update(data.subarray(0, at));
+    const rest = decipher.update(data.subarray(at, data.length - TAG_BYTES));
+    decipher.final(); // throws unless the tag is right
+    return [plain(before), plain(rest)];
+  }
+
+  #decipher(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): DecipherGCM {
+    if (data.length < TAG_BYTES) throw new Error("shorter than a tag");
+    const decipher = createDecipheriv("aes-256-gcm", this.#key, iv, GCM);
+    decipher.setAAD(aad);
+    return decipher.setAuthTag(data.subarray(data.length - TAG_BYTES));
   }
 }
 

@@ -113,7 +113,22 @@ function common({ iss, aud, bnd, seq, jti, iat, exp }: CommonClaims, others: num
   return writer.three(NAME.exp).uint(exp);
 }
 
-export function decodeCborClaims(bytes: Uint8Array): RawClaims {
+export const decodeCborClaims = (bytes: Uint8Array): RawClaims => decode(bytes, undefined);
+
+/**
+ * Claims that end with data of bytes, which are all of `apart`: they become the data as they are. Undefined for any others,
+ * also those that are refused, which the whole decides about.
+ */
+export function decodeCborApart(bytes: Uint8Array, apart: Uint8Array): RawClaims | undefined {
+  try {
+    const raw = decode(bytes, apart);
+    return raw.dat === apart ? raw : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function decode(bytes: Uint8Array, apart: Uint8Array | undefined): RawClaims {
   const reader = new CborReader(bytes, fail);
   const budget: NodeBudget = { nodes: DEFAULT_LIMITS.claimsNodes - 1 };
   const raw = noClaims();
@@ -129,11 +144,19 @@ export function decodeCborClaims(bytes: Uint8Array): RawClaims {
       skip(reader, others, budget);
     } else {
       if (raw[name] !== undefined) fail("duplicate claim");
-      (raw as { [K in ClaimName]: unknown })[name] = member(reader, name, budget);
+      (raw as { [K in ClaimName]: unknown })[name] =
+        name === "dat" && apart !== undefined ? dataApart(reader, bytes, apart, budget) : member(reader, name, budget);
     }
   }
   reader.end();
   return raw;
+}
+
+/** Data whose head is the end of `bytes`. */
+function dataApart(reader: CborReader, bytes: Uint8Array, apart: Uint8Array, budget: NodeBudget): Uint8Array {
+  spend(reader, budget);
+  if (reader.bytesHead() !== apart.length || reader.position !== bytes.length) fail("the data is not what is apart");
+  return apart;
 }
 
 function member(reader: CborReader, name: ClaimName, budget: NodeBudget): unknown {

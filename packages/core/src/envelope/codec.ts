@@ -1,4 +1,5 @@
 import type { Codec } from "../registry.generated.ts";
+import { concat } from "../wire/bytes.ts";
 import {
   type BatchWriter,
   type CommonClaims,
@@ -8,7 +9,7 @@ import {
   type OutgoingItem,
   type RawClaims,
 } from "./claims.ts";
-import { CborBatch, decodeCborClaims, encodeCborClaims } from "./claims-cbor.ts";
+import { CborBatch, decodeCborApart, decodeCborClaims, encodeCborClaims } from "./claims-cbor.ts";
 import { decodeJsonClaims, encodeJsonClaims, JsonBatch } from "./claims-json.ts";
 
 export const encodeClaims = (codec: Codec, claims: OutgoingClaims): Uint8Array =>
@@ -24,8 +25,13 @@ export function encodeBatch(codec: Codec, claims: CommonClaims, items: readonly 
   return writer.finish();
 }
 
-export const decodeClaims = (codec: Codec, bytes: Uint8Array): RawClaims =>
-  codec === "cbor" ? decodeCborClaims(bytes) : decodeJsonClaims(bytes);
+/** `apart`: the claims behind `bytes`, of which a codec may find that they are the data. */
+export function decodeClaims(codec: Codec, bytes: Uint8Array, apart?: Uint8Array): RawClaims {
+  const raw = apart !== undefined && codec === "cbor" ? decodeCborApart(bytes, apart) : undefined;
+  if (raw !== undefined) return raw;
+  const whole = apart === undefined ? bytes : concat(bytes, apart);
+  return codec === "cbor" ? decodeCborClaims(whole) : decodeJsonClaims(whole);
+}
 
 /** Of an own message. */
 export function contentOf(

@@ -10,6 +10,8 @@ import { type Header, SessionHeaders, type SignerId } from "./headers.ts";
 import type { Protection } from "./sealer.ts";
 
 const TAG = 16;
+/** Data up to here is not worth to be left where it was decrypted. */
+const SMALL = 16_384;
 
 /** An authentic message, its claims not yet read. */
 export interface OpenedFrame {
@@ -17,6 +19,8 @@ export interface OpenedFrame {
   /** From the IV or the frame; undefined at mac and sig, where only the claims carry it. */
   readonly seq: number | undefined;
   readonly claims: Uint8Array;
+  /** The claims behind `claims`, in memory of their own: where the data was rightly expected there, it is that. */
+  readonly apart: Uint8Array | undefined;
   /** The compact JWS that an auditor can verify; levels sig and nest. */
   readonly jws: string | undefined;
 }
@@ -34,6 +38,15 @@ export interface Begun {
   failure: { readonly cause: unknown } | undefined;
 }
 
+/**
+ * Where data of bytes is expected in large claims: at the byte at which it began in the last two of them. Chunks of a file
+ * differ in nothing but their numbers. What is expected decides about nothing.
+ */
+interface DataPlace {
+  last: number;
+  expected: number;
+}
+
 /** Steps header, sequence, crypto and inner of the receive pipeline, for one direction in one epoch. */
 export class MessageOpener {
   readonly #wire: Wire;
@@ -44,6 +57,8 @@ export class MessageOpener {
   readonly #verifier: Verifier | undefined;
   readonly headers: SessionHeaders;
   #opensLater = false;
+  /** Made by the first large message. */
+  #data: DataPlace | undefined;
 
   constructor(protection: Protection, peer?: { readonly verifier: Verifier; readonly id: SignerId }) {
     const { wire, level, codec, epoch, keys } = protection;
@@ -138,6 +153,14 @@ export class MessageOpener {
     }
   }
 
+  /** Told of data of bytes that ended the claims of an authentic message, of which `before` bytes stand before it. */
+  sawData(before: number, { length }: Uint8Array): void {
+    if (length <= SMALL || this.#level !== "aead") return;
+    this.#data ??= { last: 0, expected: 0 };
+    this.#data.expected = before === this.#data.last ? before : 0;
+    this.#data.last = before;
+  }
+
   /** @throws SealwireError `E_IV` */
   #seqOf(frame: WireFrame): number | undefined {
     if (frame.form === 3) return frame.seq;
@@ -161,13 +184,18 @@ export class MessageOpener {
     // A shorter tag is easier to forge, and some libraries take one (RFC 7518 section 5.3 asks for 128 bits).
     if (tag !== TAG || sealed.length < TAG) throw new SealwireError("E_CRYPTO");
     const { aad } = control ? this.headers.control : this.headers.application;
+    const at = this.#data?.expected ?? 0;
+    if (at > 0 && !control && sealed.length - TAG > at + SMALL) {
+      const parts = this.#aead.openApart(seq, aad, sealed, at);
+      if (parts !== undefined) return { control, seq, claims: parts[0], apart: parts[1], jws: undefined };
+    }
     return this.#aead.open(seq, aad, sealed, (claims) => this.#decrypted(control, seq, claims));
   }
 
   #decrypted(control: boolean, seq: number, claims: Uint8Array): Maybe<OpenedFrame> {
     const { inner } = this.headers;
     if (!control && inner !== undefined) return this.#openInner(inner, seq, claims);
-    return { control, seq, claims, jws: undefined };
+    return { control, seq, claims, apart: undefined, jws: undefined };
   }
 
   #verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {
@@ -179,7 +207,7 @@ export class MessageOpener {
     return chain(verdict, (ok) => {
       if (!ok) throw new SealwireError("E_CRYPTO");
       const jws = signed ? compactJws({ form: 1, protected: header.json, payload: claims, signature }) : undefined;
-      return { control: false, seq: undefined, claims, jws };
+      return { control: false, seq: undefined, claims, apart: undefined, jws };
     });
   }
 
@@ -192,7 +220,7 @@ export class MessageOpener {
     const verdict = (this.#verifier as Verifier).verify(signingInputOf(header.signed, frame.payload), frame.signature);
     return chain(verdict, (ok) => {
       if (!ok) throw new SealwireError("E_CRYPTO", { stage: "inner" });
-      return { control: false, seq, claims: frame.payload, jws };
+      return { control: false, seq, claims: frame.payload, apart: undefined, jws };
     });
   }
 }

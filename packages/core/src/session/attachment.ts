@@ -339,7 +339,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   #onReceived(received: Received): Maybe<void> {
     // It was being opened when this side ended the session: nothing more is delivered.
     if (this.connection.failed && !isSilence(this.connection.error)) return;
-    if (received.kind === "message") this.#onMessage(received.seq, received.raw.length, received.claims.items.length);
+    if (received.kind === "message") this.#onMessage(received.seq, received.size, received.claims.items.length);
     const handled = this.#handle(received);
     if (handled instanceof Promise) return handled.then(() => this.#onHandled());
     this.#onHandled();

@@ -25,10 +25,15 @@ const entryOf = ({ headers, iv }: ExpandEntry): ExpandEntry => ({ headers, iv })
 const NONE: readonly Epoch[] = [];
 
 /** Member by member: a spread costs more than the rest of the step. */
-const openedIn = ({ control, seq, claims, jws }: OpenedFrame, epoch: Epoch, others: readonly Epoch[]): OpenedIn => ({
+const openedIn = (
+  { control, seq, claims, apart, jws }: OpenedFrame,
+  epoch: Epoch,
+  others: readonly Epoch[],
+): OpenedIn => ({
   control,
   seq,
   claims,
+  apart,
   jws,
   epoch,
   others,

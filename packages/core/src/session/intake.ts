@@ -2,6 +2,7 @@ import type { ApplicationClaims, Item, Ref } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
+import { concat } from "../wire/bytes.ts";
 import type { Attachment } from "./attachment.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { Delivery, Once } from "./delivery.ts";
@@ -27,6 +28,7 @@ export interface IntakeHost {
 }
 
 const NONE: readonly number[] = [];
+const NOTHING = new Uint8Array(0);
 
 /** What was committed, on whichever connection, goes to whom it is for: one message after the other. */
 export class Intake {
@@ -66,10 +68,10 @@ export class Intake {
     // What that was about ended with its session.
     const isPast = from.facts.id !== this.#o.life.facts.id;
     if (received.kind === "control") return isPast ? undefined : this.#onControl(received, from);
-    const { seq, claims, late, raw } = received;
+    const { seq, claims, late, raw, apart, size } = received;
     const { connection, facts, ledger } = from;
     const { hooks } = this.#o;
-    if (hooks.trace) trace(hooks, { direction: "in", kind: "application", seq, claims: raw });
+    if (hooks.trace) trace(hooks, { direction: "in", kind: "application", seq, claims: concat(raw, apart ?? NOTHING) });
     // Messages that are refused for their time cost as much as others, so they are charged too.
     if (hooks.rateLimited) {
       const { itemsPerSecond, itemsBurst } = this.#o.limits;
@@ -87,9 +89,9 @@ export class Intake {
     if (!claims.batch) {
       const item = claims.items[0] as Item;
       const message = description.of(item.topic, item.data, undefined);
-      return this.#o.delivery.item(item, message, raw.length, from, this.#once(claims, from));
+      return this.#o.delivery.item(item, message, size, from, this.#once(claims, from));
     }
-    const shares = sharesOf(claims.items, raw.length);
+    const shares = sharesOf(claims.items, size);
     // All of them before the first is decided: the batch can be left to another node meanwhile.
     for (const index of settled) {
       ledger.undelivered.add(seq, index);

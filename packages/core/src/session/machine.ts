@@ -314,7 +314,7 @@ export class SessionMachine implements RekeyHost, NumberingHost {
 
   #onMessage(opened: OpenedIn, time: Time): Received {
     const [keys, limits] = [this.keys, this.#limits];
-    const claims = checkApplicationClaims(decodeClaims(keys.codec, opened.claims), keys.level);
+    const claims = checkApplicationClaims(decodeClaims(keys.codec, opened.claims, opened.apart), keys.level);
     const epoch = this.epochs.boundTo(opened, claims.bnd);
     const { binding } = epoch;
     if (binding !== undefined) {
@@ -331,7 +331,11 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     this.#commit(claims.seq, opened, epoch);
     if (claims.seq <= this.#delivered) return { kind: "dropped" };
     const late = checkLife(claims, this.now(time), limits.skewSeconds, limits.messageTtlMax);
-    return { kind: "message", seq: claims.seq, claims, raw: opened.claims, jws: opened.jws, late };
+    const { claims: raw, apart, jws } = opened;
+    const size = sizeOf(opened);
+    const data = claims.batch || keys.codec !== "cbor" ? undefined : claims.items[0]?.data;
+    if (data instanceof Uint8Array) epoch.opener.sawData(size - data.length, data);
+    return { kind: "message", seq: claims.seq, claims, raw, apart, size, jws, late };
   }
 
   #checkRole({ top }: Control): void {
@@ -372,7 +376,7 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     this.epochs.assertOpen(epoch, seq);
     const confirms = this.epochs.confirms(epoch);
     if (confirms) this.#receiving.renew(seq - 1, this.#derived);
-    this.#receiving.open(seq, opened.claims.length, this.#elapsed);
+    this.#receiving.open(seq, sizeOf(opened), this.#elapsed);
     this.#received.commit(seq);
     this.ledger.committed = Math.max(this.ledger.committed, this.#received.last);
     this.epochs.committed(epoch, seq);
@@ -387,6 +391,9 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     this.events?.onAcknowledged(rcv, room);
   }
 }
+
+/** Bytes of its claims. */
+const sizeOf = ({ claims, apart }: OpenedIn): number => claims.length + (apart?.length ?? 0);
 
 /** What anybody on the path can cause, without a key. */
 function isOfThePath({ code, stage }: SealwireError): boolean {

@@ -56,7 +56,11 @@ export type Received =
       readonly kind: "message";
       readonly seq: number;
       readonly claims: ApplicationClaims;
+      /** As they came; what is `apart` stands behind it. */
       readonly raw: Uint8Array;
+      readonly apart: Uint8Array | undefined;
+      /** Bytes of the claims. */
+      readonly size: number;
       readonly jws: string | undefined;
       /** Step time failed: the message is not delivered, its seq is used up. */
       readonly late: ErrorCode | undefined;

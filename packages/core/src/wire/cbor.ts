@@ -207,6 +207,11 @@ export class CborReader {
     return Number.isSafeInteger(value) ? value : this.refuse("integer beyond 2^53-1");
   }
 
+  /** Length of bytes that follow. */
+  bytesHead(): number {
+    return this.#head(MAJOR.bytes);
+  }
+
   /** A view into the input. */
   bytes(): Uint8Array {
     return this.#take(this.#head(MAJOR.bytes));
