@@ -20,7 +20,7 @@ import { SealwireError } from "../errors.ts";
 import type { SuiteId } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
 import { concat, equal } from "../wire/bytes.ts";
-import { frameMemory } from "../wire/memory.ts";
+import { frameMemory, frames, LARGE } from "../wire/memory.ts";
 import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
   AeadKey,
@@ -64,7 +64,8 @@ class NodeAead implements AeadKey {
     cipher.setAAD(aad);
     const text = cipher.update(plaintext);
     cipher.final();
-    const sealed = frameMemory.cut(room + text.length + TAG_BYTES);
+    const length = room + text.length + TAG_BYTES;
+    const sealed = length < LARGE ? frameMemory.cut(length) : frames.take(length);
     sealed.set(text, room);
     sealed.set(cipher.getAuthTag(), room + text.length);
     return sealed;

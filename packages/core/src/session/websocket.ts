@@ -1,4 +1,5 @@
 import type { Payload } from "../envelope/sealer.ts";
+import { frames, LARGE } from "../wire/memory.ts";
 import type { Clock, SessionSocket, SocketEvents } from "./socket.ts";
 
 /** What the WebSocket of a browser and that of `ws` have in common, and what only `ws` has. */
@@ -69,8 +70,19 @@ class Adapter implements SessionSocket {
     if (this.#native) ws.send(payload);
     else {
       this.#written ??= () => this.settle();
-      ws.send(ws.bufferedAmount > 0 ? alone(payload) : payload, this.#written);
+      ws.send(
+        ws.bufferedAmount > 0 ? alone(payload) : payload,
+        isLarge(payload) ? this.#givesBack(payload) : this.#written,
+      );
     }
+  }
+
+  /** Called when the network has taken all of it, or never will: `ws` holds it no longer. */
+  #givesBack(payload: Uint8Array): () => void {
+    return () => {
+      frames.giveBack(payload);
+      this.settle();
+    };
   }
 
   close(code: number, reason: string): void {
@@ -124,7 +136,11 @@ class Adapter implements SessionSocket {
 
 /** For as long as the peer is slow: a piece of a block would hold the whole block, which no limit counts. */
 const alone = (payload: Payload): Payload =>
-  typeof payload === "string" || payload.byteLength === payload.buffer.byteLength ? payload : new Uint8Array(payload);
+  typeof payload === "string" || payload.buffer.byteLength <= 2 * payload.byteLength
+    ? payload
+    : new Uint8Array(payload);
+
+const isLarge = (payload: Payload): payload is Uint8Array => typeof payload !== "string" && payload.length >= LARGE;
 
 /** `ws` closes with 1008 for too many fragments, before it reports them; in the registry every size is 1009. */
 function closeByName(this: WebSocketLike, code?: number, reason?: string): void {

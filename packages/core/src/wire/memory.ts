@@ -24,7 +24,44 @@ export class Memory {
   }
 }
 
+/** What is shorter is not worth it to be lent. */
+export const LARGE = 16_384;
+/** Bytes that wait to be lent again: as many as are unsent by default before a sender waits (`highWaterMark`). */
+const SPARE = 1_048_576;
+/** A buffer serves frames of about one length. */
+const STEP = 4096;
+
+/**
+ * Memory of large frames, which is written again once they are on the wire: chunks of a file then make no garbage outside of
+ * the heap, for which the engine would look through all of it. It holds what everybody on the way can see, never claims.
+ */
+export class Lending {
+  readonly #spare: ArrayBuffer[] = [];
+  readonly #lent = new WeakSet<ArrayBufferLike>();
+  #bytes = 0;
+
+  /** Any bytes, to be overwritten to the last one. The memory behind them is up to half as much again. */
+  take(length: number): Uint8Array {
+    const at = this.#spare.findLastIndex(({ byteLength }) => byteLength >= length && 3 * length >= 2 * byteLength);
+    const [spare] = at < 0 ? [] : this.#spare.splice(at, 1);
+    if (spare !== undefined) this.#bytes -= spare.byteLength;
+    const buffer = spare ?? new ArrayBuffer(Math.ceil(length / STEP) * STEP);
+    this.#lent.add(buffer);
+    return new Uint8Array(buffer, 0, length);
+  }
+
+  /** Nobody looks at these bytes any more. Without effect for any that were not lent, or were given back. */
+  giveBack({ buffer }: Uint8Array): void {
+    if (!this.#lent.delete(buffer)) return;
+    if (this.#bytes + buffer.byteLength > SPARE) return;
+    this.#bytes += buffer.byteLength;
+    this.#spare.push(buffer as ArrayBuffer);
+  }
+}
+
 /** Claims in clear. */
 export const claimsMemory: Memory = new Memory();
 /** What goes to the wire. */
 export const frameMemory: Memory = new Memory();
+/** The same, where it is large. Lent by the ciphers that answer at once, given back by the socket. */
+export const frames: Lending = new Lending();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { adaptWebSocket, type WebSocketLike } from "../../src/session/websocket.ts";
+import { frames } from "../../src/wire/memory.ts";
 import { VirtualClock } from "../support/clock.ts";
 
 type Listener = (this: WebSocketLike, ...args: never[]) => void;
@@ -86,6 +87,20 @@ describe("messages and errors", () => {
     expect(sent).toEqual([piece, piece, own, "text"]);
     expect((sent[1] as Uint8Array).buffer.byteLength).toBe(3);
     expect([sent[0], sent[2]].map((data, i) => data === [piece, own][i])).toEqual([true, true]);
+  });
+
+  it("a large frame is as it was until the network has it, also behind others; then its memory is lent again", () => {
+    const { ws, socket } = adapted(true);
+    const frame = frames.take(65_600).fill(7);
+    ws.bufferedAmount = 3;
+    socket.send(frame);
+    expect(ws.calls).toEqual([["send", frame]]);
+    expect((ws.calls[0]![1] as Uint8Array).buffer).toBe(frame.buffer);
+    const lent = () =>
+      Array.from({ length: 20 }, () => frames.take(65_600)).some(({ buffer }) => buffer === frame.buffer);
+    expect(lent()).toBe(false);
+    ws.done?.();
+    expect(lent()).toBe(true);
   });
 
   it("bytes of a browser become a Uint8Array, others stay", () => {

@@ -1,5 +1,5 @@
-import { expect, it } from "vitest";
-import { Memory } from "../../src/wire/memory.ts";
+import { describe, expect, it } from "vitest";
+import { Lending, Memory } from "../../src/wire/memory.ts";
 
 /** Several blocks full, of lengths that do not fill one exactly. */
 const pieces = (memory: Memory): Uint8Array[] =>
@@ -24,4 +24,48 @@ it("short pieces are of few blocks, and a long one is memory of its own", () => 
   const long = memory.cut(100_000);
   expect(long.buffer.byteLength).toBe(100_000);
   expect(memory.cut(1).buffer).toBe(all.at(-1)?.buffer);
+});
+
+describe("lent memory", () => {
+  const BIG = 65_600;
+
+  it("is lent to one at a time, and again once it was given back", () => {
+    const frames = new Lending();
+    const [a, b] = [frames.take(BIG), frames.take(BIG)];
+    expect([a.length, b.length]).toEqual([BIG, BIG]);
+    expect(b.buffer).not.toBe(a.buffer);
+    frames.giveBack(a);
+    const again = frames.take(BIG - 100);
+    expect(again.buffer).toBe(a.buffer);
+    expect(again).toHaveLength(BIG - 100);
+    expect(frames.take(BIG).buffer).not.toBe(a.buffer);
+  });
+
+  it("is given back once, and only what was lent", () => {
+    const frames = new Lending();
+    const own = new Uint8Array(BIG);
+    frames.giveBack(own);
+    expect(frames.take(BIG).buffer).not.toBe(own.buffer);
+    const lent = frames.take(BIG);
+    frames.giveBack(lent);
+    frames.giveBack(lent);
+    expect(frames.take(BIG).buffer).toBe(lent.buffer);
+    expect(frames.take(BIG).buffer).not.toBe(lent.buffer);
+  });
+
+  it("is never much more than was asked for, and no more than 1 MiB of it waits", () => {
+    const frames = new Lending();
+    const sizes = Array.from({ length: 200 }, (_, i) => 16_384 + ((i * 7919) % 400_000));
+    for (const size of sizes) {
+      const lent = frames.take(size);
+      expect(lent.buffer.byteLength).toBeLessThanOrEqual(1.5 * size + 1);
+      frames.giveBack(lent);
+    }
+    const all = Array.from({ length: 40 }, () => frames.take(BIG));
+    for (const one of all) frames.giveBack(one);
+    const again = new Set(Array.from({ length: 40 }, () => frames.take(BIG).buffer));
+    const waited = all.filter(({ buffer }) => again.has(buffer)).length;
+    expect(waited).toBeGreaterThan(0);
+    expect(waited * BIG).toBeLessThanOrEqual(1_048_576);
+  });
 });
