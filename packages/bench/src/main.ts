@@ -72,7 +72,7 @@ async function echoTables(): Promise<EchoTable[]> {
     4,
     quick ? undefined : ["ws", "bare", "jose", "socket.io", "sealwire"],
   );
-  await add("50 connections, 16 in flight", 256, 50, 16, ["ws", "sealwire", "batched"]);
+  await add("50 connections, 16 in flight", 256, 50, 16, ["ws", "bare", "bare, gathered", "sealwire", "batched"]);
   if (quick) return tables;
   await add("one connection, one in flight", 256, 1, 1);
   await add("500 connections, 1 in flight", 256, 500, 1);
@@ -100,9 +100,17 @@ async function run(): Promise<Results> {
     echo: echoes,
     profiles:
       wanted("echo") && !quick
-        ? await profiles(["ws", "bare", "sealwire", "batched"], 50, { size: 256, inFlight: 16, ms: 3000 }, say)
+        ? await profiles(
+            ["ws", "bare", "sealwire", "bare, gathered", "batched"],
+            50,
+            { size: 256, inFlight: 16, ms: 3000 },
+            say,
+          )
         : {},
-    latency: { rate, figures: wanted("echo") ? await latency(["ws", "bare", "sealwire"], rate, paced, say) : {} },
+    latency: {
+      rate,
+      figures: wanted("echo") ? await latency(["ws", "bare", "sealwire", "batched"], rate, paced, say) : {},
+    },
     fanOut: wanted("fanout")
       ? await fanOut(quick ? { sizes: [1, 50], rounds: 3 } : { sizes: [1, 10, 100, 1000], rounds: 7 }, say)
       : [],

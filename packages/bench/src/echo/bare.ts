@@ -36,3 +36,35 @@ export function bareGcm(raw: Uint8Array): BareGcm {
     },
   };
 }
+
+const LENGTH = 4;
+
+/** Messages of one turn in one frame, sealed once. `send` takes a frame; what `push` is given is sent at the end of the turn. */
+export function gather(seal: BareGcm["seal"], send: (frame: Uint8Array) => void): (data: Uint8Array) => void {
+  let waiting: Uint8Array[] = [];
+  const flush = () => {
+    const text = new Uint8Array(waiting.reduce((sum, { length }) => sum + LENGTH + length, 0));
+    const view = new DataView(text.buffer);
+    let at = 0;
+    for (const data of waiting) {
+      view.setUint32(at, data.length);
+      text.set(data, at + LENGTH);
+      at += LENGTH + data.length;
+    }
+    waiting = [];
+    send(seal(text));
+  };
+  return (data) => {
+    if (waiting.push(data) === 1) queueMicrotask(flush);
+  };
+}
+
+/** Each message of such a frame, as memory of its own. */
+export function scatter(text: Uint8Array, take: (data: Uint8Array) => void): void {
+  const view = new DataView(text.buffer, text.byteOffset, text.length);
+  for (let at = 0; at < text.length; ) {
+    const end = at + LENGTH + view.getUint32(at);
+    take(new Uint8Array(text.subarray(at + LENGTH, end)));
+    at = end;
+  }
+}

@@ -12,16 +12,27 @@ import { Server as SocketIo } from "socket.io";
 import { io } from "socket.io-client";
 import { WebSocket, WebSocketServer } from "ws";
 import { bareOperations } from "../bare-handshake.ts";
-import { bareGcm } from "./bare.ts";
+import { bareGcm, gather, scatter } from "./bare.ts";
 import { pooled } from "./pooled.ts";
 
 /**
  * Kinds of servers that echo bytes. "batched" is sealwire as it is by default, "sealwire" with an envelope for each message;
  * "bound" is "batched" with a token that is bound to a key of the client, which each handshake proves, and "pooled" the same
  * with signatures on libuv's threads; "floor" is `ws` that answers twice, as a handshake does, with its bare operations,
- * and "bare" is `ws` with the bare cipher around each message.
+ * "bare" is `ws` with the bare cipher around each message, and "bare, gathered" the same around those of one turn together.
  */
-export const KINDS = ["ws", "jose", "socket.io", "sealwire", "batched", "bound", "pooled", "floor", "bare"] as const;
+export const KINDS = [
+  "ws",
+  "jose",
+  "socket.io",
+  "sealwire",
+  "batched",
+  "bound",
+  "pooled",
+  "floor",
+  "bare",
+  "bare, gathered",
+] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** What a client needs to connect. Goes from process to process as JSON. */
@@ -92,6 +103,16 @@ const START: Readonly<Record<Kind, (http: Http) => Promise<Omit<Place, "port">>>
     server.on("connection", (ws) => {
       const { seal, open } = bareGcm(raw);
       ws.on("message", (data) => ws.send(seal(open(data as Buffer))));
+    });
+    return { key: raw.toString("base64url") };
+  },
+  async "bare, gathered"(http) {
+    const raw = randomBytes(32);
+    const server = new WebSocketServer({ server: http, perMessageDeflate: false });
+    server.on("connection", (ws) => {
+      const { seal, open } = bareGcm(raw);
+      const push = gather(seal, (frame) => ws.send(frame));
+      ws.on("message", (data) => scatter(open(data as Buffer), push));
     });
     return { key: raw.toString("base64url") };
   },
@@ -208,6 +229,12 @@ const OPEN: Readonly<Record<Kind, (place: Place, onReply: () => void) => Promise
       onReply();
     });
     return { send: (data) => ws.send(seal(data)), close: () => ws.terminate() };
+  },
+  async "bare, gathered"({ port, key = "" }, onReply) {
+    const { seal, open } = bareGcm(Buffer.from(key, "base64url"));
+    const ws = await dial(port);
+    ws.on("message", (data) => scatter(open(data as Buffer), onReply));
+    return { send: gather(seal, (frame) => ws.send(frame)), close: () => ws.terminate() };
   },
   async "socket.io"({ port }, onReply) {
     const socket = io(`http://127.0.0.1:${port}`, { transports: ["websocket"], forceNew: true, reconnection: false });
