@@ -270,7 +270,8 @@ export class Connection implements SocketEvents {
     }
     this.#queue.push({ payload, size, frame: undefined, error: undefined, begun: undefined, next: undefined });
     this.#queuedBytes += size;
-    if (this.#rateLimited) {
+    // A handshake has bounds of its own.
+    if (this.#rateLimited && this.#receiver !== undefined) {
       const { bytesPerSecond } = this.#limits;
       this.#bytes ??= new TokenBucket(bytesPerSecond, bytesPerSecond);
       this.throttle(this.#bytes.spend(size, this.#lastHeard));

@@ -46,6 +46,7 @@ class Adapter implements SessionSocket {
   readonly #clock: Clock;
   readonly #native: boolean;
   #waiters = NONE;
+  /** While something is unsent. */
   #written: (() => void) | undefined;
   events: SocketEvents | undefined;
 
@@ -117,6 +118,7 @@ class Adapter implements SessionSocket {
 
   /** Less may be unsent than before. */
   settle(): void {
+    if (this.#ws.bufferedAmount === 0) this.#written = undefined;
     const waiters = this.#waiters;
     if (waiters === NONE) return;
     const { readyState, bufferedAmount } = this.#ws;
@@ -160,28 +162,29 @@ function listenNatively(ws: WebSocketLike, adapter: Adapter): void {
   });
 }
 
-/** By their sockets, so that the same functions can listen to all of them. */
-const adapters = new WeakMap<WebSocketLike, Adapter>();
+/** Where a WebSocket has its adapter, so that the same functions can listen to all of them. */
+const ADAPTER = Symbol("sealwire");
+type Adapted = WebSocketLike & { [ADAPTER]?: Adapter };
 
-function listenByEmitter(ws: WebSocketLike, adapter: Adapter): void {
+function listenByEmitter(ws: Adapted, adapter: Adapter): void {
   ws.binaryType = "nodebuffer";
-  adapters.set(ws, adapter);
+  ws[ADAPTER] = adapter;
   ws.on?.("message", onMessage);
   ws.on?.("error", onError);
   ws.on?.("close", onClose);
 }
 
-function onMessage(this: WebSocketLike, data: Uint8Array, isBinary: boolean): void {
-  adapters.get(this)?.events?.onMessage(isBinary ? data : data.toString());
+function onMessage(this: Adapted, data: Uint8Array, isBinary: boolean): void {
+  this[ADAPTER]?.events?.onMessage(isBinary ? data : data.toString());
 }
 
-function onError(this: WebSocketLike, { code }: { code?: string }): void {
+function onError(this: Adapted, { code }: { code?: string }): void {
   if (code?.startsWith("WS_ERR_"))
-    adapters.get(this)?.events?.onError(LIMITS.has(code) ? "E_TOO_BIG" : "E_FRAME", code);
+    this[ADAPTER]?.events?.onError(LIMITS.has(code) ? "E_TOO_BIG" : "E_FRAME", code);
 }
 
-function onClose(this: WebSocketLike, code: number, reason: Uint8Array): void {
-  const adapter = adapters.get(this);
+function onClose(this: Adapted, code: number, reason: Uint8Array): void {
+  const adapter = this[ADAPTER];
   adapter?.events?.onClose(code, reason.toString());
   adapter?.settle();
 }
