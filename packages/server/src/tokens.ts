@@ -237,10 +237,21 @@ function thumbprintOf(cnf: unknown): string {
   return value;
 }
 
+/** Of the last few texts: the tokens of many sessions grant the same. Frozen, since the application sees them. */
+const SCOPES = new Map<string, readonly string[]>();
+const REMEMBERED = 64;
+
+function scopesIn(text: string): readonly string[] {
+  const scopes = SCOPES.get(text) ?? Object.freeze(text.split(" ").filter((s) => s !== ""));
+  if (SCOPES.size >= REMEMBERED) SCOPES.clear();
+  SCOPES.set(text, scopes);
+  return scopes;
+}
+
 function scopesOf({ scope, scp }: JWTPayload): readonly string[] {
   const value = scope ?? scp;
-  if (value === undefined) return [];
-  if (typeof value === "string") return value.split(" ").filter((s) => s !== "");
+  if (value === undefined) return scopesIn("");
+  if (typeof value === "string") return scopesIn(value);
   if (Array.isArray(value) && value.every((s): s is string => typeof s === "string")) return value;
   return refuse("scope is neither a string nor an array of strings");
 }

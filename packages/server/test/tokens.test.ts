@@ -193,6 +193,23 @@ describe("a token that is accepted", () => {
     expect(session.subject).toBe("alice");
   });
 
+  it("grants the scopes of its text, which sessions share and no application can change", async () => {
+    const world = await startWorld({ tokens: policy() });
+    const scopes = (text: string | null) => ({ scope: text ?? undefined });
+    for (const [text, granted] of [
+      ["read  write ", ["read", "write"]],
+      ["read  write ", ["read", "write"]],
+      ["read", ["read"]],
+      ["", []],
+      [null, []],
+    ] as const)
+      expect((await world.connect({ token: await token(scopes(text)) })).scopes).toEqual(granted);
+    const held = [...world.server.sessions].map((session) => session.scopes as string[]);
+    expect(held).toHaveLength(5);
+    expect(held[0]).toBe(held[1]);
+    for (const one of held) expect(() => one.push("admin")).toThrow(TypeError);
+  });
+
   it("[token:iss] an issuer's key signs for this issuer only", async () => {
     const world = await startWorld({
       tokens: [

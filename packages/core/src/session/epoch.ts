@@ -30,6 +30,20 @@ export interface EpochOptions {
   readonly exportableChain: boolean;
 }
 
+const shared = new WeakMap<PartyKey, EpochOptions[]>();
+
+/** Sessions of a server whose clients have no key differ in little: the same options serve all of them. */
+export function sharedOptions(own: EpochOptions): EpochOptions {
+  const { serverKey, clientKey } = own;
+  if (serverKey === undefined || clientKey !== undefined) return own;
+  const known = shared.get(serverKey) ?? [];
+  const members = Object.keys(own) as (keyof EpochOptions)[];
+  const same = known.find((other) => members.every((member) => other[member] === own[member]));
+  if (same !== undefined) return same;
+  shared.set(serverKey, [...known, own]);
+  return own;
+}
+
 /** Levels sig and nest: who signs as whom for whom, and the key ids that bind a signature to one epoch of one connection. */
 export interface Binding {
   readonly self: string;

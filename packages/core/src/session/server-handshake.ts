@@ -8,6 +8,7 @@ import type { WireFrame } from "../wire/frame.ts";
 import { clientAuthHeaders, hasProof, type OpenedClientAuth, readClientAuth, tokenHash } from "./client-auth.ts";
 import type { HandshakeStep, ProofKey } from "./client-handshake.ts";
 import { agreementKey, type ClientHello, decodeClientHello, type Offer, select } from "./client-hello.ts";
+import { sharedOptions } from "./epoch.ts";
 import { establish } from "./established.ts";
 import { openHandshakeObject } from "./handshake-object.ts";
 import { encodePayload, type Time, wireOf } from "./payload.ts";
@@ -204,7 +205,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     const facts = {
       id: await sessionId(backend, state.th2),
       policy: hello.pol,
-      keys: {
+      keys: sharedOptions({
         backend,
         role: "server",
         level: hello.lvl as Level,
@@ -218,7 +219,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
           ...(signed || exportableChain ? { verifier: ca.proof.verifier } : {}),
         },
         exportableChain,
-      },
+      }),
       messageBytes: limits.messageBytes,
       peerMessageBytes: state.peerMessageBytes,
       subject: token.subject,

@@ -179,8 +179,7 @@ function onMessage(this: Adapted, data: Uint8Array, isBinary: boolean): void {
 }
 
 function onError(this: Adapted, { code }: { code?: string }): void {
-  if (code?.startsWith("WS_ERR_"))
-    this[ADAPTER]?.events?.onError(LIMITS.has(code) ? "E_TOO_BIG" : "E_FRAME", code);
+  if (code?.startsWith("WS_ERR_")) this[ADAPTER]?.events?.onError(LIMITS.has(code) ? "E_TOO_BIG" : "E_FRAME", code);
 }
 
 function onClose(this: Adapted, code: number, reason: Uint8Array): void {
