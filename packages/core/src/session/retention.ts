@@ -1,4 +1,5 @@
 import type { Limits } from "../registry.generated.ts";
+import { Piece, pieces } from "./pieces.ts";
 
 /**
  * Application messages under one number whose receipt the peer has not acknowledged. Many are kept for a while, so that
@@ -12,10 +13,13 @@ export class Kept {
   readonly exp: number;
   /** What it counts. */
   bytes: number;
+  /** How many items it has. */
+  count = 1;
   readonly #topic: string;
-  /** Of the items behind the first one. */
-  #others: string[] | undefined;
-  #memory: Uint8Array | undefined;
+  /** Of all items, where they are not the same. */
+  #topics: string[] | undefined;
+  /** Where its claims are, from `#start` to `#end`. */
+  #piece: Piece | undefined;
   #start = 0;
   #end = 0;
 
@@ -29,37 +33,39 @@ export class Kept {
 
   /** Of each item. */
   get topics(): readonly string[] {
-    return [this.#topic, ...(this.#others ?? [])];
-  }
-
-  /** How many items it has. */
-  get count(): number {
-    return 1 + (this.#others?.length ?? 0);
+    return this.#topics ?? new Array(this.count).fill(this.#topic);
   }
 
   join(topic: string, bytes: number): void {
-    this.#others ??= [];
-    this.#others.push(topic);
+    if (topic !== this.#topic) this.#topics ??= [...this.topics];
+    this.#topics?.push(topic);
+    this.count++;
     this.bytes += bytes;
   }
 
   /** As sealed; undefined until then, and where the session cannot be resumed, so that nothing will be sent again. */
   get claims(): Uint8Array | undefined {
-    return this.#memory?.subarray(this.#start, this.#end);
+    return this.#piece?.bytes.subarray(this.#start, this.#end);
   }
 
-  /** Its claims are the bytes of `memory` from `start` to `end`, which nobody changes. */
-  hold(memory: Uint8Array, start: number, end: number): void {
-    this.#memory = memory;
+  /** What holds them. */
+  get piece(): Piece | undefined {
+    return this.#piece;
+  }
+
+  /** Its claims are the bytes of `piece` from `start` to `end`, which nobody changes while this is kept. */
+  hold(piece: Piece, start: number, end: number): void {
+    this.#piece = piece;
     this.#start = start;
     this.#end = end;
   }
-}
 
-/** Bytes of a piece of memory: of the first, and of those behind it while more is kept than it holds. */
-const PIECE = { least: 1024, most: 16_384 } as const;
-/** Claims that are longer have memory of their own: they are not copied, unless that is more than twice as much. */
-const SHARED = 4096;
+  /** They stay as they are for as long as anybody has this. */
+  lend(): this {
+    if (this.#piece !== undefined) this.#piece.lent = true;
+    return this;
+  }
+}
 
 /** Never changed: what keeps nothing needs no list. */
 const NONE: Kept[] = [];
@@ -76,9 +82,8 @@ export class Retention {
   #gone = 0;
   #messages = 0;
   #bytes = 0;
-  /** Undefined where nothing is kept. */
-  #piece: Uint8Array | undefined;
-  #used = 0;
+  /** To which the next claims go. Undefined where nothing is kept. */
+  #piece: Piece | undefined;
 
   constructor(limits: Limits, resumable: boolean) {
     this.#limits = limits;
@@ -96,25 +101,27 @@ export class Retention {
     this.#count(kept.count, kept.bytes);
   }
 
-  /** It is sealed: `claims` are what is sent again. */
+  /** It is sealed: `claims` are what is sent again. They are copied where they are not large. */
   hold(kept: Kept, claims: Uint8Array): void {
     if (!this.#resumable) return;
     const { length } = claims;
-    if (length > SHARED) {
-      // A batch is given room for more.
-      const own = claims.buffer.byteLength > 2 * length ? new Uint8Array(claims) : claims;
-      kept.hold(own, 0, length);
+    if (length > pieces.largest) {
+      kept.hold(new Piece(claims, true), 0, length);
       return;
     }
-    if (this.#piece === undefined || this.#used + length > this.#piece.length) {
-      const size = this.#piece === undefined ? PIECE.least : Math.min(PIECE.most, 2 * this.#piece.length);
-      this.#piece = new Uint8Array(Math.max(size, length));
-      this.#used = 0;
-    }
-    const start = this.#used;
-    this.#piece.set(claims, start);
-    this.#used += length;
-    kept.hold(this.#piece, start, this.#used);
+    const piece = this.#room(length);
+    const start = piece.add(claims);
+    kept.hold(piece, start, piece.used);
+  }
+
+  /** A piece of memory in which there is room. */
+  #room(length: number): Piece {
+    const last = this.#piece;
+    if (last?.fits(length)) return last;
+    const size = last === undefined ? 0 : Math.min(pieces.largest, 2 * last.bytes.length);
+    this.#piece = pieces.take(Math.max(length, size));
+    if (last !== undefined) pieces.give(last);
+    return this.#piece;
   }
 
   /** Another message of `bytes` bytes joins the newest one. */
@@ -149,8 +156,13 @@ export class Retention {
   take(matches: (kept: Kept) => boolean): readonly Kept[] {
     const taken: Kept[] = [];
     const rest: Kept[] = [];
-    for (const kept of this.all()) (matches(kept) ? taken : rest).push(kept);
-    if (taken.length > 0) this.#replace(rest);
+    for (let i = this.#gone; i < this.#kept.length; i++) {
+      const kept = this.#kept[i] as Kept;
+      (matches(kept) ? taken : rest).push(kept);
+    }
+    if (taken.length === 0) return taken;
+    for (const kept of taken) this.#release(kept.lend());
+    this.#replace(rest);
     return taken;
   }
 
@@ -165,7 +177,7 @@ export class Retention {
   }
 
   all(): readonly Kept[] {
-    return this.#kept.slice(this.#gone);
+    return this.#kept.slice(this.#gone).map((kept) => kept.lend());
   }
 
   /** Forgets one that will not be sent again. */
@@ -182,6 +194,7 @@ export class Retention {
       const kept = this.#kept[this.#gone + i] as Kept;
       this.#messages -= kept.count;
       this.#bytes -= kept.bytes;
+      this.#release(kept);
     }
     this.#gone += count;
     if (this.#gone === this.#kept.length) this.#replace(NONE);
@@ -191,10 +204,21 @@ export class Retention {
     }
   }
 
+  /** Its memory is for others, unless somebody reads it. */
+  #release({ piece }: Kept): void {
+    if (piece === undefined) return;
+    piece.messages--;
+    // The one of this moment is used anew at the latest when all are gone.
+    if (piece !== this.#piece) pieces.give(piece);
+  }
+
   #replace(kept: Kept[]): void {
     this.#kept = kept.length === 0 ? NONE : kept;
     this.#gone = 0;
-    if (kept.length === 0) this.#piece = undefined;
+    if (kept.length === 0 && this.#piece !== undefined) {
+      pieces.give(this.#piece);
+      this.#piece = undefined;
+    }
     this.#messages = kept.reduce((sum, { count }) => sum + count, 0);
     this.#bytes = kept.reduce((sum, { bytes }) => sum + bytes, 0);
   }

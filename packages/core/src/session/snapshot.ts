@@ -14,6 +14,7 @@ import type { PartyKey } from "./epoch.ts";
 import type { SessionFacts } from "./established.ts";
 import { Ledger } from "./ledger.ts";
 import type { Time } from "./payload.ts";
+import { Piece } from "./pieces.ts";
 import { Kept } from "./retention.ts";
 import type { Part } from "./undelivered.ts";
 
@@ -170,7 +171,7 @@ function keptOf(value: unknown): Kept {
   const id = jti === null ? undefined : text(jti);
   const kept = new Kept(integer(seq), id, integer(exp), first, claims?.length ?? 0);
   for (const topic of others) kept.join(topic, 0);
-  if (claims !== undefined) kept.hold(claims, 0, claims.length);
+  if (claims !== undefined) kept.hold(new Piece(claims, true), 0, claims.length);
   return kept;
 }
 

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/registry.generated.ts";
 import { Kept, Retention } from "../../src/session/retention.ts";
@@ -29,23 +30,19 @@ describe("the claims of what is kept", () => {
     expect(buffersOf(start(200, 300)).size).toBeLessThan(10);
     expect(buffersOf(start(3, 300)).size).toBe(1);
     const retention = start(0, 0);
-    const claims = new Uint8Array(5000);
+    const claims = new Uint8Array(20_000);
     const kept = message(1);
     retention.hold(kept, claims);
     expect(kept.claims?.buffer).toBe(claims.buffer);
   });
 
-  it("hold no more than twice their memory, whatever room they were written into", () => {
-    const retention = start(0, 0);
-    for (const [seq, room] of [16_384, 9000].entries()) {
-      const kept = message(seq);
-      retention.add(kept);
-      retention.hold(kept, new Uint8Array(room).fill(7).subarray(3, 5003));
-    }
-    const [large, fits] = retention.all().map(({ claims }) => claims as Uint8Array);
-    expect([large, fits]).toEqual([new Uint8Array(5000).fill(7), new Uint8Array(5000).fill(7)]);
-    expect([large, fits].map((claims) => claims?.buffer.byteLength)).toEqual([5000, 9000]);
-  });
+  it.each([300, 5000, 8193, 16_384])(
+    "hold no more than twice their memory where much is kept, of %i bytes each",
+    (size) => {
+      const bytes = [...buffersOf(start(100, size))].reduce((sum, buffer) => sum + (buffer?.byteLength ?? 0), 0);
+      expect(bytes).toBeLessThan(2 * 100 * size);
+    },
+  );
 
   it("take little memory where little is kept, also after much was", () => {
     const retention = start(200, 300);
@@ -64,5 +61,68 @@ describe("the claims of what is kept", () => {
         .all()
         .map(({ claims }) => claims),
     ).toEqual([undefined, undefined, undefined]);
+  });
+
+  it("are in memory that is used again after their receipt, and holds zeros until then", () => {
+    const retention = start(0, 0);
+    const kept = message(1);
+    retention.add(kept);
+    retention.hold(kept, new Uint8Array(5000).fill(7));
+    // Not by `all`, which lends it.
+    const memory = kept.claims as Uint8Array;
+    retention.acknowledge(1);
+    expect(memory).toEqual(new Uint8Array(5000));
+    const next = message(2);
+    retention.add(next);
+    retention.hold(next, new Uint8Array(4500).fill(8));
+    expect(next.claims?.buffer).toBe(memory.buffer);
+  });
+
+  it("are where they were for whoever was given them, whatever is acknowledged, taken and sent meanwhile", () => {
+    const step = fc.oneof(
+      fc.record({ op: fc.constant("send" as const), size: fc.integer({ min: 1, max: 18_000 }), exp: fc.nat(9) }),
+      fc.record({ op: fc.constant("acknowledge" as const), part: fc.double({ min: 0, max: 1, noNaN: true }) }),
+      fc.record({ op: fc.constant("expire" as const), now: fc.nat(9) }),
+      fc.record({ op: fc.constantFrom("all" as const, "drop" as const, "clear" as const), part: fc.nat(9) }),
+    );
+    const run = fc.array(fc.tuple(fc.nat(1), step), { maxLength: 60 });
+    fc.assert(
+      fc.property(run, (steps) => {
+        const ends = [0, 1].map(() => ({ retention: start(0, 0), sent: 0, known: new Set<Kept>() }));
+        const given = new Set<Kept>();
+        for (const [which, one] of steps) {
+          const end = ends[which] as (typeof ends)[number];
+          const { retention, known } = end;
+          const gone = (kept: readonly Kept[]) => {
+            for (const each of kept) given.add(each);
+            for (const each of kept) known.delete(each);
+          };
+          if (one.op === "send") {
+            const kept = new Kept(++end.sent, undefined, one.exp, "t", one.size);
+            retention.add(kept);
+            retention.hold(kept, new Uint8Array(one.size).fill((end.sent + 128 * which) & 255));
+            known.add(kept);
+          } else if (one.op === "acknowledge") {
+            const rcv = Math.floor(end.sent * one.part);
+            retention.acknowledge(rcv);
+            for (const kept of known) if (kept.seq <= rcv) known.delete(kept);
+          } else if (one.op === "expire") gone(retention.expire(one.now));
+          else if (one.op === "all") for (const kept of retention.all()) given.add(kept);
+          else if (one.op === "drop") {
+            retention.drop(end.sent);
+            for (const kept of known) if (kept.seq === end.sent) known.delete(kept);
+          } else {
+            gone(retention.all());
+            retention.clear();
+          }
+          const whole = ({ seq, bytes, claims }: Kept, from: number) =>
+            claims?.length === bytes && claims.every((byte) => byte === ((seq + 128 * from) & 255));
+          for (const [from, { known: kept }] of ends.entries())
+            for (const each of kept) expect(whole(each, from)).toBe(true);
+          for (const each of given) expect(whole(each, 0) || whole(each, 1)).toBe(true);
+        }
+      }),
+      { numRuns: 200 },
+    );
   });
 });
