@@ -271,12 +271,16 @@ export class Connection implements SocketEvents {
     this.#queue.push({ payload, size, frame: undefined, error: undefined, begun: undefined, next: undefined });
     this.#queuedBytes += size;
     // A handshake has bounds of its own.
-    if (this.#rateLimited && this.#receiver !== undefined) {
-      const { bytesPerSecond } = this.#limits;
-      this.#bytes ??= new TokenBucket(bytesPerSecond, bytesPerSecond);
-      this.throttle(this.#bytes.spend(size, this.#lastHeard));
-    }
+    if (this.#receiver !== undefined) this.#charge(size);
     this.pump();
+  }
+
+  /** Counts bytes of the session. */
+  #charge(bytes: number): void {
+    if (!this.#rateLimited || bytes === 0) return;
+    const { bytesPerSecond } = this.#limits;
+    this.#bytes ??= new TokenBucket(bytesPerSecond, bytesPerSecond);
+    this.throttle(this.#bytes.spend(bytes, this.#lastHeard));
   }
 
   #clear(): void {
@@ -397,6 +401,8 @@ export class Connection implements SocketEvents {
     timers[0]?.cancel();
     this.#receiver = onEstablished(step.established, step);
     this.#opening = undefined;
+    // What came early is of the session.
+    this.#charge(this.#queuedBytes);
   }
 
   onClose(code: number, reason: string): void {

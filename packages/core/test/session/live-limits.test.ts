@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { backend as node } from "../../src/crypto/node.ts";
+import { DEFAULT_LIMITS } from "../../src/registry.generated.ts";
+import { Connection, type Receiver } from "../../src/session/connection.ts";
+import type { Established } from "../../src/session/established.ts";
 import { aroundSeal, breakingSignatures } from "../support/backends.ts";
-import { settle, until } from "../support/clock.ts";
+import { settle, until, VirtualClock } from "../support/clock.ts";
+import { Link } from "../support/link.ts";
 import {
   controlsOf,
   end,
@@ -70,6 +74,39 @@ describe("rates of what arrives", () => {
     expect(seen).toEqual(upTo(10));
     expect(controlsOf(pair, "server").filter((c) => c.top !== "ping")).toEqual([]);
     expect(pair.server.info).toBe(undefined);
+  });
+
+  it("bytes that came before the session began count as well, those of the handshake do not [limit:rate]", async () => {
+    const [clock, link, ready] = [new VirtualClock(), new Link("sealwire.v1.text"), gate()];
+    const read: number[] = [];
+    const receiver = {
+      receive: () => void read.push(clock.elapsed()),
+      opensLater: false,
+      full: false,
+    } as unknown as Receiver;
+    new Connection({
+      socket: link.server,
+      clock,
+      limits: { ...DEFAULT_LIMITS, bytesPerSecond: 1000 },
+      rateLimited: true,
+      handshake: { receive: () => ready.promise.then(() => ({ established: {} as Established })) },
+      onEstablished: () => receiver,
+      onClosed: () => {},
+    });
+    const message = JSON.stringify({ text: "x".repeat(589) });
+    for (const _ of upTo(4)) link.inject("c2s", message);
+    await settle();
+    expect(link.server.paused).toBe(false);
+    const began = clock.elapsed();
+    ready.open();
+    await settle();
+    // Three of 600 bytes, where 1000 are there.
+    expect([read, link.server.paused]).toEqual([[], true]);
+    await clock.advance(799);
+    expect(read).toEqual([]);
+    await clock.advance(1);
+    expect(read.map((at) => at - began)).toEqual([800, 800, 800]);
+    expect(link.server.paused).toBe(false);
   });
 
   it("a client trusts its server: no rate", async () => {
