@@ -11,6 +11,7 @@ import { concat } from "../../src/wire/bytes.ts";
 import { decodeFrame } from "../../src/wire/frame.ts";
 
 const LARGE = 20_000;
+type Opened = Exclude<ReturnType<MessageOpener["open"]>, Promise<unknown>>;
 
 function outcome(...args: Parameters<typeof decodeClaims>): unknown {
   try {
@@ -90,10 +91,7 @@ describe("a message of large data", () => {
     const found = messages.map(({ top, data }, i) => {
       const calls = spy.mock.calls.length;
       const sealed = sealer.application(i, encodeClaims("cbor", { seq: i, exp: 1, top, data })) as Uint8Array;
-      const { claims, apart } = opener.open(decodeFrame(sealed), () => {}) as Exclude<
-        ReturnType<typeof opener.open>,
-        Promise<unknown>
-      >;
+      const { claims, apart } = opener.open(decodeFrame(sealed), () => {}) as Opened;
       const { dat } = decodeClaims("cbor", claims, apart);
       expect(Buffer.compare(dat as Uint8Array, data)).toBe(0);
       opener.sawData(claims.length + (apart?.length ?? 0) - data.length, data);
@@ -117,6 +115,23 @@ describe("a message of large data", () => {
     expect(new Set(others.found)).toEqual(new Set(["whole"]));
     const small = await opened(Array.from({ length: 5 }, () => ({ top: "t", data: new Uint8Array(1000) })));
     expect(new Set(small.found)).toEqual(new Set(["whole"]));
+  });
+
+  it("is parted no more once the data was another one, until it is again where it was", async () => {
+    const { sealer, opener } = await opened(
+      Array.from({ length: 3 }, () => ({ top: "t", data: new Uint8Array(LARGE) })),
+    );
+    const parted = ["x".repeat(2 * LARGE), "y".repeat(2 * LARGE), new Uint8Array(LARGE), new Uint8Array(LARGE)].map(
+      (data, i) => {
+        const sealed = sealer.application(3 + i, encodeClaims("cbor", { seq: 3 + i, exp: 1, top: "t", data }));
+        const { claims, apart } = opener.open(decodeFrame(sealed as Uint8Array), () => {}) as Opened;
+        const { dat } = decodeClaims("cbor", claims, apart);
+        expect(dat).toEqual(data);
+        if (dat instanceof Uint8Array) opener.sawData(claims.length + (apart?.length ?? 0) - dat.length, dat);
+        return apart !== undefined;
+      },
+    );
+    expect(parted).toEqual([true, false, false, true]);
   });
 
   it("is refused in two pieces as it is in one", async () => {
