@@ -22,6 +22,7 @@ export class Kept {
   #piece: Piece | undefined;
   #start = 0;
   #end = 0;
+  #lent = false;
 
   constructor(seq: number, jti: string | undefined, exp: number, topic: string, bytes: number) {
     this.seq = seq;
@@ -58,10 +59,12 @@ export class Kept {
     this.#piece = piece;
     this.#start = start;
     this.#end = end;
+    if (this.#lent) piece.lent = true;
   }
 
   /** They stay as they are for as long as anybody has this. */
   lend(): this {
+    this.#lent = true;
     if (this.#piece !== undefined) this.#piece.lent = true;
     return this;
   }

@@ -78,6 +78,17 @@ describe("the claims of what is kept", () => {
     expect(next.claims?.buffer).toBe(memory.buffer);
   });
 
+  it("are where they were for whoever was given them before they were sealed", () => {
+    const retention = start(0, 0);
+    const kept = message(1);
+    retention.add(kept);
+    const [given] = retention.all();
+    retention.hold(kept, new Uint8Array(300).fill(7));
+    retention.acknowledge(1);
+    start(1, 300);
+    expect(given?.claims).toEqual(new Uint8Array(300).fill(7));
+  });
+
   it("are where they were for whoever was given them, whatever is acknowledged, taken and sent meanwhile", () => {
     const step = fc.oneof(
       fc.record({ op: fc.constant("send" as const), size: fc.integer({ min: 1, max: 18_000 }), exp: fc.nat(9) }),
