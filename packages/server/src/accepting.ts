@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { SealwireError } from "@sealwire/core";
 import {
@@ -180,7 +181,7 @@ export class Accepting {
     this.#sockets.delete(socket);
     const machine = this.#handshake(ws.protocol, carried, signers, opening);
     const connection = new Connection({
-      socket: adaptWebSocket(ws as unknown as WebSocketLike, this.#clock),
+      socket: adaptWebSocket(ws as unknown as WebSocketLike, this.#clock, socket instanceof Socket),
       clock: this.#clock,
       limits,
       handshake: {

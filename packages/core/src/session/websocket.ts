@@ -29,9 +29,12 @@ const LIMITS = new Set([
   "WS_ERR_TOO_MANY_BUFFERED_PARTS",
 ]);
 
-/** The thin layer between a WebSocket and the session driver; the WebSocket is open, or about to be. */
-export function adaptWebSocket(ws: WebSocketLike, clock: Clock): SessionSocket {
-  return new Adapter(ws, clock);
+/**
+ * The thin layer between a WebSocket and the session driver; the WebSocket is open, or about to be. `overSocket`: what `ws`
+ * has written is on the network, or was copied. False where it may be in the hands of a stream that is no socket.
+ */
+export function adaptWebSocket(ws: WebSocketLike, clock: Clock, overSocket = true): SessionSocket {
+  return new Adapter(ws, clock, overSocket);
 }
 
 interface Waiter {
@@ -45,14 +48,16 @@ class Adapter implements SessionSocket {
   readonly #ws: WebSocketLike;
   readonly #clock: Clock;
   readonly #native: boolean;
+  readonly #overSocket: boolean;
   #waiters = NONE;
   /** While something is unsent. */
   #written: (() => void) | undefined;
   events: SocketEvents | undefined;
 
-  constructor(ws: WebSocketLike, clock: Clock) {
+  constructor(ws: WebSocketLike, clock: Clock, overSocket: boolean) {
     this.#ws = ws;
     this.#clock = clock;
+    this.#overSocket = overSocket;
     this.#native = ws.on === undefined;
     if (!this.#native) ws.close = closeByName;
   }
@@ -73,7 +78,7 @@ class Adapter implements SessionSocket {
       this.#written ??= () => this.settle();
       ws.send(
         ws.bufferedAmount > 0 ? alone(payload) : payload,
-        isLarge(payload) ? this.#givesBack(payload) : this.#written,
+        this.#overSocket && isLarge(payload) ? this.#givesBack(payload) : this.#written,
       );
     }
   }

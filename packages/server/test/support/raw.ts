@@ -1,4 +1,5 @@
 import { type Socket, connect as tcp } from "node:net";
+import type { Duplex } from "node:stream";
 import { DEFAULT_LIMITS, type Limits, type Subprotocol } from "@sealwire/core";
 import {
   adaptWebSocket,
@@ -39,6 +40,8 @@ export interface RawOptions {
   readonly headers?: Record<string, string>;
   readonly path?: string;
   readonly deflate?: boolean;
+  /** In place of a socket. */
+  readonly stream?: Duplex;
 }
 
 export function track(ws: WebSocket): RawSocket {
@@ -70,8 +73,13 @@ export function track(ws: WebSocket): RawSocket {
 }
 
 export async function rawSocket(world: Pick<World, "url">, options: RawOptions = {}): Promise<RawSocket> {
-  const { protocols = [CBOR], headers = {}, path = "/", deflate = false } = options;
-  const ws = new WebSocket(`${world.url}${path}`, [...protocols], { perMessageDeflate: deflate, headers });
+  const { protocols = [CBOR], headers = {}, path = "/", deflate = false, stream } = options;
+  const ws = new WebSocket(`${world.url}${path}`, [...protocols], {
+    perMessageDeflate: deflate,
+    headers,
+    // To ws any stream will do.
+    ...(stream === undefined ? {} : { createConnection: () => stream as Socket }),
+  });
   const socket = track(ws);
   onTestFinished(() => ws.terminate());
   await new Promise<void>((resolve, reject) => {
