@@ -28,7 +28,6 @@ export interface IntakeHost {
 }
 
 const NONE: readonly number[] = [];
-const NOTHING = new Uint8Array(0);
 
 /** What was committed, on whichever connection, goes to whom it is for: one message after the other. */
 export class Intake {
@@ -71,7 +70,13 @@ export class Intake {
     const { seq, claims, late, raw, apart, size } = received;
     const { connection, facts, ledger } = from;
     const { hooks } = this.#o;
-    if (hooks.trace) trace(hooks, { direction: "in", kind: "application", seq, claims: concat(raw, apart ?? NOTHING) });
+    if (hooks.trace)
+      trace(hooks, {
+        direction: "in",
+        kind: "application",
+        seq,
+        claims: apart === undefined ? raw : concat(raw, apart),
+      });
     // Messages that are refused for their time cost as much as others, so they are charged too.
     if (hooks.rateLimited) {
       const { itemsPerSecond, itemsBurst } = this.#o.limits;
