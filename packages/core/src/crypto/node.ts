@@ -2,7 +2,6 @@ import {
   createCipheriv,
   createDecipheriv,
   createECDH,
-  createHash,
   createHmac,
   createPrivateKey,
   createPublicKey,
@@ -13,7 +12,6 @@ import {
   KeyObject,
   randomFillSync,
   sign,
-  timingSafeEqual,
   verify,
 } from "node:crypto";
 import { SealwireError } from "../errors.ts";
@@ -27,30 +25,26 @@ import type {
   Apart,
   CryptoBackend,
   KeyAgreement,
-  MacKey,
   PublicJwk,
   SharedSecret,
   Signer,
   Verifier,
 } from "./backend.ts";
 import { assertDecryptionJwk, assertPrivateJwk, publicJwkOf, signatureAlgOf, suiteOf } from "./jwk.ts";
+import { MAC_BYTES, NodeMac, sha256 } from "./node-hmac.ts";
 import { algOfPair, isKeyPair, proveSigner, refusePrivateJwk } from "./signing.ts";
 
 // Everything here is synchronous: an AES-GCM call costs 4 µs, a promise around it would cost more.
 
 const TAG_BYTES = 16;
-const MAC_BYTES = 32;
 const KEY_BYTES = 32;
-const ONE = Uint8Array.of(1);
-/** What a tag is compared with. */
-const COMPUTED = new Uint8Array(MAC_BYTES);
 const SIGNATURE_BYTES = 64;
 /** Without it OpenSSL accepts tags of 4, 8 and 12 bytes. */
 const GCM = { authTagLength: TAG_BYTES };
 
 export const aeadKey = (raw: Uint8Array): AeadKey => new NodeAead(createSecretKey(raw));
 
-export const macKey = (raw: Uint8Array): MacKey => new NodeMac(createSecretKey(raw));
+export const macKey = (raw: Uint8Array): NodeMac => new NodeMac(raw);
 
 class NodeAead implements AeadKey {
   readonly #key: KeyObject;
@@ -94,44 +88,18 @@ class NodeAead implements AeadKey {
   }
 }
 
-class NodeMac implements MacKey {
-  readonly #key: KeyObject;
-
-  constructor(key: KeyObject) {
-    this.#key = key;
-  }
-
-  sign(data: Uint8Array, text = ""): Uint8Array {
-    return write(new Uint8Array(MAC_BYTES), this.#digest(data, text));
-  }
-
-  verify(data: Uint8Array, tag: Uint8Array, text = ""): boolean {
-    return tag.length === MAC_BYTES && timingSafeEqual(write(COMPUTED, this.#digest(data, text)), tag);
-  }
-
-  /** A character for each byte: a Buffer has memory outside the heap, which costs more than the hashing of a short message. */
-  #digest(data: Uint8Array, text: string): string {
-    return createHmac("sha256", this.#key).update(data).update(text, "latin1").digest("binary");
-  }
-}
-
-function write(bytes: Uint8Array, digest: string): Uint8Array {
-  for (let i = 0; i < bytes.length; i++) bytes[i] = digest.charCodeAt(i);
-  return bytes;
-}
-
 /**
  * Overwrites `z`: from here on only OpenSSL holds it. HKDF (RFC 5869) by HMAC: `hkdfSync` extracts anew for each key, and
  * costs six times as much as the one HMAC that expands to 32 bytes.
  */
 export function sharedSecret(z: Uint8Array): SharedSecret {
   const key = overwritten(z, createSecretKey);
-  let extracted: { readonly salt: Uint8Array; readonly prk: KeyObject } | undefined;
+  let extracted: { readonly salt: Uint8Array; readonly prk: NodeMac } | undefined;
   /** Of the last salt: a key schedule has one. */
-  const prkOf = (salt: Uint8Array): KeyObject => {
+  const prkOf = (salt: Uint8Array): NodeMac => {
     if (extracted === undefined || !equal(salt, extracted.salt)) {
       const raw = overwritten(key.export(), (secret) => createHmac("sha256", salt).update(secret).digest());
-      extracted = { salt: salt.slice(), prk: overwritten(raw, createSecretKey) };
+      extracted = { salt: salt.slice(), prk: overwritten(raw, macKey) };
     }
     return extracted.prk;
   };
@@ -144,14 +112,14 @@ export function sharedSecret(z: Uint8Array): SharedSecret {
 }
 
 /** HKDF-Expand (RFC 5869 section 2.3). */
-function expand(prk: KeyObject, info: Uint8Array, length: number): Uint8Array {
+function expand(prk: NodeMac, info: Uint8Array, length: number): Uint8Array {
   if (length > 255 * MAC_BYTES) throw new RangeError("HKDF-SHA-256 gives up to 8160 bytes");
-  let block = createHmac("sha256", prk).update(info).update(ONE).digest();
+  let block = prk.derive(info, "\x01");
   if (length <= MAC_BYTES) return plain(block.subarray(0, length));
   const okm = new Uint8Array(length);
   for (let at = 0, n = 2; at < length; at += MAC_BYTES, n++) {
     okm.set(block.subarray(0, length - at), at);
-    block = createHmac("sha256", prk).update(block).update(info).update(Uint8Array.of(n)).digest();
+    block = prk.derive(concat(block, info), String.fromCharCode(n));
   }
   return okm;
 }
@@ -189,7 +157,7 @@ function agreementOf(suite: SuiteId, { publicJwk, derive }: DiffieHellman): KeyA
     contentKey(peer) {
       const z = secret(peer);
       const input = concatKdfInput(z);
-      const raw = createHash("sha256").update(input).digest();
+      const raw = sha256(input);
       const key = aeadKey(raw);
       for (const bytes of [z, input, raw]) bytes.fill(0);
       return key;
@@ -295,7 +263,7 @@ function random(length: number): Uint8Array {
 export const backend: CryptoBackend = {
   name: "node",
   random,
-  sha256: (data) => plain(createHash("sha256").update(data).digest()),
+  sha256,
   importMac: macKey,
   generateKeyAgreement: (suite) => keyAgreement(suite),
   importKeyAgreement(key) {
