@@ -52,6 +52,12 @@ const CASES = [
     /a\.ts:1 imports node:timers/,
   ],
   [checkCorePurity, { "packages/core/src/keys/a.ts": 'import { webcrypto } from "node:crypto";' }, /keys\/a\.ts:1/],
+  [checkCorePurity, { "packages/core/src/crypto/a.ts": 'import "./node-hmac.ts";' }, /a part of crypto\/node\.ts/],
+  [
+    checkCorePurity,
+    { "packages/core/src/crypto/node-hmac/a.ts": 'import "node:crypto";' },
+    /a\.ts:1 imports node:crypto/,
+  ],
   [checkCorePurity, { "packages/core/src/session/a.ts": 'import { WebSocket } from "ws";' }, /core depends on/],
   [checkCorePurity, { "packages/core/src/session/a.ts": 'import WebSocket from "isomorphic-ws";' }, /core depends on/],
   [
