@@ -109,7 +109,7 @@ export class Numbering {
     const encoded = encodeClaims(keys.codec, claims);
     this.#assertFits(encoded);
     this.#use(seq, encoded.length, elapsed, false);
-    const kept = new Kept(seq, jti, exp, top, encoded.length);
+    const kept = Kept.of(seq, jti, exp, top, encoded.length);
     ledger.keep(kept);
     place.seq = seq;
     this.#open = new Gathering(keys.codec, claims, encoded, kept, place, sealer);

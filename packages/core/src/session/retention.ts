@@ -1,21 +1,24 @@
 import type { Limits } from "../registry.generated.ts";
 import { Piece, pieces } from "./pieces.ts";
 
+/** How many wait to be used again, at most. */
+const SPARE = 16_384;
+
 /**
  * Application messages under one number whose receipt the peer has not acknowledged. Many are kept for a while, so that
- * each is one object, and its claims are a part of memory that it shares with others.
+ * each is one object, which is used again for others, and its claims are a part of memory that it shares with others.
  */
 export class Kept {
-  readonly seq: number;
-  /** Of a message that stands alone. */
-  readonly jti: string | undefined;
-  /** NumericDate, in the server's time. */
-  readonly exp: number;
-  /** What it counts. */
-  bytes: number;
-  /** How many items it has. */
-  count = 1;
-  readonly #topic: string;
+  /** Those that wait to be used again, and how many. They outlive the quick collections of garbage, which copy what is new. */
+  static #spare: Kept | undefined;
+  static #spares = 0;
+
+  #seq = 0;
+  #jti: string | undefined;
+  #exp = 0;
+  #bytes = 0;
+  #count = 0;
+  #topic = "";
   /** Of all items, where they are not the same. */
   #topics: string[] | undefined;
   /** Where its claims are, from `#start` to `#end`. */
@@ -23,25 +26,76 @@ export class Kept {
   #start = 0;
   #end = 0;
   #lent = false;
+  /** The one that was sent after it. */
+  next: Kept | undefined;
 
-  constructor(seq: number, jti: string | undefined, exp: number, topic: string, bytes: number) {
-    this.seq = seq;
-    this.jti = jti;
-    this.exp = exp;
-    this.#topic = topic;
-    this.bytes = bytes;
+  private constructor() {}
+
+  static of(seq: number, jti: string | undefined, exp: number, topic: string, bytes: number): Kept {
+    let kept = Kept.#spare;
+    if (kept === undefined) kept = new Kept();
+    else {
+      Kept.#spare = kept.next;
+      Kept.#spares--;
+    }
+    kept.#seq = seq;
+    kept.#jti = jti;
+    kept.#exp = exp;
+    kept.#topic = topic;
+    kept.#bytes = bytes;
+    kept.#count = 1;
+    return kept;
+  }
+
+  /**
+   * Nobody looks at it any more. Only what was sealed is used again, and was lent to nobody: whoever is about to seal it has
+   * it until then.
+   */
+  done(): void {
+    if (this.#lent || this.#piece === undefined || Kept.#spares === SPARE) return;
+    this.#jti = undefined;
+    this.#topic = "";
+    this.#topics = undefined;
+    this.#piece = undefined;
+    this.next = Kept.#spare;
+    Kept.#spare = this;
+    Kept.#spares++;
+  }
+
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** Of a message that stands alone. */
+  get jti(): string | undefined {
+    return this.#jti;
+  }
+
+  /** NumericDate, in the server's time. */
+  get exp(): number {
+    return this.#exp;
+  }
+
+  /** What it counts. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many items it has. */
+  get count(): number {
+    return this.#count;
   }
 
   /** Of each item. */
   get topics(): readonly string[] {
-    return this.#topics ?? new Array(this.count).fill(this.#topic);
+    return this.#topics ?? new Array(this.#count).fill(this.#topic);
   }
 
   join(topic: string, bytes: number): void {
     if (topic !== this.#topic) this.#topics ??= [...this.topics];
     this.#topics?.push(topic);
-    this.count++;
-    this.bytes += bytes;
+    this.#count++;
+    this.#bytes += bytes;
   }
 
   /** As sealed; undefined until then, and where the session cannot be resumed, so that nothing will be sent again. */
@@ -62,16 +116,13 @@ export class Kept {
     if (this.#lent) piece.lent = true;
   }
 
-  /** They stay as they are for as long as anybody has this. */
+  /** It and its claims stay as they are for as long as anybody has this. */
   lend(): this {
     this.#lent = true;
     if (this.#piece !== undefined) this.#piece.lent = true;
     return this;
   }
 }
-
-/** Never changed: what keeps nothing needs no list. */
-const NONE: Kept[] = [];
 
 /**
  * What a session sent and the peer has not acknowledged, oldest first. In a resumable session nothing is forgotten
@@ -80,9 +131,8 @@ const NONE: Kept[] = [];
 export class Retention {
   readonly #limits: Limits;
   readonly #resumable: boolean;
-  #kept = NONE;
-  /** The first ones of #kept are gone already: shift() would move the whole array for each. */
-  #gone = 0;
+  #first: Kept | undefined;
+  #last: Kept | undefined;
   #messages = 0;
   #bytes = 0;
   /** To which the next claims go. Undefined where nothing is kept. */
@@ -99,8 +149,10 @@ export class Retention {
   }
 
   add(kept: Kept): void {
-    if (this.#kept === NONE) this.#kept = [];
-    this.#kept.push(kept);
+    kept.next = undefined;
+    if (this.#last === undefined) this.#first = kept;
+    else this.#last.next = kept;
+    this.#last = kept;
     this.#count(kept.count, kept.bytes);
   }
 
@@ -138,15 +190,13 @@ export class Retention {
     this.#bytes += bytes;
     if (this.#resumable) return;
     // The newest stays in any case.
-    while (this.#messages > this.#limits.retainedMessages && this.#gone < this.#kept.length - 1) this.#forget(1);
+    while (this.#messages > this.#limits.retainedMessages && this.#first !== this.#last) this.#forget();
   }
 
   /** The peer has committed everything up to `rcv`. True if there is room where there was none. */
   acknowledge(rcv: number): boolean {
     const wasFull = this.full;
-    let count = 0;
-    for (let i = this.#gone; i < this.#kept.length && (this.#kept[i] as Kept).seq <= rcv; i++) count++;
-    this.#forget(count);
+    while (this.#first !== undefined && this.#first.seq <= rcv) this.#forget();
     return wasFull && !this.full;
   }
 
@@ -159,28 +209,28 @@ export class Retention {
   take(matches: (kept: Kept) => boolean): readonly Kept[] {
     const taken: Kept[] = [];
     const rest: Kept[] = [];
-    for (let i = this.#gone; i < this.#kept.length; i++) {
-      const kept = this.#kept[i] as Kept;
-      (matches(kept) ? taken : rest).push(kept);
-    }
+    for (const kept of this.#all()) (matches(kept) ? taken : rest).push(kept);
     if (taken.length === 0) return taken;
+    this.#empty();
     for (const kept of taken) this.#release(kept.lend());
-    this.#replace(rest);
+    for (const kept of rest) this.add(kept);
+    this.#leavePiece();
     return taken;
+  }
+
+  *#all(): Iterable<Kept> {
+    for (let kept = this.#first; kept !== undefined; kept = kept.next) yield kept;
   }
 
   /** The earliest end of what is kept. */
   get nextExpiry(): number | undefined {
     let next: number | undefined;
-    for (let i = this.#gone; i < this.#kept.length; i++) {
-      const { exp } = this.#kept[i] as Kept;
-      if (next === undefined || exp < next) next = exp;
-    }
+    for (const { exp } of this.#all()) if (next === undefined || exp < next) next = exp;
     return next;
   }
 
   all(): readonly Kept[] {
-    return this.#kept.slice(this.#gone).map((kept) => kept.lend());
+    return [...this.#all()].map((kept) => kept.lend());
   }
 
   /** Forgets one that will not be sent again. */
@@ -189,40 +239,42 @@ export class Retention {
   }
 
   clear(): void {
-    this.#replace(NONE);
+    this.#empty();
+    this.#leavePiece();
   }
 
-  #forget(count: number): void {
-    for (let i = 0; i < count; i++) {
-      const kept = this.#kept[this.#gone + i] as Kept;
-      this.#messages -= kept.count;
-      this.#bytes -= kept.bytes;
-      this.#release(kept);
-    }
-    this.#gone += count;
-    if (this.#gone === this.#kept.length) this.#replace(NONE);
-    else if (this.#gone > 64 && this.#gone > this.#kept.length / 2) {
-      this.#kept = this.#kept.slice(this.#gone);
-      this.#gone = 0;
-    }
+  #empty(): void {
+    this.#first = undefined;
+    this.#last = undefined;
+    this.#messages = 0;
+    this.#bytes = 0;
+  }
+
+  /** Forgets the oldest one. */
+  #forget(): void {
+    const kept = this.#first as Kept;
+    this.#first = kept.next;
+    if (this.#first === undefined) this.#last = undefined;
+    this.#messages -= kept.count;
+    this.#bytes -= kept.bytes;
+    this.#release(kept);
+    this.#leavePiece();
+    kept.done();
   }
 
   /** Its memory is for others, unless somebody reads it. */
-  #release({ piece }: Kept): void {
+  #release(kept: Kept): void {
+    kept.next = undefined;
+    const { piece } = kept;
     if (piece === undefined) return;
     piece.messages--;
     // The one of this moment is used anew at the latest when all are gone.
     if (piece !== this.#piece) pieces.give(piece);
   }
 
-  #replace(kept: Kept[]): void {
-    this.#kept = kept.length === 0 ? NONE : kept;
-    this.#gone = 0;
-    if (kept.length === 0 && this.#piece !== undefined) {
-      pieces.give(this.#piece);
-      this.#piece = undefined;
-    }
-    this.#messages = kept.reduce((sum, { count }) => sum + count, 0);
-    this.#bytes = kept.reduce((sum, { bytes }) => sum + bytes, 0);
+  #leavePiece(): void {
+    if (this.#first !== undefined || this.#piece === undefined) return;
+    pieces.give(this.#piece);
+    this.#piece = undefined;
   }
 }

@@ -169,7 +169,7 @@ function keptOf(value: unknown): Kept {
   const claims = sealed === null ? undefined : base64url(sealed);
   const [first = invalid("a message without a topic"), ...others] = list(topics).map(text);
   const id = jti === null ? undefined : text(jti);
-  const kept = new Kept(integer(seq), id, integer(exp), first, claims?.length ?? 0);
+  const kept = Kept.of(integer(seq), id, integer(exp), first, claims?.length ?? 0);
   for (const topic of others) kept.join(topic, 0);
   if (claims !== undefined) kept.hold(new Piece(claims, true), 0, claims.length);
   return kept;

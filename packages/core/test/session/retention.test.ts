@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/registry.generated.ts";
 import { Kept, Retention } from "../../src/session/retention.ts";
 
-const message = (seq: number) => new Kept(seq, undefined, 9, "t", 10);
+const message = (seq: number) => Kept.of(seq, undefined, 9, "t", 10);
 
 /** Keeps messages 1 to `count`, each of `size` bytes that tell its number. */
 function start(count: number, size: number, resumable = true): Retention {
@@ -78,6 +78,39 @@ describe("the claims of what is kept", () => {
     expect(next.claims?.buffer).toBe(memory.buffer);
   });
 
+  it("belong to an object that is used again after their receipt, unless somebody was given it or is about to seal it", () => {
+    const retention = start(0, 0);
+    const send = (seq: number, jti?: string) => {
+      const kept = Kept.of(seq, jti, 9, "t", 10);
+      retention.add(kept);
+      return kept;
+    };
+    const first = send(1, "jti");
+    retention.join(first, "other", 10);
+    retention.hold(first, new Uint8Array(300).fill(1));
+    retention.acknowledge(1);
+    const again = send(2);
+    expect(again).toBe(first);
+    const { seq, jti, exp, topics, bytes, claims } = again;
+    expect({ seq, jti, exp, topics, bytes, claims }).toEqual({
+      seq: 2,
+      jti: undefined,
+      exp: 9,
+      topics: ["t"],
+      bytes: 10,
+      claims: undefined,
+    });
+    // Not sealed.
+    retention.acknowledge(2);
+    const third = send(3);
+    expect(third).not.toBe(again);
+    retention.hold(third, new Uint8Array(300).fill(3));
+    expect(retention.all()).toEqual([third]);
+    retention.acknowledge(3);
+    expect(send(4)).not.toBe(third);
+    expect(third.seq).toBe(3);
+  });
+
   it("are where they were for whoever was given them before they were sealed", () => {
     const retention = start(0, 0);
     const kept = message(1);
@@ -109,7 +142,7 @@ describe("the claims of what is kept", () => {
             for (const each of kept) known.delete(each);
           };
           if (one.op === "send") {
-            const kept = new Kept(++end.sent, undefined, one.exp, "t", one.size);
+            const kept = Kept.of(++end.sent, undefined, one.exp, "t", one.size);
             retention.add(kept);
             retention.hold(kept, new Uint8Array(one.size).fill((end.sent + 128 * which) & 255));
             known.add(kept);

@@ -12,7 +12,7 @@ it("one timer waits for what expires next, however often a resume has looked bef
   const clock = new VirtualClock();
   const now = () => Math.floor(clock.unix() / 1000);
   const ledger = new Ledger(DEFAULT_LIMITS, true, { sent: 0, acknowledged: 0, committed: 0 });
-  for (const seq of upTo(3)) ledger.keep(new Kept(seq, undefined, now() + 10 * seq, "t", 1));
+  for (const seq of upTo(3)) ledger.keep(Kept.of(seq, undefined, now() + 10 * seq, "t", 1));
   const unacknowledged = new Unacknowledged({
     facts: { id: "s", keys: { codec: "json" } },
     ledger,
