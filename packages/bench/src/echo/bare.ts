@@ -13,10 +13,20 @@ let [block, used] = [new Uint8Array(BLOCK), 0];
 
 /** A piece of memory that messages share: one of its own costs more than all that is written into it. */
 function cut(length: number): Uint8Array {
-  if (length > BLOCK / 4) return new Uint8Array(length);
+  if (length > BLOCK / 4) return cutLarge(length);
   if (used + length > BLOCK) [block, used] = [new Uint8Array(BLOCK), 0];
   used += length;
   return block.subarray(used - length, used);
+}
+
+const large: Uint8Array[] = [];
+let turn = 0;
+
+/** A chunk of a file: with so many in turn, each is on the wire long before it is written again. */
+function cutLarge(length: number): Uint8Array {
+  turn = (turn + 1) % 64;
+  if ((large[turn]?.length ?? 0) < length) large[turn] = new Uint8Array(length);
+  return (large[turn] as Uint8Array).subarray(0, length);
 }
 
 /** What node:crypto costs a message however it is used, and no protocol: a number, AES-256-GCM, nothing that is checked. */
