@@ -7,6 +7,7 @@ import type { Attachment } from "./attachment.ts";
 import type { Grant, SessionHooks } from "./hooks.ts";
 import type { Life } from "./life.ts";
 import { Refresh } from "./refresh.ts";
+import type { Clock } from "./socket.ts";
 import { Term, type TermHost } from "./term.ts";
 import type { Timers } from "./timers.ts";
 
@@ -16,7 +17,9 @@ export interface RightsHost {
   readonly limits: Limits;
   readonly hooks: SessionHooks;
   readonly timers: Timers;
-  readonly elapsed: number;
+  readonly clock: Clock;
+  /** It has ended. */
+  readonly over: boolean;
   /** Its time is over. */
   expire(error: SealwireError): void;
 }
@@ -51,11 +54,8 @@ export class Rights implements TermHost {
     this.#refreshed ??= new Refresh();
     return this.#refreshed;
   }
-  get timers(): Timers {
-    return this.#o.timers;
-  }
-  get elapsed(): number {
-    return this.#o.elapsed;
+  get clock(): Clock {
+    return this.#o.clock;
   }
 
   onSoon(): void {
@@ -92,6 +92,7 @@ export class Rights implements TermHost {
 
   /** Starts the time until the end. */
   watch(): void {
+    if (this.#o.over) return;
     const left = this.expiresAt * 1000 - this.#o.life.serverTime;
     this.#term.set(left, this.#reminder(left));
   }
@@ -152,6 +153,12 @@ export class Rights implements TermHost {
     const checking = this.#checking;
     this.#checking = undefined;
     checking?.abort(error);
+  }
+
+  /** The session has ended. */
+  end(error: SealwireError): void {
+    this.fail(error);
+    this.#term.clear();
   }
 
   onControl(message: Control, seq: number, from: Attachment): Maybe<void> {
