@@ -39,10 +39,7 @@ export interface Attached {
 /** A session's hold on one connection: keys, receipts, liveness. Released with the connection; the session can go on. */
 export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Alarm {
   readonly connection: Connection;
-  /** Of the session that this connection is of: a client's can have another one in its place by now. */
-  readonly facts: SessionFacts;
   readonly machine: SessionMachine;
-  readonly ledger: Ledger;
   readonly outbox: Outbox;
   readonly #session: Attached;
   /** Made by the first message, in a session that can be resumed. */
@@ -63,8 +60,6 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
   #turn: Time | undefined;
 
   constructor(e: Established, connection: Connection, session: Attached) {
-    this.facts = e.facts;
-    this.ledger = e.ledger;
     this.connection = connection;
     this.machine = e.machine;
     this.#session = session;
@@ -77,6 +72,14 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
           trace(hooks, { direction: "out", kind: control ? "control" : "application", seq, claims })),
     );
     e.machine.events = this;
+  }
+
+  /** Of the session that this connection is of: a client's can have another one in its place by now. */
+  get facts(): SessionFacts {
+    return this.machine.facts;
+  }
+  get ledger(): Ledger {
+    return this.machine.ledger;
   }
 
   // --- what the machine tells ----------------------------------------------------------------------------------

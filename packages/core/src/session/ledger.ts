@@ -2,7 +2,7 @@ import type { Ref } from "../envelope/claims.ts";
 import type { Limits } from "../registry.generated.ts";
 import { ReplayWindow } from "../replay/window.ts";
 import { TokenBucket } from "./bucket.ts";
-import type { Chain } from "./chain.ts";
+import { type Chain, NO_CHAINS } from "./chain.ts";
 import { type Kept, Retention } from "./retention.ts";
 import { type Part, Undelivered } from "./undelivered.ts";
 
@@ -27,7 +27,7 @@ export interface LedgerOwner {
   /** Told of every message that is kept. */
   onKept(kept: Kept): void;
   /** Told whenever the chains change. */
-  onChains(chains: readonly Chain[]): void;
+  onChains(before: readonly Chain[], after: readonly Chain[]): void;
   /** Told when another connection takes these numbers over: from then on nothing of the one before is processed. */
   onTakenOver(): void;
 }
@@ -66,7 +66,9 @@ export class Ledger {
   freeVoids = 0;
   /** Of this connection, without an answer: few. */
   #pings = NO_PINGS;
-  #chains: readonly Chain[] = [];
+  #newest: Chain | undefined;
+  /** Chains before it: there are some only while keys change. */
+  #older = NO_CHAINS;
   owner: LedgerOwner | undefined;
   #refused: ReplayWindow | undefined;
   #freeItemErrs: number;
@@ -111,14 +113,16 @@ export class Ledger {
 
   /** From which this session can be resumed, the newest first (specs/lifecycle.md, section 7, chains). */
   get chains(): readonly Chain[] {
-    return this.#chains;
+    return this.#newest === undefined ? NO_CHAINS : [this.#newest, ...this.#older];
   }
 
   /** A session that cannot be resumed has none. */
   set chains(chains: readonly Chain[]) {
     if (!this.resumable) return;
-    this.#chains = chains;
-    this.owner?.onChains(chains);
+    const before = this.chains;
+    this.#newest = chains[0];
+    this.#older = chains.length > 1 ? chains.slice(1) : NO_CHAINS;
+    this.owner?.onChains(before, chains);
   }
 
   /** Up to it the peer may have been told that all is committed: it does not send that again. */
