@@ -94,6 +94,6 @@ export function expand(machine: SessionMachine, frame: Uint8Array, direction: "i
   const entry = machine.table(n, direction);
   if (entry === undefined) throw new TypeError(`no header is known for epoch ${n}`);
   const headers: (Uint8Array | undefined)[] = [];
-  [headers[2 * n], headers[2 * n + 1]] = [entry.headers.application.json, entry.headers.control.json];
-  return expandFrame(decoded, { headers, iv: entry.iv });
+  [headers[2 * n], headers[2 * n + 1]] = [entry.application.json, entry.control.json];
+  return expandFrame(decoded, { headers, iv: entry });
 }

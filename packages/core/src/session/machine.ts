@@ -1,6 +1,7 @@
 import { checkApplicationClaims, fail, type Ref } from "../envelope/claims.ts";
 import { decodeClaims } from "../envelope/codec.ts";
 import { type Control, decodeControl } from "../envelope/control.ts";
+import type { Direction } from "../envelope/headers.ts";
 import type { Begun } from "../envelope/opener.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
@@ -10,7 +11,7 @@ import type { StrictCounter } from "../replay/strict.ts";
 import { ReplayWindow } from "../replay/window.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { charge } from "./budget.ts";
-import type { Epoch, EpochOptions, ExpandEntry } from "./epoch.ts";
+import type { Epoch, EpochOptions } from "./epoch.ts";
 import { Epochs, type OpenedIn } from "./epochs.ts";
 import type { SessionFacts } from "./established.ts";
 import type { Place } from "./gathering.ts";
@@ -142,8 +143,8 @@ export class SessionMachine implements RekeyHost, NumberingHost {
   }
 
   /** What the short forms of an epoch leave out; undefined for one that is long past. */
-  table(n: number, direction: "in" | "out"): ExpandEntry | undefined {
-    return this.epochs.table(n, direction);
+  table(n: number, way: "in" | "out"): Direction | undefined {
+    return this.epochs.table(n, way);
   }
 
   /** Undefined in strict order. */
