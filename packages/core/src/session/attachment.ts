@@ -49,6 +49,8 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
   #rekeyTimer: Timer | undefined;
   /** When the next ping is due; undefined where the peer pings. */
   #beatAt: number | undefined;
+  /** It is due, in a turn of its own. */
+  #beats = false;
   /** Of its alarm, which every connection has: a timer would be an object more. */
   at = 0;
   order = 0;
@@ -128,16 +130,19 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
       return;
     }
     if (this.#beatAt !== undefined && this.#beatAt <= elapsed) {
-      // What ends the session at the same moment comes first.
-      connection.timer(() => void this.control({ top: "ping" }), 0);
+      this.#beats = true;
       this.#awaitBeat();
     }
-    const beat = this.#beatAt === undefined ? idle : this.#beatAt - elapsed;
+    // What ends the session at the same moment comes first.
+    const beat = this.#beats ? 0 : this.#beatAt === undefined ? idle : this.#beatAt - elapsed;
     Alarms.of(connection.clock).set(this, elapsed + Math.min(idle, beat, keys, due > 0 ? due : keys));
     if (due <= 0) this.#renewIfDue();
   }
 
   ring(): void {
+    const beats = this.#beats;
+    this.#beats = false;
+    if (beats) void this.control({ top: "ping" });
     this.#look();
   }
 
