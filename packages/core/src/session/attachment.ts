@@ -122,6 +122,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
 
   /** One alarm for all of it: for what is due first. */
   #look(): void {
+    if (this.connection.over) return;
     const { connection, machine } = this;
     const elapsed = connection.clock.elapsed();
     const [idle, keys, due] = [this.#idleLeft, machine.keysLeft(elapsed), machine.rekeyIn(elapsed)];

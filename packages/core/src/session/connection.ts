@@ -148,6 +148,11 @@ export class Connection implements SocketEvents {
     return this.#closing;
   }
 
+  /** It has ended: no timer is left. */
+  get over(): boolean {
+    return this.#done;
+  }
+
   /** Why it ends, where that is known already. */
   get error(): SealwireError | undefined {
     return this.#error;

@@ -1,15 +1,8 @@
 import { type Alarm, Alarms, UNSET } from "./alarms.ts";
 import type { Clock } from "./socket.ts";
 
-export interface TermHost {
-  readonly clock: Clock;
-  onSoon(): void;
-  onEnd(): void;
-}
-
 /** The time until a session ends, on a clock that does not jump; a refresh sets it anew. */
-export class Term implements Alarm {
-  readonly #host: TermHost;
+export abstract class Term implements Alarm {
   #end = 0;
   /** So long before the end a word is said of it; undefined once it was, and where none is. */
   #soonMs: number | undefined;
@@ -18,9 +11,9 @@ export class Term implements Alarm {
   order = 0;
   place: number = UNSET;
 
-  constructor(host: TermHost) {
-    this.#host = host;
-  }
+  protected abstract get clock(): Clock;
+  protected abstract onSoon(): void;
+  protected abstract onEnd(): void;
 
   get over(): boolean {
     return this.left <= 0;
@@ -28,35 +21,36 @@ export class Term implements Alarm {
 
   /** Milliseconds. */
   get left(): number {
-    return this.#end - this.#host.clock.elapsed();
+    return this.#end - this.clock.elapsed();
   }
 
   /** `soonMs`: so long before the end a word is said of it. */
-  set(ms: number, soonMs: number | undefined): void {
-    this.#end = Math.round(this.#host.clock.elapsed() + ms);
+  protected endIn(ms: number, soonMs: number | undefined): void {
+    // Whole ones: the engine keeps a fraction, and what comes of one, in an object of its own.
+    this.#end = Math.round(this.clock.elapsed() + ms);
     this.#soonMs = soonMs;
-    this.#await();
+    Term.#await(this);
   }
 
   /** Never at once: whoever sets it is not done yet. */
-  #await(): void {
-    const { clock } = this.#host;
-    Alarms.of(clock).set(this, Math.max(clock.elapsed(), this.#end - (this.#soonMs ?? 0)));
+  static #await(term: Term): void {
+    const { clock } = term;
+    Alarms.of(clock).set(term, Math.max(clock.elapsed(), term.#end - (term.#soonMs ?? 0)));
   }
 
   ring(): void {
     if (this.over) {
-      this.#host.onEnd();
+      this.onEnd();
       return;
     }
     const isSoon = this.#soonMs !== undefined && this.left <= this.#soonMs;
     if (isSoon) this.#soonMs = undefined;
-    this.#await();
-    if (isSoon) this.#host.onSoon();
+    Term.#await(this);
+    if (isSoon) this.onSoon();
   }
 
   /** It is over before its time. */
-  clear(): void {
-    Alarms.of(this.#host.clock).unset(this);
+  protected clear(): void {
+    Alarms.of(this.clock).unset(this);
   }
 }
