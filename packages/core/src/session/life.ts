@@ -61,7 +61,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   /** Made by the first message. */
   #unacknowledged: Unacknowledged | undefined;
   readonly #host: LifeHost;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   /** Of the last connection: it knows of which session it is, the server's time, and who said bye. */
   machine: SessionMachine;
   #wait: Timer | undefined;
@@ -71,7 +71,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   constructor(e: Established, connection: Connection, host: LifeHost) {
     this.#host = host;
     [this.offset, this.protocol] = [e.offset, e.protocol];
-    this.#clock = connection.clock;
+    this.clock = connection.clock;
     this.machine = e.machine;
     this.attachment = this.#attach(e, connection);
     this.#watchLedger();
@@ -367,7 +367,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   }
 
   get time(): Time {
-    return { unix: this.#clock.unix(), elapsed: this.#clock.elapsed() };
+    return { unix: this.clock.unix(), elapsed: this.clock.elapsed() };
   }
 }
 

@@ -34,7 +34,6 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   readonly delivery: Delivery;
   readonly rights: Rights;
   readonly intake: Intake;
-  readonly clock: Clock;
   // Made when there is something for them.
   #timers: Timers | undefined;
   #requests: PendingRequests | undefined;
@@ -48,7 +47,6 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks) {
     this.limits = limits;
     this.hooks = hooks;
-    this.clock = connection.clock;
     this.sender = new Sender(this);
     this.delivery = new Delivery(this);
     this.rights = new Rights(this, established);
@@ -83,6 +81,9 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   }
   get codec(): Codec {
     return this.life.facts.keys.codec;
+  }
+  get clock(): Clock {
+    return this.life.clock;
   }
   get session(): string {
     return this.life.facts.id;
