@@ -53,17 +53,7 @@ interface Where {
 /** What is known of a connection when it is upgraded. */
 interface Upgraded {
   readonly carried: Carried;
-  readonly address: string;
   readonly signers: readonly ProofKey[];
-}
-
-/** A connection from its 101 to its end. */
-interface Accepted {
-  readonly admitted: Admitted;
-  readonly address: string;
-  session: LiveServerSession | undefined;
-  /** Until it has a session: nothing of its handshake, nor of its request, is held longer. */
-  opening: Opening | undefined;
 }
 
 const nothing = (): void => {};
@@ -76,7 +66,7 @@ export class Accepting {
   readonly #wss: WebSocketServer;
   readonly #admission: Admission;
   readonly #keys: KeysAhead;
-  readonly #connections = new Map<Connection, Accepted>();
+  readonly #connections = new Map<Connection, Admitted>();
   /** Called when the last one has ended. */
   #onEmpty: (() => void)[] = [];
   /** Upgrades before their 101, and what was refused after it. */
@@ -145,7 +135,7 @@ export class Accepting {
       this.#wss.handleUpgrade(req, socket, head, (ws) => {
         // From here on `ws` looks after it.
         socket.off("error", nothing);
-        if (ws.protocol !== "") return this.#open(ws, socket, admitted, { carried, address, signers });
+        if (ws.protocol !== "") return this.#open(ws, socket, admitted, { carried, signers });
         // A page that offered no subprotocol can read this code; a refused upgrade it could not.
         ws.on("error", nothing);
         ws.close(4406, "negotiate");
@@ -171,11 +161,11 @@ export class Accepting {
     else void within(this.#clock, this.#o.checked.limits.handshakeSeconds * 1000, asked).then(() => admitted.leave());
   }
 
-  #open(ws: WebSocket, socket: Duplex, admitted: Admitted, { carried, address, signers }: Upgraded): void {
+  #open(ws: WebSocket, socket: Duplex, admitted: Admitted, { carried, signers }: Upgraded): void {
     const { host } = this.#o;
     const { limits } = this.#o.checked;
     const opening = new Opening(host, carried);
-    const accepted: Accepted = { admitted, address, session: undefined, opening };
+    admitted.opening = opening;
     // From here on the connection tells its end.
     socket.off("close", this.#onSocketClosed);
     this.#sockets.delete(socket);
@@ -195,19 +185,22 @@ export class Accepting {
       rateLimited: true,
       onEstablished: (established, step) => {
         admitted.ready();
-        accepted.session = opening.establish(established, connection, step as ServerStep<CheckedToken>, address);
-        accepted.opening = undefined;
-        return accepted.session.receiver;
+        const { address } = admitted;
+        const session = opening.establish(established, connection, step as ServerStep<CheckedToken>, address);
+        admitted.session = session;
+        admitted.opening = undefined;
+        return session.receiver;
       },
       onClosed: this.#onClosed,
     });
-    this.#connections.set(connection, accepted);
+    this.#connections.set(connection, admitted);
     opening.stopCounting = countBytes(socket, limits.unauthenticatedBytes, (error) => connection.fail(error));
   }
 
   /** For all of them. */
   readonly #onClosed = (info: ConnectionEnd, connection: Connection): void => {
-    const { admitted, session, address, opening } = this.#connections.get(connection) as Accepted;
+    const admitted = this.#connections.get(connection) as Admitted;
+    const { session, address, opening } = admitted;
     this.#leave(admitted);
     opening?.end();
     this.#connections.delete(connection);

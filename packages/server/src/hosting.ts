@@ -90,8 +90,8 @@ export class SessionHost {
     parking: Parking | undefined,
     place: Place,
   ): LiveServerSession {
-    const { facts, ledger } = established;
-    const hooks = new ServerHooks(this.#hooks, { facts, peer, place, parking });
+    const { ledger } = established;
+    const hooks = new ServerHooks(this.#hooks, { peer, place, parking });
     const session = new LiveServerSession(established, connection, this.#o.limits, hooks, peer);
     hooks.begin(session, ledger.chains);
     if (parking !== undefined && ledger.resumable) this.#hold(session, parking);

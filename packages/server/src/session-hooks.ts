@@ -5,7 +5,6 @@ import type {
   Chain,
   Clock,
   CryptoBackend,
-  Established,
   Maybe,
   OnceMessage,
   Renewal,
@@ -38,7 +37,6 @@ export interface ServerHooksOptions {
 
 /** Of one session. */
 interface Begun {
-  readonly facts: Established["facts"];
   readonly peer: Peer;
   readonly place: Place;
   /** Where it is in the store while it has no connection. */
@@ -50,16 +48,13 @@ export class ServerHooks implements SessionHooks {
   readonly #o: ServerHooksOptions;
   readonly #place: Place;
   readonly #parking: Parking | undefined;
-  readonly #facts: Established["facts"];
   /** Until its constructor is done. */
   #peer: Peer | undefined;
   #session: LiveServerSession | undefined;
-  #chains: readonly Chain[] = NO_CHAINS;
   #once: NonNullable<SessionHooks["once"]> | undefined;
 
-  constructor(options: ServerHooksOptions, { facts, peer, place, parking }: Begun) {
+  constructor(options: ServerHooksOptions, { peer, place, parking }: Begun) {
     this.#o = options;
-    this.#facts = facts;
     this.#peer = peer;
     this.#place = place;
     this.#parking = parking;
@@ -71,7 +66,7 @@ export class ServerHooks implements SessionHooks {
     this.#peer = undefined;
     this.#o.directory.sessions.add(session);
     this.#place.hold(session);
-    this.onChains(chains);
+    this.onChains([], chains);
   }
 
   get heartbeat(): true {
@@ -134,7 +129,8 @@ export class ServerHooks implements SessionHooks {
   once(message: OnceMessage): boolean | Promise<boolean> {
     const { backend, limits, replay } = this.#o;
     const { issuer, subject } = this.#token;
-    this.#once ??= onceOf(this.#facts, () => bearerName(backend, { issuer, subject }), limits.skewSeconds, replay);
+    const { facts } = (this.#session as LiveServerSession).life;
+    this.#once ??= onceOf(facts, () => bearerName(backend, { issuer, subject }), limits.skewSeconds, replay);
     return this.#once(message);
   }
 
@@ -142,10 +138,8 @@ export class ServerHooks implements SessionHooks {
     return this.#parking === undefined ? false : isElsewhere(this.#parking);
   }
 
-  onChains(after: readonly Chain[]): void {
-    if (this.#session === undefined) return;
-    this.#o.directory.index(this.#session, this.#chains, after);
-    this.#chains = after;
+  onChains(before: readonly Chain[], after: readonly Chain[]): void {
+    if (this.#session !== undefined) this.#o.directory.index(this.#session, before, after);
   }
 
   onState(state: SessionState): void {
@@ -155,8 +149,6 @@ export class ServerHooks implements SessionHooks {
     if (this.#session !== undefined) this.#o.directory.sessions.delete(this.#session);
   }
 }
-
-const NO_CHAINS: readonly Chain[] = [];
 
 const isElsewhere = async (parking: Parking): Promise<boolean> =>
   (await parking.claim()) === false && (await parking.isTakenUp());

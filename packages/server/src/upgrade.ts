@@ -4,7 +4,9 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Limits, SealwireError, Subprotocol } from "@sealwire/core";
 import { select } from "@sealwire/core/internal";
+import type { Opening } from "./opening.ts";
 import type { ServerOptions } from "./options.ts";
+import type { LiveServerSession } from "./session.ts";
 
 const NAMES = {
   400: "Bad Request",
@@ -74,7 +76,10 @@ export function bearerTokens(req: IncomingMessage): readonly string[] {
   return values.flatMap((value) => /^ *(?:Bearer|DPoP) +([A-Za-z0-9._~+/-]+=*) *$/i.exec(value)?.[1] ?? []);
 }
 
+/** Of one address. */
 interface Counts {
+  readonly admission: Admission;
+  readonly address: string;
   all: number;
   pending: number;
 }
@@ -98,14 +103,14 @@ export class Admission {
   enter(from: string): Admitted | undefined {
     const { connectionsPerAddress, unauthenticatedPerAddress, unauthenticatedTotal } = this.#limits;
     const address = networkOf(from);
-    const counts = this.#open.get(address) ?? { all: 0, pending: 0 };
+    const counts = this.#open.get(address) ?? { admission: this, address, all: 0, pending: 0 };
     if (counts.all >= connectionsPerAddress || counts.pending >= unauthenticatedPerAddress) return undefined;
     if (this.pending >= unauthenticatedTotal) return undefined;
     counts.all++;
     counts.pending++;
     this.pending++;
     this.#open.set(address, counts);
-    return new Admitted(this, address, counts);
+    return new Admitted(from, counts);
   }
 
   /** Nothing of this address is open any more. */
@@ -114,17 +119,18 @@ export class Admission {
   }
 }
 
-/** The place of one connection, from its upgrade to its end. */
+/** The place of one connection, from its upgrade to its end, and who has it. */
 export class Admitted {
-  readonly #admission: Admission;
-  readonly #address: string;
+  readonly address: string;
   readonly #counts: Counts;
   #pending = true;
   #asked: Promise<void> | undefined;
+  session: LiveServerSession | undefined;
+  /** From its 101 until it has a session: nothing of its handshake, nor of its request, is held longer. */
+  opening: Opening | undefined;
 
-  constructor(admission: Admission, address: string, counts: Counts) {
-    this.#admission = admission;
-    this.#address = address;
+  constructor(address: string, counts: Counts) {
+    this.address = address;
     this.#counts = counts;
   }
 
@@ -147,14 +153,15 @@ export class Admitted {
     if (!this.#pending) return;
     this.#pending = false;
     this.#counts.pending--;
-    this.#admission.pending--;
+    this.#counts.admission.pending--;
   }
 
   /** The connection has ended. */
   leave(): void {
     this.ready();
+    const { admission, address } = this.#counts;
     this.#counts.all--;
-    if (this.#counts.all === 0) this.#admission.forget(this.#address);
+    if (this.#counts.all === 0) admission.forget(address);
   }
 }
 

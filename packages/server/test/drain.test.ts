@@ -273,7 +273,8 @@ describe("a lost session in a store", () => {
     const [a, b, c] = [await startWorld({ resume }), await startWorld({ resume }), await startWorld({ resume })];
     const [one, two] = [await rawSession(a, { keep: true }), await rawSession(a, { keep: true })];
     // The same client twice: its second self has what the first one has.
-    Object.assign(two.session.life, { facts: one.session.life.facts });
+    const { machine } = two.session.life as unknown as { machine: object };
+    Object.assign(machine, { facts: one.session.life.facts });
     two.session.life.ledger.chains = one.session.life.ledger.chains;
     for (const { ws, info } of [one, two]) {
       ws.terminate();

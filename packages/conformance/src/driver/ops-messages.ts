@@ -120,17 +120,26 @@ async function machineOf(input: Opens, control?: ReceivedControl): Promise<Sessi
     clientKey: role === "client" ? own : other,
     exportableChain: false,
   } as const;
+  const { messageBytes } = DEFAULT_LIMITS;
+  const facts = {
+    id: "",
+    policy: { pop: "optional", res: 0, seq: "strict" },
+    keys,
+    messageBytes,
+    peerMessageBytes: messageBytes,
+    subject: "",
+    startedAt: 0,
+    longestEnd: 0,
+  } as const;
   const traffic = (await protectionOf(input)).keys;
   return new SessionMachine({
-    keys,
+    facts,
     epoch: buildEpoch(keys, wire, 0, traffic, traffic, noChain),
     limits,
     ledger: new Ledger(limits, false, { sent, acknowledged: rcv, committed: 0 }),
     received: receivedOf(input),
-    peerMessageBytes: DEFAULT_LIMITS.messageBytes,
     serverTime: ({ unix }) => unix,
     elapsed: 0,
-    startedAt: 0,
   });
 }
 

@@ -75,12 +75,12 @@ type Then<T> = (bytes: Uint8Array) => Maybe<T>;
 /** Seals under one key, each sequence number at most once: the same (key, nonce) twice would break AES-GCM. */
 export class AeadSealer {
   readonly #key: AeadKey;
-  readonly iv: StaticIv;
+  readonly #iv: StaticIv;
   #next = 0;
 
-  constructor(key: AeadKey, staticIv: Uint8Array) {
+  constructor(key: AeadKey, iv: StaticIv) {
     this.#key = key;
-    this.iv = new StaticIv(staticIv);
+    this.#iv = iv;
   }
 
   /**
@@ -97,7 +97,7 @@ export class AeadSealer {
     this.#next = seq + 1;
     let sealed: Maybe<Uint8Array>;
     try {
-      sealed = this.#key.seal(this.iv.nonce(seq), aad, plaintext, room);
+      sealed = this.#key.seal(this.#iv.nonce(seq), aad, plaintext, room);
     } catch (cause) {
       return notSealed(cause);
     }
@@ -108,11 +108,11 @@ export class AeadSealer {
 /** Opens under one key. Replay and order are the caller's matter: they are decided before the cipher runs. */
 export class AeadOpener {
   readonly #key: AeadKey;
-  readonly iv: StaticIv;
+  readonly #iv: StaticIv;
 
-  constructor(key: AeadKey, staticIv: Uint8Array) {
+  constructor(key: AeadKey, iv: StaticIv) {
     this.#key = key;
-    this.iv = new StaticIv(staticIv);
+    this.#iv = iv;
   }
 
   /**
@@ -123,7 +123,7 @@ export class AeadOpener {
   open<T>(seq: number, aad: Uint8Array, data: Uint8Array, then: Then<T>): Maybe<T> {
     let text: Maybe<Uint8Array>;
     try {
-      text = this.#key.open(this.iv.nonce(seq), aad, data);
+      text = this.#key.open(this.#iv.nonce(seq), aad, data);
     } catch (cause) {
       return notOpened(cause);
     }
@@ -133,7 +133,7 @@ export class AeadOpener {
   /** As `open`, in two (see `AeadKey`). Undefined where the cipher cannot do that. */
   openApart(seq: number, aad: Uint8Array, data: Uint8Array, at: number): Apart | undefined {
     try {
-      return this.#key.openApart?.(this.iv.nonce(seq), aad, data, at);
+      return this.#key.openApart?.(this.#iv.nonce(seq), aad, data, at);
     } catch (cause) {
       return notOpened(cause);
     }

@@ -1,3 +1,4 @@
+import { StaticIv } from "../crypto/aead.ts";
 import type { PublicJwk } from "../crypto/backend.ts";
 import type { Codec, Level, SignatureAlg } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
@@ -62,8 +63,18 @@ function applicationHeader(level: Level, codec: Codec, kid: string, signer?: Sig
   }
 }
 
-/** The constant headers of one direction in one epoch: what its sealer writes and its opener admits. Made when needed. */
-export class SessionHeaders {
+/** What the key schedule derives beside the keys themselves. */
+export interface DirectionKeys {
+  /** K: names direction and epoch; 22 characters. */
+  readonly kid: string;
+  readonly iv: Uint8Array;
+}
+
+/**
+ * What is the same in all messages of one direction in one epoch, none of it secret: the static IV, and the headers that its
+ * sealer writes and its opener admits, which are made when needed.
+ */
+export class Direction extends StaticIv {
   readonly #level: Level;
   readonly #codec: Codec;
   readonly #kid: string;
@@ -71,8 +82,9 @@ export class SessionHeaders {
   #application: Header | undefined;
   #inner: Header | undefined;
 
-  /** @throws TypeError for a level that signs, without the signer */
-  constructor(level: Level, codec: Codec, kid: string, signer?: SignerId) {
+  /** @throws TypeError for a level that signs, without the signer, and for an IV of another length */
+  constructor(level: Level, codec: Codec, { kid, iv }: DirectionKeys, signer?: SignerId) {
+    super(iv);
     if (signer === undefined && (level === "sig" || level === "nest"))
       throw new TypeError("levels sig and nest need a signing key on both sides");
     this.#level = level;

@@ -1,4 +1,4 @@
-import { AeadOpener, type StaticIv } from "../crypto/aead.ts";
+import { AeadOpener } from "../crypto/aead.ts";
 import type { MacKey, Verifier } from "../crypto/backend.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
@@ -6,7 +6,7 @@ import type { Level } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { compactText, concat, equal } from "../wire/bytes.ts";
 import { compactJws, decodeText, signingInputOf, type Wire, type WireFrame } from "../wire/frame.ts";
-import { type Header, SessionHeaders, type SignerId } from "./headers.ts";
+import { Direction, type Header, type SignerId } from "./headers.ts";
 import type { Protection } from "./sealer.ts";
 
 const TAG = 16;
@@ -55,7 +55,7 @@ export class MessageOpener {
   readonly #mac: MacKey | undefined;
   readonly #aead: AeadOpener;
   readonly #verifier: Verifier | undefined;
-  readonly headers: SessionHeaders;
+  readonly direction: Direction;
   #opensLater = false;
   /** Made by the first large message. */
   #data: DataPlace | undefined;
@@ -67,12 +67,8 @@ export class MessageOpener {
     this.#epoch = epoch;
     this.#mac = keys.mac;
     this.#verifier = peer?.verifier;
-    this.#aead = new AeadOpener(keys.aead, keys.iv);
-    this.headers = new SessionHeaders(level, codec, keys.kid, peer?.id);
-  }
-
-  get iv(): StaticIv {
-    return this.#aead.iv;
+    this.direction = new Direction(level, codec, keys, peer?.id);
+    this.#aead = new AeadOpener(keys.aead, this.direction);
   }
 
   /** The cipher answers later: known once it was asked. */
@@ -97,8 +93,8 @@ export class MessageOpener {
       return h === 2 * epoch + 1 && form === 3 ? "control" : undefined;
     }
     const { form, protected: header } = frame as Extract<WireFrame, { protected: Uint8Array }>;
-    if (encrypted === (form === 2) && equal(header, this.headers.application.json)) return "application";
-    return form === 2 && equal(header, this.headers.control.json) ? "control" : undefined;
+    if (encrypted === (form === 2) && equal(header, this.direction.application.json)) return "application";
+    return form === 2 && equal(header, this.direction.control.json) ? "control" : undefined;
   }
 
   /** `kind`: what `admits` says of the frame. `begun`: what `begin` made of it, which has come to its end. */
@@ -164,7 +160,7 @@ export class MessageOpener {
   /** @throws SealwireError `E_IV` */
   #seqOf(frame: WireFrame): number | undefined {
     if (frame.form === 3) return frame.seq;
-    return frame.form === 2 ? this.iv.seqOf(frame.iv) : undefined;
+    return frame.form === 2 ? this.direction.seqOf(frame.iv) : undefined;
   }
 
   #open(frame: WireFrame, control: boolean, seq: number | undefined): Maybe<OpenedFrame> {
@@ -183,7 +179,7 @@ export class MessageOpener {
   #decrypt(control: boolean, seq: number, sealed: Uint8Array, tag: number): Maybe<OpenedFrame> {
     // A shorter tag is easier to forge, and some libraries take one (RFC 7518 section 5.3 asks for 128 bits).
     if (tag !== TAG || sealed.length < TAG) throw new SealwireError("E_CRYPTO");
-    const { aad } = control ? this.headers.control : this.headers.application;
+    const { aad } = control ? this.direction.control : this.direction.application;
     const place = this.#data;
     if (place !== undefined && place.expected > 0 && !control && sealed.length - TAG > place.expected + SMALL) {
       const parts = this.#aead.openApart(seq, aad, sealed, place.expected);
@@ -197,13 +193,13 @@ export class MessageOpener {
   }
 
   #decrypted(control: boolean, seq: number, claims: Uint8Array): Maybe<OpenedFrame> {
-    const { inner } = this.headers;
+    const { inner } = this.direction;
     if (!control && inner !== undefined) return this.#openInner(inner, seq, claims);
     return { control, seq, claims, apart: undefined, jws: undefined };
   }
 
   #verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {
-    const header = this.headers.application;
+    const header = this.direction.application;
     const signed = this.#level === "sig";
     const verdict = signed
       ? (this.#verifier as Verifier).verify(signingInputOf(header.signed, claims), signature)

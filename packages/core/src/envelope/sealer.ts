@@ -1,4 +1,4 @@
-import { AeadSealer, type StaticIv } from "../crypto/aead.ts";
+import { AeadSealer } from "../crypto/aead.ts";
 import type { AeadKey, MacKey, Signer } from "../crypto/backend.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { Codec, Level } from "../registry.generated.ts";
@@ -13,16 +13,13 @@ import {
   type Wire,
   writeShortJwe,
 } from "../wire/frame.ts";
-import { type Header, SessionHeaders, type SignerId } from "./headers.ts";
+import { Direction, type DirectionKeys, type Header, type SignerId } from "./headers.ts";
 
 /** What one WebSocket message carries: a string on the text wire, bytes on the binary one. */
 export type Payload = string | Uint8Array;
 
 /** Keys of one direction in one epoch (specs/session.md, key schedule). */
-export interface TrafficKeys {
-  /** K: names direction and epoch; 22 characters. */
-  readonly kid: string;
-  readonly iv: Uint8Array;
+export interface TrafficKeys extends DirectionKeys {
   readonly aead: AeadKey;
   /** At level `mac` alone. */
   readonly mac: MacKey | undefined;
@@ -56,7 +53,7 @@ export class MessageSealer {
   readonly #mac: MacKey | undefined;
   readonly #aead: AeadSealer;
   readonly #signer: Signer | undefined;
-  readonly headers: SessionHeaders;
+  readonly direction: Direction;
   /** Level nest, while a signature is made elsewhere. */
   #signing: Promise<void> | undefined;
 
@@ -67,28 +64,24 @@ export class MessageSealer {
     this.#epoch = epoch;
     this.#mac = keys.mac;
     this.#signer = signer?.signer;
-    this.#aead = new AeadSealer(keys.aead, keys.iv);
-    this.headers = new SessionHeaders(level, codec, keys.kid, signer?.id);
-  }
-
-  get iv(): StaticIv {
-    return this.#aead.iv;
+    this.direction = new Direction(level, codec, keys, signer?.id);
+    this.#aead = new AeadSealer(keys.aead, this.direction);
   }
 
   control(seq: number, claims: Uint8Array): Maybe<Payload> {
-    const { control } = this.headers;
+    const { control } = this.direction;
     return chain(this.#inTurn(undefined), () => this.#encrypt(control, 1, seq, claims));
   }
 
   application(seq: number, claims: Uint8Array): Maybe<Payload> {
     switch (this.#level) {
       case "aead":
-        return this.#encrypt(this.headers.application, 0, seq, claims);
+        return this.#encrypt(this.direction.application, 0, seq, claims);
       case "nest": {
-        const inner = this.headers.inner as Header;
+        const inner = this.direction.inner as Header;
         return chain(this.#inTurn(this.#sign(inner, claims)), (signature) =>
           this.#encrypt(
-            this.headers.application,
+            this.direction.application,
             0,
             seq,
             ascii(compactJws({ form: 1, protected: inner.json, payload: claims, signature })),
@@ -96,11 +89,11 @@ export class MessageSealer {
         );
       }
       case "mac":
-        return chain((this.#mac as MacKey).sign(this.headers.application.signed, encodeBase64url(claims)), (tag) =>
+        return chain((this.#mac as MacKey).sign(this.direction.application.signed, encodeBase64url(claims)), (tag) =>
           this.#signed(claims, tag),
         );
       case "sig":
-        return chain(this.#sign(this.headers.application, claims), (signature) => this.#signed(claims, signature));
+        return chain(this.#sign(this.direction.application, claims), (signature) => this.#signed(claims, signature));
     }
   }
 
@@ -124,7 +117,7 @@ export class MessageSealer {
   #signed(payload: Uint8Array, signature: Uint8Array): Payload {
     return this.wire === "binary"
       ? encodeFrame({ form: 4, h: 2 * this.#epoch, payload, signature })
-      : encodeText({ form: 1, protected: this.headers.application.json, payload, signature });
+      : encodeText({ form: 1, protected: this.direction.application.json, payload, signature });
   }
 
   #encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {
@@ -138,7 +131,7 @@ export class MessageSealer {
       encodeText({
         form: 2,
         protected: header.json,
-        iv: this.iv.nonce(seq),
+        iv: this.direction.nonce(seq),
         ciphertext: sealed.subarray(0, -TAG),
         tag: sealed.subarray(-TAG),
       }),

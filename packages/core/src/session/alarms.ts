@@ -3,7 +3,7 @@ import type { Clock } from "./socket.ts";
 /** setTimeout fires at once beyond it. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** What rings at a time that can change. */
+/** What rings at a time that can change: one that everything of a kind has is one itself, others are in `Timers`. */
 export interface Alarm {
   /** Elapsed time; and for one time, the one that was set first. Both written by `Alarms`. */
   at: number;
@@ -41,11 +41,12 @@ export class Alarms {
     return alarms;
   }
 
-  /** Rings at `at`, which for one that is set already is earlier than before. */
+  /** Rings at `at`, for one that is set already in place of before. */
   set(alarm: Alarm, at: number): void {
     alarm.at = at;
     alarm.order = this.#order++;
     this.#up(alarm, alarm.place === UNSET ? this.#heap.length : alarm.place);
+    this.#down(alarm);
     this.#await();
   }
 

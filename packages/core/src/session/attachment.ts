@@ -5,6 +5,7 @@ import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { Acknowledger, type AcknowledgerHost } from "./acknowledger.ts";
+import { type Alarm, Alarms, UNSET } from "./alarms.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection, Receiver } from "./connection.ts";
 import type { Epoch } from "./epoch.ts";
@@ -36,12 +37,9 @@ export interface Attached {
 }
 
 /** A session's hold on one connection: keys, receipts, liveness. Released with the connection; the session can go on. */
-export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
+export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Alarm {
   readonly connection: Connection;
-  /** Of the session that this connection is of: a client's can have another one in its place by now. */
-  readonly facts: SessionFacts;
   readonly machine: SessionMachine;
-  readonly ledger: Ledger;
   readonly outbox: Outbox;
   readonly #session: Attached;
   /** Made by the first message, in a session that can be resumed. */
@@ -51,7 +49,12 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   #rekeyTimer: Timer | undefined;
   /** When the next ping is due; undefined where the peer pings. */
   #beatAt: number | undefined;
-  #timer: Timer | undefined;
+  /** It is due, in a turn of its own. */
+  #beats = false;
+  /** Of its alarm, which every connection has: a timer would be an object more. */
+  at = 0;
+  order = 0;
+  place: number = UNSET;
   #retired = false;
   /** What gathers is flushed at the end of this turn. */
   #flushes = false;
@@ -59,8 +62,6 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   #turn: Time | undefined;
 
   constructor(e: Established, connection: Connection, session: Attached) {
-    this.facts = e.facts;
-    this.ledger = e.ledger;
     this.connection = connection;
     this.machine = e.machine;
     this.#session = session;
@@ -73,6 +74,14 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
           trace(hooks, { direction: "out", kind: control ? "control" : "application", seq, claims })),
     );
     e.machine.events = this;
+  }
+
+  /** Of the session that this connection is of: a client's can have another one in its place by now. */
+  get facts(): SessionFacts {
+    return this.machine.facts;
+  }
+  get ledger(): Ledger {
+    return this.machine.ledger;
   }
 
   // --- what the machine tells ----------------------------------------------------------------------------------
@@ -111,9 +120,9 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
     this.#beatAt = this.connection.clock.elapsed() + this.limits.heartbeatSeconds * 1000;
   }
 
-  /** One timer for all of it, whose function all connections share: for what is due first. */
+  /** One alarm for all of it: for what is due first. */
   #look(): void {
-    this.#timer?.cancel();
+    if (this.connection.over) return;
     const { connection, machine } = this;
     const elapsed = connection.clock.elapsed();
     const [idle, keys, due] = [this.#idleLeft, machine.keysLeft(elapsed), machine.rekeyIn(elapsed)];
@@ -122,17 +131,20 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
       return;
     }
     if (this.#beatAt !== undefined && this.#beatAt <= elapsed) {
-      // What ends the session at the same moment comes first.
-      connection.timer(() => void this.control({ top: "ping" }), 0);
+      this.#beats = true;
       this.#awaitBeat();
     }
-    const beat = this.#beatAt === undefined ? idle : this.#beatAt - elapsed;
-    this.#timer = connection.timer(Attachment.#due, Math.min(idle, beat, keys, due > 0 ? due : keys), this);
+    // What ends the session at the same moment comes first.
+    const beat = this.#beats ? 0 : this.#beatAt === undefined ? idle : this.#beatAt - elapsed;
+    Alarms.of(connection.clock).set(this, elapsed + Math.min(idle, beat, keys, due > 0 ? due : keys));
     if (due <= 0) this.#renewIfDue();
   }
 
-  static #due(its: Attachment): void {
-    its.#look();
+  ring(): void {
+    const beats = this.#beats;
+    this.#beats = false;
+    if (beats) void this.control({ top: "ping" });
+    this.#look();
   }
 
   /** Milliseconds until the peer has been silent for too long. */
@@ -375,6 +387,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost {
   }
 
   ended(info: ConnectionEnd): void {
+    Alarms.of(this.connection.clock).unset(this);
     this.machine.retire();
     this.#session.connectionEnded(info, this);
   }

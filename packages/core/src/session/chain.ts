@@ -13,6 +13,8 @@ export interface Chain {
   readonly bytes: Uint8Array | undefined;
 }
 
+export const NO_CHAINS: readonly Chain[] = [];
+
 /** The chain of an epoch; `ctx` is that of its keys. `exportable`: its bytes stay in memory. */
 export function deriveChain(
   backend: CryptoBackend,

@@ -64,7 +64,9 @@ export interface ConnectionOptions {
 }
 
 interface Opening extends Pick<ConnectionOptions, "handshake" | "onEstablished"> {
-  readonly timers: Timer[];
+  /** Its deadlines, of which the first message ends one. */
+  readonly timers: Timers;
+  readonly hello: Timer | undefined;
 }
 
 /**
@@ -84,7 +86,8 @@ export class Connection implements SocketEvents {
   readonly #queue: Queue<Arrived> = new Queue();
   /** Only where the cipher answers later. */
   #ahead: Ahead | undefined;
-  readonly #timers: Timers;
+  /** Made by the first that is set after the handshake. */
+  #timers: Timers | undefined;
   #bytes: TokenBucket | undefined;
   #queuedBytes = 0;
   #busy = false;
@@ -109,11 +112,12 @@ export class Connection implements SocketEvents {
     this.#onClosed = options.onClosed;
     this.#speaksFirst = handshake.start !== undefined;
     this.#wire = wireOf(socket.protocol);
-    this.#timers = new Timers(clock);
     this.#lastHeard = clock.elapsed();
     // The earlier one first: the clock is then asked once.
-    const hello = this.#speaksFirst ? [] : [this.#deadline(limits.clientHelloSeconds)];
-    this.#opening = { handshake, onEstablished, timers: [this.#deadline(limits.handshakeSeconds), ...hello] };
+    const timers = new Timers(clock);
+    this.#deadline(timers, limits.handshakeSeconds);
+    const hello = this.#speaksFirst ? undefined : this.#deadline(timers, limits.clientHelloSeconds);
+    this.#opening = { handshake, onEstablished, timers, hello };
     socket.listen(this);
     if (handshake.start !== undefined) this.#run(handshake.start().then((step) => this.#advance(step)));
   }
@@ -144,6 +148,11 @@ export class Connection implements SocketEvents {
     return this.#closing;
   }
 
+  /** It has ended: no timer is left. */
+  get over(): boolean {
+    return this.#done;
+  }
+
   /** Why it ends, where that is known already. */
   get error(): SealwireError | undefined {
     return this.#error;
@@ -164,11 +173,11 @@ export class Connection implements SocketEvents {
     return this.#paused ? this.#clock.elapsed() - this.#pausedAt : 0;
   }
 
-  /** Runs `fn`, which is given `of`, after `ms` unless the connection ends before. */
-  timer(fn: () => void, ms: number): Timer;
-  timer<T>(fn: (of: T) => void, ms: number, of: T): Timer;
-  timer(fn: (of: unknown) => void, ms: number, of?: unknown): Timer {
-    return this.#timers.after(ms, fn, of);
+  /** Runs `fn` after `ms` unless the connection ends before. */
+  timer(fn: () => void, ms: number): Timer {
+    this.#timers ??= new Timers(this.#clock);
+    if (this.#done) this.#timers.clear();
+    return this.#timers.after(ms, fn);
   }
 
   send(payload: Payload): void {
@@ -246,8 +255,8 @@ export class Connection implements SocketEvents {
     this.timer(() => this.#socket.terminate(), this.#limits.byeSeconds * 1000);
   }
 
-  #deadline(seconds: number): Timer {
-    return this.timer(() => this.fail(new SealwireError("E_TIMEOUT_HS", { stage: "local" })), seconds * 1000);
+  #deadline(timers: Timers, seconds: number): Timer {
+    return timers.after(seconds * 1000, () => this.fail(new SealwireError("E_TIMEOUT_HS", { stage: "local" })));
   }
 
   // --- what the socket tells -----------------------------------------------------------------------------------
@@ -385,10 +394,8 @@ export class Connection implements SocketEvents {
   #process(arrived: Arrived): void | Promise<void> {
     const frame = this.#frameOf(arrived);
     if (this.#receiver !== undefined) return this.#receiver.receive(frame, arrived.begun);
-    const { handshake, timers } = this.#opening as Opening;
-    timers.splice(1).forEach((timer) => {
-      timer.cancel();
-    });
+    const { handshake, hello } = this.#opening as Opening;
+    hello?.cancel();
     return handshake.receive(frame, this.time).then((step) => this.#advance(step));
   }
 
@@ -398,7 +405,7 @@ export class Connection implements SocketEvents {
     if (step.send !== undefined) this.send(step.send);
     if (step.established === undefined) return;
     const { timers, onEstablished } = this.#opening as Opening;
-    timers[0]?.cancel();
+    timers.clear();
     this.#receiver = onEstablished(step.established, step);
     this.#opening = undefined;
     // What came early is of the session.
@@ -423,7 +430,8 @@ export class Connection implements SocketEvents {
     this.#done = true;
     this.#closing = true;
     this.#clear();
-    this.#timers.clear();
+    this.#opening?.timers.clear();
+    this.#timers?.clear();
     const { code } = this.#socketClosed as { code: number };
     const info = closeInfo(code, this.#error, this.#receiver);
     this.#receiver?.ended(info);

@@ -3,6 +3,7 @@ import { SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
+import { type Handlers, handlerOf, withHandler, withoutHandler } from "./handlers.ts";
 import { type AnyHandler, isGranted, type SessionHooks } from "./hooks.ts";
 import { Inbox, type InboxHost, isAt, type Level, MessageStream } from "./inbox.ts";
 import type { Queued } from "./queue.ts";
@@ -90,7 +91,7 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
   // Made when something needs them: most of them by the first message.
   #inbox: Inbox<Arrival> | undefined;
   #stall: Stall | undefined;
-  #handlers: Map<string, AnyHandler> | undefined;
+  #handlers: Handlers;
   #streams: Map<string | undefined, Set<MessageStream>> | undefined;
   #discards = false;
 
@@ -173,11 +174,11 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
   handle(topic: string, fn: AnyHandler): () => void {
     if (!isTopic(topic)) throw new TypeError(`not a topic: ${JSON.stringify(topic)}`);
     this.#o.hooks.topics?.assertDefined(topic);
-    const handlers = this.#handlers ?? new Map<string, AnyHandler>();
-    if (handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already: remove it first`);
-    this.#handlers = handlers.set(topic, fn);
+    if (handlerOf(this.#handlers, topic) !== undefined)
+      throw new TypeError(`topic ${topic} has a handler already: remove it first`);
+    this.#handlers = withHandler(this.#handlers, topic, fn);
     return () => {
-      if (handlers.get(topic) === fn) handlers.delete(topic);
+      if (handlerOf(this.#handlers, topic) === fn) this.#handlers = withoutHandler(this.#handlers, topic);
     };
   }
 
@@ -281,7 +282,7 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
     if (this.#isOver(arrival)) return;
     // The client's rights changed while it was decided.
     if (grants !== arrival.grants) return this.#decide(arrival, this.#deliver);
-    const handler = this.#handlers?.get(item.topic) ?? hooks.handler?.(item.topic);
+    const handler = handlerOf(this.#handlers, item.topic) ?? hooks.handler?.(item.topic);
     if (handler !== undefined) {
       arrival.handler = handler;
       this.#inbox ??= new Inbox(this);
@@ -411,6 +412,6 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
     if (discard) this.#inbox?.clear();
     for (const set of this.#streams?.values() ?? []) for (const stream of set) stream.end(discard);
     this.#streams = undefined;
-    if (discard) this.#handlers?.clear();
+    if (discard) this.#handlers = undefined;
   }
 }

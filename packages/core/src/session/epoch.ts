@@ -1,6 +1,5 @@
-import type { StaticIv } from "../crypto/aead.ts";
 import type { CryptoBackend, Signer, Verifier } from "../crypto/backend.ts";
-import type { SessionHeaders, SignerId } from "../envelope/headers.ts";
+import type { SignerId } from "../envelope/headers.ts";
 import { MessageOpener } from "../envelope/opener.ts";
 import { MessageSealer, type Protection, type TrafficKeys } from "../envelope/sealer.ts";
 import { chain as after, all, type Maybe } from "../maybe.ts";
@@ -59,12 +58,6 @@ export interface Epoch {
   readonly opener: MessageOpener;
   readonly binding: Binding | undefined;
   readonly chain: Chain;
-}
-
-/** For `expand`: what the short forms of one direction leave out. None of it is secret. */
-export interface ExpandEntry {
-  readonly headers: SessionHeaders;
-  readonly iv: StaticIv;
 }
 
 /** Derives the keys of epoch `n`, with `ctx` TH3 (handshake), TH2 (resume) or TR (rekey). */

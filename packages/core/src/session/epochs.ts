@@ -1,9 +1,10 @@
 import type { Control } from "../envelope/control.ts";
+import type { Direction } from "../envelope/headers.ts";
 import type { Begun, OpenedFrame } from "../envelope/opener.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { WireFrame } from "../wire/frame.ts";
-import type { Epoch, ExpandEntry } from "./epoch.ts";
+import type { Epoch } from "./epoch.ts";
 
 /** A message that opened, and the epoch under whose keys it did. */
 export interface OpenedIn extends OpenedFrame {
@@ -13,14 +14,12 @@ export interface OpenedIn extends OpenedFrame {
 }
 
 /** An epoch without its keys. */
-interface Past extends Readonly<Record<"in" | "out", ExpandEntry>> {
+interface Past extends Readonly<Record<"in" | "out", Direction>> {
   readonly n: number;
 }
 
 const REMEMBERED = 2;
 const NO_PAST: readonly Past[] = [];
-
-const entryOf = ({ headers, iv }: ExpandEntry): ExpandEntry => ({ headers, iv });
 
 const NONE: readonly Epoch[] = [];
 
@@ -68,10 +67,10 @@ export class Epochs {
   }
 
   /** What the short forms of epoch `n` leave out, for an epoch of the last few. */
-  table(n: number, direction: "in" | "out"): ExpandEntry | undefined {
+  table(n: number, way: "in" | "out"): Direction | undefined {
     const epoch = [this.#send, this.#next].find((its) => its?.n === n);
-    if (epoch !== undefined) return direction === "in" ? epoch.opener : epoch.sealer;
-    return this.#past.find((its) => its.n === n)?.[direction];
+    if (epoch !== undefined) return (way === "in" ? epoch.opener : epoch.sealer).direction;
+    return this.#past.find((its) => its.n === n)?.[way];
   }
 
   get send(): Epoch {
@@ -100,7 +99,7 @@ export class Epochs {
   /** `epoch` was derived: the peer goes over to it some time. */
   expect(epoch: Epoch): void {
     const { n, sealer, opener } = this.#send;
-    this.#past = [...this.#past, { n, in: entryOf(opener), out: entryOf(sealer) }].slice(-REMEMBERED);
+    this.#past = [...this.#past, { n, in: opener.direction, out: sealer.direction }].slice(-REMEMBERED);
     this.#next = epoch;
     this.#previous = undefined;
   }

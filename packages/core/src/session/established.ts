@@ -21,7 +21,7 @@ export interface SessionFacts {
   readonly messageBytes: number;
   readonly peerMessageBytes: number;
   readonly subject: string;
-  /** `iat` of the SH that began the session: messages that are first sent in it are issued later. */
+  /** `iat` of the SH that began it. An idempotent message that is first sent in it is issued later, and so tells that. */
   readonly startedAt: number;
   /** NumericDate in the server's time: no refresh goes beyond. Known to the server alone. */
   readonly longestEnd: number;
@@ -65,13 +65,11 @@ export function establish(o: EstablishOptions): Maybe<Established> {
     ledger.chains = [epoch.chain];
     const received = seq === "window" ? new ReplayWindow(o.limits.replayWindow) : new StrictCounter();
     const machine = new SessionMachine({
-      keys,
+      facts: o.facts,
       epoch,
       limits: o.limits,
       ledger,
       received,
-      peerMessageBytes: o.facts.peerMessageBytes,
-      startedAt: o.facts.startedAt,
       serverTime: serverTimeOf(keys.role, o.offset, o.time),
       elapsed: o.time.elapsed,
     });
@@ -96,6 +94,6 @@ export function expand(machine: SessionMachine, frame: Uint8Array, direction: "i
   const entry = machine.table(n, direction);
   if (entry === undefined) throw new TypeError(`no header is known for epoch ${n}`);
   const headers: (Uint8Array | undefined)[] = [];
-  [headers[2 * n], headers[2 * n + 1]] = [entry.headers.application.json, entry.headers.control.json];
-  return expandFrame(decoded, { headers, iv: entry.iv });
+  [headers[2 * n], headers[2 * n + 1]] = [entry.application.json, entry.control.json];
+  return expandFrame(decoded, { headers, iv: entry });
 }

@@ -65,7 +65,7 @@ export interface SessionHooks {
    */
   readonly lost?: (info: ConnectionEnd, resumable: boolean) => boolean;
   /** Server: the chains by which this session can be found have changed. */
-  readonly onChains?: (chains: readonly Chain[]) => void;
+  readonly onChains?: (before: readonly Chain[], after: readonly Chain[]) => void;
   /** Server: whether another node goes on with the session. Asked when nobody came back to this one; must not reject. */
   readonly elsewhere?: () => Maybe<boolean>;
   /** Told of each state before the application is; "closed" is the last. Must not throw. */

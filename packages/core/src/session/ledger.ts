@@ -1,24 +1,14 @@
-import type { Ref } from "../envelope/claims.ts";
 import type { Limits } from "../registry.generated.ts";
-import { ReplayWindow } from "../replay/window.ts";
-import { TokenBucket } from "./bucket.ts";
-import type { Chain } from "./chain.ts";
+import { Budget, type BudgetStart } from "./budget.ts";
+import { type Chain, NO_CHAINS } from "./chain.ts";
 import { type Kept, Retention } from "./retention.ts";
 import { type Part, Undelivered } from "./undelivered.ts";
 
-/** Messages of ours whose first `err` is still free: as far back as anybody refuses in earnest. */
-const REFUSABLE = 16_384;
-
-export interface LedgerStart {
+export interface LedgerStart extends BudgetStart {
   readonly sent: number;
   readonly acknowledged: number;
   readonly committed: number;
-  /** What is left of the peer's budget of control messages. Default: all of it. */
-  readonly control?: number;
-  /** And of its resumes. */
-  readonly resumes?: number;
   readonly freeAcks?: number;
-  readonly freeItemErrs?: number;
   readonly part?: Part | undefined;
 }
 
@@ -27,18 +17,12 @@ export interface LedgerOwner {
   /** Told of every message that is kept. */
   onKept(kept: Kept): void;
   /** Told whenever the chains change. */
-  onChains(chains: readonly Chain[]): void;
+  onChains(before: readonly Chain[], after: readonly Chain[]): void;
   /** Told when another connection takes these numbers over: from then on nothing of the one before is processed. */
   onTakenOver(): void;
 }
 
 const NO_PINGS: readonly number[] = [];
-
-const controlBucket = ({ controlPerSecond, controlBurst }: Limits, level?: number): TokenBucket =>
-  new TokenBucket(controlPerSecond, controlBurst, level);
-
-const resumesBucket = ({ resumesPerMinute }: Limits, level?: number): TokenBucket =>
-  new TokenBucket(resumesPerMinute / 60, resumesPerMinute, level);
 
 /** What a session counts on, whatever connection it is on. */
 export class Ledger {
@@ -47,9 +31,8 @@ export class Ledger {
   // Made by the first message of either end.
   #retention: Retention | undefined;
   #undelivered: Undelivered | undefined;
-  // Made when something is taken: until then all is there.
-  #control: TokenBucket | undefined;
-  #resumes: TokenBucket | undefined;
+  /** The peer's. Made when something is taken from it, or granted. */
+  #budget: Budget | undefined;
   /** Number used last. */
   sent: number;
   /** Highest number of ours that the peer said it has committed. */
@@ -61,27 +44,26 @@ export class Ledger {
   #announced: number;
   /** A batch that the peer sends again, and of which another node has handed on a part. */
   part: Part | undefined;
-  /** Acks and voids that cost the peer nothing: one for each message of ours, and those of a resume. */
+  /** Acks that cost the peer nothing: one for each message of ours. */
   freeAcks: number;
-  freeVoids = 0;
   /** Of this connection, without an answer: few. */
   #pings = NO_PINGS;
-  #chains: readonly Chain[] = [];
+  #newest: Chain | undefined;
+  /** Chains before it: there are some only while keys change. */
+  #older = NO_CHAINS;
   owner: LedgerOwner | undefined;
-  #refused: ReplayWindow | undefined;
-  #freeItemErrs: number;
 
   constructor(limits: Limits, resumable: boolean, start: LedgerStart) {
     this.resumable = resumable;
     this.#limits = limits;
-    if (start.control !== undefined) this.#control = controlBucket(limits, start.control);
-    if (start.resumes !== undefined) this.#resumes = resumesBucket(limits, start.resumes);
+    const { control, resumes, freeItemErrs } = start;
+    if (control !== undefined || resumes !== undefined || freeItemErrs !== undefined)
+      this.#budget = new Budget(limits, start);
     this.sent = start.sent;
     this.acknowledged = start.acknowledged;
     this.committed = start.committed;
     this.#announced = start.committed;
     this.freeAcks = start.freeAcks ?? 0;
-    this.#freeItemErrs = start.freeItemErrs ?? 0;
     this.part = start.part;
   }
 
@@ -97,28 +79,23 @@ export class Ledger {
     return this.#undelivered;
   }
 
-  /** Budget of the peer's control messages. */
-  get control(): TokenBucket {
-    this.#control ??= controlBucket(this.#limits);
-    return this.#control;
-  }
-
-  /** Server: budget of the client's resumes, in each of which all that is not acknowledged is sent again. */
-  get resumes(): TokenBucket {
-    this.#resumes ??= resumesBucket(this.#limits);
-    return this.#resumes;
+  get budget(): Budget {
+    this.#budget ??= new Budget(this.#limits);
+    return this.#budget;
   }
 
   /** From which this session can be resumed, the newest first (specs/lifecycle.md, section 7, chains). */
   get chains(): readonly Chain[] {
-    return this.#chains;
+    return this.#newest === undefined ? NO_CHAINS : [this.#newest, ...this.#older];
   }
 
   /** A session that cannot be resumed has none. */
   set chains(chains: readonly Chain[]) {
     if (!this.resumable) return;
-    this.#chains = chains;
-    this.owner?.onChains(chains);
+    const before = this.chains;
+    this.#newest = chains[0];
+    this.#older = chains.length > 1 ? chains.slice(1) : NO_CHAINS;
+    this.owner?.onChains(before, chains);
   }
 
   /** Up to it the peer may have been told that all is committed: it does not send that again. */
@@ -135,7 +112,7 @@ export class Ledger {
   /** Nothing of the old connection is answered any more. `voids`: as many cost the peer nothing. */
   resume(chain: Chain, voids: number): void {
     this.chains = [chain];
-    this.freeVoids = voids;
+    this.budget.freeVoids = voids;
     this.#pings = NO_PINGS;
   }
 
@@ -167,26 +144,8 @@ export class Ledger {
   /** Another message shares the number of the newest one. */
   join(kept: Kept, topic: string, bytes: number): void {
     // With the second the first becomes an item as well.
-    const items = kept.count === 1 ? 2 : 1;
-    this.#freeItemErrs = Math.min(REFUSABLE, this.#freeItemErrs + items);
+    this.budget.addItems(kept.count === 1 ? 2 : 1);
     this.freeAcks++;
     this.retention.join(kept, topic, bytes);
-  }
-
-  /** Of items of batches, whose first `err` is free as well: they are counted, since each has not a number of its own. */
-  get freeItemErrs(): number {
-    return this.#freeItemErrs;
-  }
-
-  /** True for the first refusal of a message of ours; of items of batches, for as many as were sent. */
-  refuse(ref: Ref): boolean {
-    if (typeof ref !== "number") return this.#freeItemErrs > 0 && this.#freeItemErrs-- > 0;
-    this.#refused ??= new ReplayWindow(REFUSABLE);
-    try {
-      this.#refused.commit(ref);
-      return true;
-    } catch {
-      return false;
-    }
   }
 }

@@ -4,7 +4,7 @@ import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import { type Refusal, Refusals } from "./answers.ts";
 import { type Attached, Attachment, isSilence } from "./attachment.ts";
-import type { Chain } from "./chain.ts";
+import { type Chain, NO_CHAINS } from "./chain.ts";
 import type { ConnectionEnd } from "./close-info.ts";
 import type { Connection } from "./connection.ts";
 import type { Established, SessionFacts } from "./established.ts";
@@ -48,8 +48,6 @@ export interface LifeHost {
 
 /** A session from one connection to the next, or to the next session; and what is known of its messages at each turn. */
 export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
-  facts: SessionFacts;
-  ledger: Ledger;
   attachment: Attachment | undefined;
   /** Milliseconds from the local clock to the server's. */
   offset: number;
@@ -63,8 +61,8 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   /** Made by the first message. */
   #unacknowledged: Unacknowledged | undefined;
   readonly #host: LifeHost;
-  readonly #clock: Clock;
-  /** Of the last connection: it knows the server's time, and who said bye. */
+  readonly clock: Clock;
+  /** Of the last connection: it knows of which session it is, the server's time, and who said bye. */
   machine: SessionMachine;
   #wait: Timer | undefined;
   /** What it knew has been told: an attempt that succeeds all the same comes too late. */
@@ -72,9 +70,8 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
 
   constructor(e: Established, connection: Connection, host: LifeHost) {
     this.#host = host;
-    [this.facts, this.ledger] = [e.facts, e.ledger];
     [this.offset, this.protocol] = [e.offset, e.protocol];
-    this.#clock = connection.clock;
+    this.clock = connection.clock;
     this.machine = e.machine;
     this.attachment = this.#attach(e, connection);
     this.#watchLedger();
@@ -84,6 +81,13 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
     [this.offset, this.protocol] = [e.offset, e.protocol];
     this.machine = e.machine;
     return new Attachment(e, connection, this);
+  }
+
+  get facts(): SessionFacts {
+    return this.machine.facts;
+  }
+  get ledger(): Ledger {
+    return this.machine.ledger;
   }
 
   // --- what its connection, and messages that are not acknowledged, need -----------------------------------------
@@ -140,11 +144,11 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
 
   #watchLedger(): void {
     this.ledger.owner = this;
-    this.onChains(this.ledger.chains);
+    this.onChains(NO_CHAINS, this.ledger.chains);
   }
 
-  onChains(chains: readonly Chain[]): void {
-    this.#host.hooks.onChains?.(chains);
+  onChains(before: readonly Chain[], after: readonly Chain[]): void {
+    this.#host.hooks.onChains?.(before, after);
   }
 
   onKept({ exp }: Kept): void {
@@ -275,7 +279,6 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
     const { subject, startedAt } = e.facts;
     const same = subject === this.facts.subject;
     this.#wait?.cancel();
-    [this.facts, this.ledger] = [e.facts, e.ledger];
     this.#givenUp = false;
     const attachment = this.#attach(e, connection);
     this.attachment = attachment;
@@ -364,7 +367,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
   }
 
   get time(): Time {
-    return { unix: this.#clock.unix(), elapsed: this.#clock.elapsed() };
+    return { unix: this.clock.unix(), elapsed: this.clock.elapsed() };
   }
 }
 

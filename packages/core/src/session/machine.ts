@@ -1,6 +1,7 @@
 import { checkApplicationClaims, fail, type Ref } from "../envelope/claims.ts";
 import { decodeClaims } from "../envelope/codec.ts";
 import { type Control, decodeControl } from "../envelope/control.ts";
+import type { Direction } from "../envelope/headers.ts";
 import type { Begun } from "../envelope/opener.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
@@ -10,8 +11,9 @@ import type { StrictCounter } from "../replay/strict.ts";
 import { ReplayWindow } from "../replay/window.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { charge } from "./budget.ts";
-import type { Epoch, EpochOptions, ExpandEntry } from "./epoch.ts";
+import type { Epoch, EpochOptions } from "./epoch.ts";
 import { Epochs, type OpenedIn } from "./epochs.ts";
+import type { SessionFacts } from "./established.ts";
 import type { Place } from "./gathering.ts";
 import { KeyUse } from "./key-use.ts";
 import type { Ledger } from "./ledger.ts";
@@ -23,15 +25,12 @@ import type { Kept } from "./retention.ts";
 import type { WindowReport } from "./types.ts";
 
 export interface MachineOptions {
-  readonly keys: EpochOptions;
+  readonly facts: SessionFacts;
   readonly epoch: Epoch;
   readonly limits: Limits;
   readonly ledger: Ledger;
   /** The numbers of the other direction: strict order, or a window. */
   readonly received: StrictCounter | ReplayWindow;
-  readonly peerMessageBytes: number;
-  /** `iat` of SH. An idempotent message that is first sent in this session is issued later, and so tells that. */
-  readonly startedAt: number;
   /** Milliseconds since 1970 by the server's clock. */
   readonly serverTime: (time: Time) => number;
   readonly elapsed: number;
@@ -57,9 +56,7 @@ export interface MachineEvents {
  * Up to step `claims` nothing changes; `commit` and what follows work on an authentic message.
  */
 export class SessionMachine implements RekeyHost, NumberingHost {
-  readonly keys: EpochOptions;
-  readonly peerMessageBytes: number;
-  readonly startedAt: number;
+  readonly facts: SessionFacts;
   readonly #limits: Limits;
   readonly #serverTime: MachineOptions["serverTime"];
   readonly #received: StrictCounter | ReplayWindow;
@@ -83,8 +80,8 @@ export class SessionMachine implements RekeyHost, NumberingHost {
   #derived = 0;
 
   constructor(options: MachineOptions) {
-    const { received, ledger, keys, epoch, limits, elapsed, before } = options;
-    this.keys = keys;
+    const { received, ledger, facts, epoch, limits, elapsed, before } = options;
+    this.facts = facts;
     this.#limits = limits;
     this.#serverTime = options.serverTime;
     this.#received = received;
@@ -94,9 +91,11 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     this.use = new KeyUse(limits, before?.sent ?? 0, elapsed);
     this.#receiving = new KeyUse(limits, before?.received ?? 0, elapsed);
     this.epochs = new Epochs(epoch, received instanceof ReplayWindow ? received.size : undefined);
-    this.peerMessageBytes = options.peerMessageBytes;
-    this.startedAt = options.startedAt;
     this.#numbering = new Numbering(this);
+  }
+
+  get keys(): EpochOptions {
+    return this.facts.keys;
   }
 
   // --- what a rekey needs --------------------------------------------------------------------------------------
@@ -144,8 +143,8 @@ export class SessionMachine implements RekeyHost, NumberingHost {
   }
 
   /** What the short forms of an epoch leave out; undefined for one that is long past. */
-  table(n: number, direction: "in" | "out"): ExpandEntry | undefined {
-    return this.epochs.table(n, direction);
+  table(n: number, way: "in" | "out"): Direction | undefined {
+    return this.epochs.table(n, way);
   }
 
   /** Undefined in strict order. */

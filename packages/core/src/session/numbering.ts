@@ -3,8 +3,8 @@ import { encodeClaims, rebind } from "../envelope/codec.ts";
 import { type Control, encodeControl } from "../envelope/control.ts";
 import { maxSealedSize } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
-import type { EpochOptions } from "./epoch.ts";
 import type { Epochs } from "./epochs.ts";
+import type { SessionFacts } from "./established.ts";
 import { BATCH, Gathering, type Place } from "./gathering.ts";
 import type { KeyUse } from "./key-use.ts";
 import type { Ledger } from "./ledger.ts";
@@ -13,10 +13,7 @@ import { Kept } from "./retention.ts";
 
 /** The machine whose sending half it is. */
 export interface NumberingHost {
-  readonly keys: EpochOptions;
-  readonly peerMessageBytes: number;
-  /** See `MachineOptions`. */
-  readonly startedAt: number;
+  readonly facts: SessionFacts;
   readonly ledger: Ledger;
   readonly epochs: Epochs;
   /** Of the keys that seal. */
@@ -88,7 +85,8 @@ export class Numbering {
     const exp = message.exp ?? Math.max(now + message.ttl, iat ?? 0);
     if (!message.alone && this.#join(message, exp, place)) return;
     this.flush();
-    const { keys, ledger, epochs } = this.#o;
+    const { facts, ledger, epochs } = this.#o;
+    const { codec } = facts.keys;
     const { binding, sealer } = epochs.send;
     const seq = ledger.sent + 1;
     const { topic: top, ref, request: req, data, jti } = message;
@@ -106,13 +104,13 @@ export class Numbering {
       req,
       data,
     };
-    const encoded = encodeClaims(keys.codec, claims);
+    const encoded = encodeClaims(codec, claims);
     this.#assertFits(encoded);
     this.#use(seq, encoded.length, elapsed, false);
     const kept = Kept.of(seq, jti, exp, top, encoded.length);
     ledger.keep(kept);
     place.seq = seq;
-    this.#open = new Gathering(keys.codec, claims, encoded, kept, place, sealer);
+    this.#open = new Gathering(codec, claims, encoded, kept, place, sealer);
     if (message.alone || encoded.length >= BATCH.bytes) this.flush();
   }
 
@@ -120,7 +118,8 @@ export class Numbering {
   #join(message: Outgoing, exp: number, place: Place): boolean {
     const open = this.#open;
     if (open === undefined || open.kept.exp !== exp) return false;
-    const { keys, ledger, peerMessageBytes, use } = this.#o;
+    const { facts, ledger, use } = this.#o;
+    const { keys, peerMessageBytes } = facts;
     const { topic: top, ref, request: req, data } = message;
     // Too large by itself: it is encoded once.
     if (data instanceof Uint8Array && data.length > BATCH.bytes) return false;
@@ -142,7 +141,7 @@ export class Numbering {
 
   /** @throws SealwireError E_TOO_BIG */
   #assertFits(claims: Uint8Array): void {
-    const { peerMessageBytes } = this.#o;
+    const { peerMessageBytes } = this.#o.facts;
     const size = this.#sealedSize(claims);
     if (size <= peerMessageBytes) return;
     throw new SealwireError("E_TOO_BIG", {
@@ -152,8 +151,8 @@ export class Numbering {
   }
 
   #issued({ jti, iat }: Outgoing, now: number): number | undefined {
-    const { startedAt, epochs } = this.#o;
-    if (jti !== undefined) return iat ?? Math.max(now, startedAt + 1);
+    const { facts, epochs } = this.#o;
+    if (jti !== undefined) return iat ?? Math.max(now, facts.startedAt + 1);
     return epochs.send.binding === undefined ? undefined : now;
   }
 
@@ -172,7 +171,7 @@ export class Numbering {
 
   /** A message, or a batch, of a lost connection once more: its number is used already. Undefined is `void`. */
   prepareAgain(seq: number, kept: Kept | undefined, elapsed: number): Prepared {
-    const { keys, epochs, use } = this.#o;
+    const { facts, epochs, use } = this.#o;
     const { sealer, binding } = epochs.send;
     const old = kept?.claims;
     const claims =
@@ -180,19 +179,19 @@ export class Numbering {
         ? encodeControl(seq, 0, { top: "void" })
         : binding === undefined
           ? old
-          : rebind(keys.codec, old, binding.sendKid);
+          : rebind(facts.keys.codec, old, binding.sendKid);
     use.seal(seq, claims.length, elapsed, false);
     return new Prepared(seq, claims, old === undefined, sealer);
   }
 
   /** The wire of this connection, on which messages are larger, may make one too large for the peer. */
   takes({ claims }: Kept): boolean {
-    return claims === undefined || this.#sealedSize(claims) <= this.#o.peerMessageBytes;
+    return claims === undefined || this.#sealedSize(claims) <= this.#o.facts.peerMessageBytes;
   }
 
   #sealedSize(claims: Uint8Array): number {
-    const { keys, epochs } = this.#o;
-    return maxSealedSize(epochs.send.sealer.wire, keys.level, claims.length);
+    const { facts, epochs } = this.#o;
+    return maxSealedSize(epochs.send.sealer.wire, facts.keys.level, claims.length);
   }
 
   #assertOpen(): void {

@@ -29,14 +29,13 @@ import type { CloseInfo } from "./types.ts";
 export class SessionParts implements SenderHost, DeliveryHost, RightsHost, IntakeHost, LifeHost {
   readonly limits: Limits;
   readonly hooks: SessionHooks;
-  readonly timers: Timers;
   readonly life: Life;
   readonly sender: Sender;
   readonly delivery: Delivery;
   readonly rights: Rights;
   readonly intake: Intake;
-  readonly #clock: Clock;
   // Made when there is something for them.
+  #timers: Timers | undefined;
   #requests: PendingRequests | undefined;
   #farewell: Farewell | undefined;
   #info: CloseInfo | undefined;
@@ -48,8 +47,6 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks) {
     this.limits = limits;
     this.hooks = hooks;
-    this.#clock = connection.clock;
-    this.timers = new Timers(connection.clock);
     this.sender = new Sender(this);
     this.delivery = new Delivery(this);
     this.rights = new Rights(this, established);
@@ -60,6 +57,11 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
     if (established.resume !== undefined) this.life.takeUp(established, established.resume);
   }
 
+  get timers(): Timers {
+    this.#timers ??= new Timers(this.clock);
+    if (this.over) this.#timers.clear();
+    return this.#timers;
+  }
   get requests(): PendingRequests {
     this.#requests ??= new PendingRequests(this);
     return this.#requests;
@@ -80,6 +82,9 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   get codec(): Codec {
     return this.life.facts.keys.codec;
   }
+  get clock(): Clock {
+    return this.life.clock;
+  }
   get session(): string {
     return this.life.facts.id;
   }
@@ -93,7 +98,7 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
     return { exp: this.rights.expiresAt, scp: this.rights.scopes };
   }
   get elapsed(): number {
-    return this.#clock.elapsed();
+    return this.clock.elapsed();
   }
   get ttl(): number {
     return Math.min(this.limits.messageTtl + this.life.facts.policy.res, this.limits.messageTtlMax);
@@ -159,7 +164,8 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
     const lost = error.code !== "E_SUPERSEDED";
     this.delivery.end(lost && (info.truncated || (error.fatal && !error.remote && info.error !== undefined)));
     this.sender.end();
-    this.timers.clear();
+    this.rights.end(error);
+    this.#timers?.clear();
     this.#resolveClosed?.(info);
   }
 

@@ -74,13 +74,11 @@ export function resumeEstablished(o: ResumeOptions): Established {
   ledger.owner?.onTakenOver();
   ledger.resume(epoch.chain, 2 * limits.retainedMessages);
   const machine = new SessionMachine({
-    keys: facts.keys,
+    facts,
     epoch,
     limits,
     ledger,
     received: new StrictCounter(own),
-    peerMessageBytes: facts.peerMessageBytes,
-    startedAt: facts.startedAt,
     serverTime: serverTimeOf(facts.keys.role, offset, time),
     elapsed: time.elapsed,
     before: { sent: peer, received: own },

@@ -7,7 +7,8 @@ import type { Attachment } from "./attachment.ts";
 import type { Grant, SessionHooks } from "./hooks.ts";
 import type { Life } from "./life.ts";
 import { Refresh } from "./refresh.ts";
-import { Term, type TermHost } from "./term.ts";
+import type { Clock } from "./socket.ts";
+import { Term } from "./term.ts";
 import type { Timers } from "./timers.ts";
 
 export interface RightsHost {
@@ -16,7 +17,9 @@ export interface RightsHost {
   readonly limits: Limits;
   readonly hooks: SessionHooks;
   readonly timers: Timers;
-  readonly elapsed: number;
+  readonly clock: Clock;
+  /** It has ended. */
+  readonly over: boolean;
   /** Its time is over. */
   expire(error: SealwireError): void;
 }
@@ -27,11 +30,10 @@ const partOf = (session: string): number => new DataView(decodeBase64url(session
 const LATE = "the new token was not checked in time (limit handshakeSeconds)";
 
 /** What the client may do in a session and until when, and how a new token changes both (specs/lifecycle.md, section 4). */
-export class Rights implements TermHost {
+export class Rights extends Term {
   readonly #o: RightsHost;
   /** Made by the first refresh. */
   #refreshed: Refresh | undefined;
-  readonly #term: Term;
   #scopes: readonly string[];
   #expiresAt: number;
   #changes = 0;
@@ -41,29 +43,26 @@ export class Rights implements TermHost {
   #checking: AbortController | undefined;
 
   constructor(host: RightsHost, { scopes, expiresAt }: Grant) {
+    super();
     this.#o = host;
     this.#scopes = scopes;
     this.#expiresAt = expiresAt;
-    this.#term = new Term(this);
   }
 
   get #refresh(): Refresh {
     this.#refreshed ??= new Refresh();
     return this.#refreshed;
   }
-  get timers(): Timers {
-    return this.#o.timers;
-  }
-  get elapsed(): number {
-    return this.#o.elapsed;
+  protected get clock(): Clock {
+    return this.#o.clock;
   }
 
-  onSoon(): void {
+  protected onSoon(): void {
     this.#reminded = this.expiresAt;
     void this.#o.life.attachment?.control({ top: "auth-soon" });
   }
 
-  onEnd(): void {
+  protected onEnd(): void {
     this.#o.expire(new SealwireError("E_SESSION_EXPIRED"));
   }
 
@@ -81,19 +80,11 @@ export class Rights implements TermHost {
     return this.#changes;
   }
 
-  get over(): boolean {
-    return this.#term.over;
-  }
-
-  /** Milliseconds. */
-  get left(): number {
-    return this.#term.left;
-  }
-
   /** Starts the time until the end. */
   watch(): void {
+    if (this.#o.over) return;
     const left = this.expiresAt * 1000 - this.#o.life.serverTime;
-    this.#term.set(left, this.#reminder(left));
+    this.endIn(left, this.#reminder(left));
   }
 
   /**
@@ -152,6 +143,12 @@ export class Rights implements TermHost {
     const checking = this.#checking;
     this.#checking = undefined;
     checking?.abort(error);
+  }
+
+  /** The session has ended. */
+  end(error: SealwireError): void {
+    this.fail(error);
+    this.clear();
   }
 
   onControl(message: Control, seq: number, from: Attachment): Maybe<void> {

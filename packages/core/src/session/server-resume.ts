@@ -100,7 +100,7 @@ export class ServerResume<T> {
     const hello = decodeClientHello(frame.payload, true);
     checkHello(hello);
     const peer = await this.#checkSame(hello, candidate);
-    if (ledger.resumes.level(time.elapsed) < 1)
+    if (ledger.budget.resumes.level(time.elapsed) < 1)
       throw new SealwireError("E_QUOTA", { stage: "rate", detail: "resumesPerMinute" });
     const peerKey = agreementKey(hello, facts.keys.suite);
     const key = await ephemeralKey(facts.keys.suite);
@@ -165,7 +165,7 @@ export class ServerResume<T> {
     // Compare and set: nothing between these two lines waits for anything.
     if (expiresAt * 1000 <= time.unix) return refuse("the session has expired");
     if (!candidate.alive || !ledger.chains.includes(chain)) return refuse("the session has gone on without this chain");
-    ledger.resumes.spend(1, time.elapsed);
+    ledger.budget.resumes.spend(1, time.elapsed);
     const established = resumeEstablished({
       facts,
       ledger,

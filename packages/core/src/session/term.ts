@@ -1,23 +1,19 @@
-import type { Timer, Timers } from "./timers.ts";
-
-export interface TermHost {
-  readonly timers: Timers;
-  readonly elapsed: number;
-  onSoon(): void;
-  onEnd(): void;
-}
+import { type Alarm, Alarms, UNSET } from "./alarms.ts";
+import type { Clock } from "./socket.ts";
 
 /** The time until a session ends, on a clock that does not jump; a refresh sets it anew. */
-export class Term {
-  readonly #host: TermHost;
+export abstract class Term implements Alarm {
   #end = 0;
   /** So long before the end a word is said of it; undefined once it was, and where none is. */
   #soonMs: number | undefined;
-  #timer: Timer | undefined;
+  /** Of its alarm, which every session has: a timer would be an object more. */
+  at = 0;
+  order = 0;
+  place: number = UNSET;
 
-  constructor(host: TermHost) {
-    this.#host = host;
-  }
+  protected abstract get clock(): Clock;
+  protected abstract onSoon(): void;
+  protected abstract onEnd(): void;
 
   get over(): boolean {
     return this.left <= 0;
@@ -25,31 +21,36 @@ export class Term {
 
   /** Milliseconds. */
   get left(): number {
-    return this.#end - this.#host.elapsed;
+    return this.#end - this.clock.elapsed();
   }
 
   /** `soonMs`: so long before the end a word is said of it. */
-  set(ms: number, soonMs: number | undefined): void {
-    this.#end = this.#host.elapsed + ms;
+  protected endIn(ms: number, soonMs: number | undefined): void {
+    // Whole ones: the engine keeps a fraction, and what comes of one, in an object of its own.
+    this.#end = Math.round(this.clock.elapsed() + ms);
     this.#soonMs = soonMs;
-    this.#timer?.cancel();
-    this.#await();
+    Term.#await(this);
   }
 
   /** Never at once: whoever sets it is not done yet. */
-  #await(): void {
-    const ms = this.left - (this.#soonMs ?? 0);
-    this.#timer = this.#host.timers.after(Math.max(0, ms), Term.#ring, this);
+  static #await(term: Term): void {
+    const { clock } = term;
+    Alarms.of(clock).set(term, Math.max(clock.elapsed(), term.#end - (term.#soonMs ?? 0)));
   }
 
-  static #ring(term: Term): void {
-    if (term.over) {
-      term.#host.onEnd();
+  ring(): void {
+    if (this.over) {
+      this.onEnd();
       return;
     }
-    const isSoon = term.#soonMs !== undefined && term.left <= term.#soonMs;
-    if (isSoon) term.#soonMs = undefined;
-    term.#await();
-    if (isSoon) term.#host.onSoon();
+    const isSoon = this.#soonMs !== undefined && this.left <= this.#soonMs;
+    if (isSoon) this.#soonMs = undefined;
+    Term.#await(this);
+    if (isSoon) this.onSoon();
+  }
+
+  /** It is over before its time. */
+  protected clear(): void {
+    Alarms.of(this.clock).unset(this);
   }
 }

@@ -9,13 +9,11 @@ export class Timer {
   next: Timer | undefined;
   previous: Timer | undefined;
   readonly #timers: Timers;
-  #fn: ((of: never) => void) | undefined;
-  readonly #of: unknown;
+  #fn: (() => void) | undefined;
 
-  constructor(at: number, fn: (of: never) => void, of: unknown, timers: Timers) {
+  constructor(at: number, fn: () => void, timers: Timers) {
     this.at = at;
     this.#fn = fn;
-    this.#of = of;
     this.#timers = timers;
   }
 
@@ -28,7 +26,7 @@ export class Timer {
   ring(): void {
     const fn = this.#fn;
     this.#fn = undefined;
-    fn?.(this.#of as never);
+    fn?.();
   }
 }
 
@@ -48,14 +46,9 @@ export class Timers implements Alarm {
     this.#alarms = Alarms.of(clock);
   }
 
-  /**
-   * Runs `fn` after `ms`, however many, unless `clear` comes first. It is given `of`: what every session has needs no
-   * function of its own.
-   */
-  after(ms: number, fn: () => void): Timer;
-  after<T>(ms: number, fn: (of: T) => void, of: T): Timer;
-  after(ms: number, fn: (of: never) => void, of?: unknown): Timer {
-    const timer = new Timer(this.#alarms.clock.elapsed() + ms, fn, of, this);
+  /** Runs `fn` after `ms`, however many, unless `clear` comes first. */
+  after(ms: number, fn: () => void): Timer {
+    const timer = new Timer(this.#alarms.clock.elapsed() + ms, fn, this);
     if (this.#ended) return timer;
     const end = this.#end;
     const before = end !== undefined && end.at <= timer.at ? end : this.#last(timer.at);

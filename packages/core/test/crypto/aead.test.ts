@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { AeadOpener, AeadSealer, nonce, seqOfNonce } from "../../src/crypto/aead.ts";
+import { AeadOpener, AeadSealer, nonce, StaticIv, seqOfNonce } from "../../src/crypto/aead.ts";
 import type { AeadKey } from "../../src/crypto/backend.ts";
 import { BACKENDS, failure, hex, same, text, toHex } from "./backends.ts";
 
@@ -48,7 +48,7 @@ describe("seqOfNonce", () => {
 
 describe.each(BACKENDS)("$name: AeadSealer", ({ aead }) => {
   it("never passes a seq to the cipher twice, nor one that was passed over", async () => {
-    const sealer = new AeadSealer(await aead(new Uint8Array(32)), IV);
+    const sealer = new AeadSealer(await aead(new Uint8Array(32)), new StaticIv(IV));
     await sealer.seal(0, EMPTY, EMPTY, 0, same);
     await sealer.seal(5, EMPTY, EMPTY, 0, same);
     for (const seq of [5, 0, 4, -1, 5.5, Number.NaN, 2 ** 53]) {
@@ -62,8 +62,8 @@ describe.each(BACKENDS)("$name: AeadSealer", ({ aead }) => {
 
   it("opens with E_CRYPTO, whatever is wrong", async () => {
     const key = await aead(new Uint8Array(32));
-    const sealed = await new AeadSealer(key, IV).seal(3, EMPTY, text("x"), 0, same);
-    const opener = new AeadOpener(key, IV);
+    const sealed = await new AeadSealer(key, new StaticIv(IV)).seal(3, EMPTY, text("x"), 0, same);
+    const opener = new AeadOpener(key, new StaticIv(IV));
     expect(await opener.open(3, EMPTY, sealed, same)).toEqual(text("x"));
     const wrong = [
       () => opener.open(4, EMPTY, sealed, same),
@@ -87,7 +87,7 @@ describe("AeadSealer", () => {
     ]) {
       const cipher = vi.fn(seal);
       const key = { seal: cipher, open: seal } as unknown as AeadKey;
-      const sealer = new AeadSealer(key, IV);
+      const sealer = new AeadSealer(key, new StaticIv(IV));
       expect(await failure(() => sealer.seal(1, EMPTY, EMPTY, 0, same))).toMatchObject({ code: "E_INTERNAL" });
       expect(await failure(() => sealer.seal(1, EMPTY, EMPTY, 0, same))).toMatchObject({ code: "E_INTERNAL" });
       expect(cipher).toHaveBeenCalledTimes(1);
@@ -95,7 +95,7 @@ describe("AeadSealer", () => {
   });
 
   it("refuses a static IV of another length", () => {
-    expect(() => new AeadSealer({} as AeadKey, new Uint8Array(16))).toThrow(TypeError);
-    expect(() => new AeadOpener({} as AeadKey, new Uint8Array(8))).toThrow(TypeError);
+    expect(() => new StaticIv(new Uint8Array(16))).toThrow(TypeError);
+    expect(() => new StaticIv(new Uint8Array(8))).toThrow(TypeError);
   });
 });

@@ -6,7 +6,7 @@ import { aeadKey, macKey, backend as node } from "../../src/crypto/node.ts";
 import { backend as webcrypto } from "../../src/crypto/webcrypto.ts";
 import { encodeClaims } from "../../src/envelope/codec.ts";
 import { expandFrame } from "../../src/envelope/expand.ts";
-import { SessionHeaders } from "../../src/envelope/headers.ts";
+import { Direction } from "../../src/envelope/headers.ts";
 import { MessageSealer, maxSealedSize, type Payload } from "../../src/envelope/sealer.ts";
 import { generateKey } from "../../src/keys/generate.ts";
 import { decodeFrame, encodeFrame, encodeText, type TextFrame } from "../../src/wire/frame.ts";
@@ -62,7 +62,7 @@ describe("the nonce [aead:nonce]", () => {
 describe("one number, one use [aead:once]", () => {
   const used = expect.objectContaining({ code: "E_INTERNAL" });
   it("a number that was used or passed over is refused by the sealing object itself", () => {
-    const aead = new AeadSealer(keys.aead, STATIC_IV);
+    const aead = new AeadSealer(keys.aead, new StaticIv(STATIC_IV));
     aead.seal(1, new Uint8Array(), new Uint8Array(), 0, (sealed) => sealed);
     for (const seq of [1, 0, -1, 1.5, 2 ** 53])
       expect(() => aead.seal(seq, new Uint8Array(), new Uint8Array(), 0, (sealed) => sealed)).toThrow(used);
@@ -83,7 +83,7 @@ describe("one number, one use [aead:once]", () => {
         return keys.aead.seal(...args);
       },
     };
-    const aead = new AeadSealer(key, STATIC_IV);
+    const aead = new AeadSealer(key, new StaticIv(STATIC_IV));
     expect(() => aead.seal(1, new Uint8Array(), new Uint8Array(), 0, (sealed) => sealed)).toThrow(used);
     fail = false;
     expect(() => aead.seal(1, new Uint8Array(), new Uint8Array(), 0, (sealed) => sealed)).toThrow(used);
@@ -161,7 +161,7 @@ describe("a cipher or signature that fails ends the connection [aead:failure]", 
 describe("expand gives the text that the text wire carries [expand:same-text]", () => {
   const claims = Buffer.from('{"seq":7}');
   const context = (level: Level) => {
-    const { application, control } = new SessionHeaders(level, "json", keys.kid, SIGNER.id);
+    const { application, control } = new Direction(level, "json", keys, SIGNER.id);
     return { headers: [application.json, control.json], iv: new StaticIv(STATIC_IV) };
   };
 

@@ -4,6 +4,7 @@ import type { Payload } from "../../src/envelope/sealer.ts";
 import { DEFAULT_LIMITS } from "../../src/registry.generated.ts";
 import { StrictCounter } from "../../src/replay/strict.ts";
 import { buildEpoch, type EpochOptions } from "../../src/session/epoch.ts";
+import type { SessionFacts } from "../../src/session/established.ts";
 import { Ledger } from "../../src/session/ledger.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
 import { decodePayload } from "../../src/session/payload.ts";
@@ -39,15 +40,24 @@ async function machine(options: PairOptions): Promise<{ puppet: Puppet; receive:
     clientKey: { id: client.id, verifier: await node.importVerifier(client.signer.publicJwk) },
     exportableChain: false,
   };
+  const { messageBytes } = DEFAULT_LIMITS;
+  const facts: SessionFacts = {
+    id: "",
+    policy: { pop: "required", res: 0, seq: "strict" },
+    keys,
+    messageBytes,
+    peerMessageBytes: messageBytes,
+    subject: "",
+    startedAt: 0,
+    longestEnd: 0,
+  };
   const chain = { kid: "", key: macKey(new Uint8Array(32)), bytes: undefined };
   const session = new SessionMachine({
-    keys,
+    facts,
     epoch: buildEpoch(keys, wire, 0, keysOf(own), keysOf(puppet), chain),
     limits: DEFAULT_LIMITS,
     ledger: new Ledger(DEFAULT_LIMITS, false, { sent: 0, acknowledged: 0, committed: 0 }),
     received: new StrictCounter(),
-    peerMessageBytes: DEFAULT_LIMITS.messageBytes,
-    startedAt: 0,
     serverTime: ({ unix }) => unix,
     elapsed: 0,
   });

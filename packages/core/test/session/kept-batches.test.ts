@@ -103,7 +103,7 @@ it("goes through a store, and its refusals stay free [ctl:budget]", async () => 
   const read = await decodeSession(bytes, { backend, limits: pair.limits, serverId, signers, time });
   expect(keptIn(read.ledger)).toEqual(keptIn(ledger));
   expect(ledger.retention.all()).toHaveLength(1);
-  expect(upTo(6).map((i) => read.ledger.refuse([1, i]))).toEqual([true, true, true, true, true, false]);
+  expect(upTo(6).map((i) => read.ledger.budget.refuse([1, i]))).toEqual([true, true, true, true, true, false]);
   expect(got.client).toEqual(upTo(5));
   await client.close();
 });

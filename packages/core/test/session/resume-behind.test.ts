@@ -61,7 +61,7 @@ describe("what a resume costs", () => {
     }
     expect(got).toEqual({ client: upTo(10), server: upTo(10) });
     // Nothing was charged: there is as much left as at the beginning.
-    for (const { life } of [client, server]) expect(life.ledger.control.level(pair.clock.elapsed())).toBe(1);
+    for (const { life } of [client, server]) expect(life.ledger.budget.control.level(pair.clock.elapsed())).toBe(1);
     await client.close();
     await released(pair);
   });

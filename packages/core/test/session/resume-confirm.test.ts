@@ -129,7 +129,8 @@ describe("who says what, and when", () => {
     await pair.clock.advance(10_000);
     expect(made.server.info?.error?.code).toBe("E_TIMEOUT_HS");
     expect(server.state).toBe("open");
-    expect(server.life.ledger.chains).toBe(chains);
+    expect(server.life.ledger.chains).toHaveLength(1);
+    expect(server.life.ledger.chains[0]).toBe(chains[0]);
     expect(client.life.ledger.chains).toHaveLength(2);
     // The newest one is unknown to the server, the one before is not.
     const refused = attempt(pair);

@@ -64,11 +64,11 @@ describe("a session as bytes", () => {
   it("the budget of control messages goes on, as if the time had passed here", async () => {
     const { state, restore } = await parked();
     const { controlBurst, controlPerSecond } = DEFAULT_LIMITS;
-    while (state.ledger.control.take(1, AT.elapsed)) {}
+    while (state.ledger.budget.control.take(1, AT.elapsed)) {}
     const bytes = encodeSession(state, AT);
     const level = async (seconds: number) => {
       const time = { unix: AT.unix + seconds * 1000, elapsed: 0 };
-      return (await decodeSession(bytes, { ...restore, time })).ledger.control.level(0);
+      return (await decodeSession(bytes, { ...restore, time })).ledger.budget.control.level(0);
     };
     expect(await level(-10)).toBeLessThan(1);
     expect(await level(2)).toBeCloseTo(2 * controlPerSecond, 0);
@@ -78,11 +78,11 @@ describe("a session as bytes", () => {
   it("and so does that of resumes [resume:rate]", async () => {
     const { state, restore } = await parked();
     const { resumesPerMinute } = DEFAULT_LIMITS;
-    state.ledger.resumes.spend(resumesPerMinute, AT.elapsed);
+    state.ledger.budget.resumes.spend(resumesPerMinute, AT.elapsed);
     const bytes = encodeSession(state, AT);
     const level = async (seconds: number) => {
       const time = { unix: AT.unix + seconds * 1000, elapsed: 0 };
-      return (await decodeSession(bytes, { ...restore, time })).ledger.resumes.level(0);
+      return (await decodeSession(bytes, { ...restore, time })).ledger.budget.resumes.level(0);
     };
     expect([await level(-10), await level(30), await level(90)]).toEqual([0, resumesPerMinute / 2, resumesPerMinute]);
   });

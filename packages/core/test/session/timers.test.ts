@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { Alarms, UNSET } from "../../src/session/alarms.ts";
 import { Timers } from "../../src/session/timers.ts";
 import { VirtualClock } from "../support/clock.ts";
 
@@ -123,7 +124,7 @@ it("one timer of the clock for all sessions, to the last that is cleared: each r
       for (const [n, s] of steps.entries()) {
         if ("set" in s) {
           const timers = owners[s.of] as Timers;
-          const timer = timers.after(s.set, (name: string) => rung?.push(`${name} ${clock.elapsed()}`), `${n}`);
+          const timer = timers.after(s.set, () => rung?.push(`${n} ${clock.elapsed()}`));
           set.push({ at: clock.elapsed() + s.set, name: `${n}`, of: s.of, cancel: () => timer.cancel() });
         } else if ("cancel" in s) {
           for (const { cancel } of set.splice(s.cancel % Math.max(1, set.length), 1)) cancel();
@@ -162,5 +163,26 @@ it("at one moment the session whose timer was set first comes first; one that th
   expect(rung).toEqual(["b", "c", "a"]);
   await clock.advance(10);
   expect(rung).toEqual(["b", "c", "a", "last", "a, later"]);
+  expect(clock.pending).toBe(0);
+});
+
+it("an alarm that is set again rings at its new time alone, sooner or later than before", async () => {
+  const clock = new VirtualClock();
+  const alarms = Alarms.of(clock);
+  const rung: string[] = [];
+  const alarm = (name: string) => ({
+    at: 0,
+    order: 0,
+    place: UNSET,
+    ring: () => void rung.push(`${name} ${clock.elapsed()}`),
+  });
+  const [later, sooner, other] = [alarm("later"), alarm("sooner"), alarm("other")];
+  alarms.set(later, 5);
+  alarms.set(sooner, 30);
+  alarms.set(other, 20);
+  alarms.set(sooner, 10);
+  alarms.set(later, 25);
+  await clock.advance(40);
+  expect(rung).toEqual(["sooner 10", "other 20", "later 25"]);
   expect(clock.pending).toBe(0);
 });
