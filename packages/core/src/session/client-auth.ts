@@ -9,6 +9,7 @@ import { thumbprint } from "../keys/thumbprint.ts";
 import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
 import { compactText, equal, utf8 } from "../wire/bytes.ts";
 import { compactJws, decodeText, signingInput, type WireFrame } from "../wire/frame.ts";
+import { claimsMemory } from "../wire/memory.ts";
 import type { ProofKey } from "./client-handshake.ts";
 import { sealHandshakeObject } from "./handshake-object.ts";
 import type { HandshakeKeys } from "./schedule.ts";
@@ -74,15 +75,12 @@ export interface OpenedClientAuth {
     | undefined;
 }
 
-/** Both header variants are constants of the handshake. */
-export const clientAuthHeaders = (kid: string): readonly Header[] => [
-  clientAuthHeader(kid, true),
-  clientAuthHeader(kid, false),
-];
-
-/** Whether CA came in the proof-of-possession variant, by its outer header: the first of the two. */
-export const hasProof = ([proven]: readonly Header[], frame: WireFrame): boolean =>
-  frame.form === 2 && proven !== undefined && equal(frame.protected, proven.json);
+/** Both header variants are constants of the handshake: that which CA came in, or else that without a proof. */
+export function clientAuthVariant(kid: string, frame: WireFrame): { readonly header: Header; readonly proof: boolean } {
+  const proven = clientAuthHeader(kid, true);
+  const proof = frame.form === 2 && equal(frame.protected, proven.json);
+  return { header: proof ? proven : clientAuthHeader(kid, false), proof };
+}
 
 const DOT = 0x2e;
 
@@ -92,7 +90,7 @@ export async function readClientAuth(
   withProof: boolean,
 ): Promise<OpenedClientAuth> {
   if (!withProof) return { plaintext, ...readClaims(plaintext), proof: undefined };
-  const jws = decodeText(compactText(plaintext), "inner");
+  const jws = decodeText(compactText(plaintext), "inner", claimsMemory);
   if (jws.form !== 1) throw new SealwireError("E_MALFORMED", { stage: "inner", detail: "CA holds no JWS" });
   const header = parseHeader(jws.protected, "sealwire-auth+jwt", { jwk: true });
   const checked = checkPublicJwk(header.jwk, "sign", { exact: true });

@@ -5,7 +5,7 @@ import { SealwireError } from "../errors.ts";
 import type { Codec, Level, Limits, Subprotocol, SuiteId } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { WireFrame } from "../wire/frame.ts";
-import { clientAuthHeaders, hasProof, type OpenedClientAuth, readClientAuth, tokenHash } from "./client-auth.ts";
+import { clientAuthVariant, type OpenedClientAuth, readClientAuth, tokenHash } from "./client-auth.ts";
 import type { HandshakeStep, ProofKey } from "./client-handshake.ts";
 import { agreementKey, type ClientHello, decodeClientHello, type Offer, select } from "./client-hello.ts";
 import { sharedOptions } from "./epoch.ts";
@@ -182,11 +182,9 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
 
   async #onClientAuth(frame: WireFrame, state: AuthState, time: Time): Promise<ServerStep<T>> {
     const { backend } = this.#o;
-    const headers = clientAuthHeaders(state.keys.kid);
-    const plaintext = await openHandshakeObject(state.keys, frame, headers);
-    const { ca, token } = await this.#authenticate(plaintext, hasProof(headers, frame), state, time).catch(
-      unauthorized,
-    );
+    const variant = clientAuthVariant(state.keys.kid, frame);
+    const plaintext = await openHandshakeObject(state.keys, frame, variant.header);
+    const { ca, token } = await this.#authenticate(plaintext, variant.proof, state, time).catch(unauthorized);
     if ((await this.#o.admit(token)) !== true) throw new SealwireError("E_FORBIDDEN", { stage: "claims" });
     const th3 = await transcriptHash(backend, "th3", state.th2, plaintext);
     const { schedule, hello } = state;

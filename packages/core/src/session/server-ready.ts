@@ -28,7 +28,7 @@ export async function sealServerReady(keys: HandshakeKeys, ready: ServerReady): 
 }
 
 export async function openServerReady(frame: WireFrame, keys: HandshakeKeys): Promise<ServerReady> {
-  const json = await openHandshakeObject(keys, frame, [serverReadyHeader(keys.kid)]);
+  const json = await openHandshakeObject(keys, frame, serverReadyHeader(keys.kid));
   const { th, iat, exp, sub, scp, cb } = decodeObject(json, fail, (path) => path[0] === "iat" || path[0] === "exp");
   if (typeof th !== "string" || !isBase64url(th, 43)) return fail("th is not a hash");
   if (!isInteger(iat, 0) || !isInteger(exp, 0) || exp < iat) return fail("iat or exp of SR");
