@@ -1,11 +1,12 @@
 import type { CryptoBackend, PublicJwk, Verifier } from "../crypto/backend.ts";
-import { checkPublicJwk } from "../crypto/jwk.ts";
+import { checkPublicJwk, signatureAlgOf } from "../crypto/jwk.ts";
 import { fail, isIdentifier, isInteger } from "../envelope/claims.ts";
 import { decodeObject } from "../envelope/claims-json.ts";
-import { clientAuthHeader, type Header, proofHeader } from "../envelope/headers.ts";
+import { clientAuthHeader, type Header, proofHeader, type SignerId } from "../envelope/headers.ts";
 import { parseHeader } from "../envelope/parsed-header.ts";
 import { SealwireError } from "../errors.ts";
 import { thumbprint } from "../keys/thumbprint.ts";
+import type { Maybe } from "../maybe.ts";
 import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
 import { compactText, equal, utf8 } from "../wire/bytes.ts";
 import { compactJws, decodeText, signingInput, type WireFrame } from "../wire/frame.ts";
@@ -68,9 +69,9 @@ export interface OpenedClientAuth {
   readonly proof:
     | {
         readonly jwk: PublicJwk;
-        readonly thumbprint: string;
-        readonly verifier: Verifier;
-        readonly verify: () => Promise<boolean>;
+        readonly id: SignerId;
+        /** By the key imported from `jwk`. */
+        readonly verify: (verifier: Verifier) => Maybe<boolean>;
       }
     | undefined;
 }
@@ -95,18 +96,17 @@ export async function readClientAuth(
   const header = parseHeader(jws.protected, "sealwire-auth+jwt", { jwk: true });
   const checked = checkPublicJwk(header.jwk, "sign", { exact: true });
   if (!checked.ok) throw new SealwireError("E_KEY", { stage: "header", detail: checked.detail });
-  const verifier = await backend.importVerifier(checked.jwk);
-  if (header.alg !== verifier.alg) throw new SealwireError("E_ALG");
+  const alg = signatureAlgOf(checked.jwk);
+  if (header.alg !== alg) throw new SealwireError("E_ALG");
   header.assertContentType();
   return {
     plaintext,
     ...readClaims(jws.payload),
     proof: {
       jwk: checked.jwk,
-      thumbprint: await thumbprint(backend, checked.jwk),
-      verifier,
+      id: { alg, thumbprint: await thumbprint(backend, checked.jwk) },
       // What was signed, as it came: base64url has one spelling here.
-      verify: async () => await verifier.verify(plaintext.subarray(0, plaintext.lastIndexOf(DOT)), jws.signature),
+      verify: (verifier) => verifier.verify(plaintext.subarray(0, plaintext.lastIndexOf(DOT)), jws.signature),
     },
   };
 }
