@@ -1,7 +1,7 @@
 import type { PublicJwk } from "../crypto/backend.ts";
 import type { Codec, Level, SignatureAlg } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
-import { ascii, compactText, concat, passingAscii } from "../wire/bytes.ts";
+import { ascii, compactText, concat, passingUtf8 } from "../wire/bytes.ts";
 
 const DOT = ascii(".");
 
@@ -13,7 +13,7 @@ export class Header {
 
   /** `passing`: of one message of a handshake, where the JSON is on both wires. */
   constructor(json: string, passing = false) {
-    const write = passing ? passingAscii : ascii;
+    const write = passing ? passingUtf8 : ascii;
     const bytes = write(json);
     this.aad = write(encodeBase64url(bytes));
     if (passing) this.#json = bytes;

@@ -150,11 +150,11 @@ export class Rights implements TermHost {
   }
 
   /** The answer to a token will not come: both ends forget it. */
-  fail(error: SealwireError): void {
-    this.#refreshed?.fail(error);
+  fail(reason: () => SealwireError): void {
+    if (this.#refreshed?.isWaiting) this.#refreshed.fail(reason());
     const checking = this.#checking;
     this.#checking = undefined;
-    checking?.abort(error);
+    if (checking !== undefined) checking.abort(reason());
   }
 
   onControl(message: Control, seq: number, from: Attachment): Maybe<void> {

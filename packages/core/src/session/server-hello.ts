@@ -6,7 +6,7 @@ import { parseHeader } from "../envelope/parsed-header.ts";
 import { SealwireError } from "../errors.ts";
 import type { KeySet } from "../keys/keyset.ts";
 import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
-import { concat, passingAscii, utf8 } from "../wire/bytes.ts";
+import { concat, passingUtf8, utf8 } from "../wire/bytes.ts";
 import { compactJws, signingInput, signingInputOf, type WireFrame } from "../wire/frame.ts";
 import { isMessageLimit, isResumeNumber, messageLimit, resumeNumber } from "./client-hello.ts";
 import type { MessageOrder } from "./types.ts";
@@ -60,7 +60,7 @@ export interface SignedHello {
 export function encodeServerHello(h: ServerHello): Uint8Array {
   const { iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, msg, rcv } = h;
   const rs = rcv === undefined ? undefined : { rcv };
-  return utf8.encode(JSON.stringify({ iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, lim: { msg }, rs }));
+  return passingUtf8(JSON.stringify({ iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, lim: { msg }, rs }));
 }
 
 export async function signServerHello(h: ServerHello, signer: Signer, id: SignerId): Promise<SignedHello> {
@@ -75,7 +75,7 @@ export async function signHello(
 ): Promise<SignedHello> {
   const input = signingInputOf(header.signed, payload);
   const signature = await key.sign(input);
-  const text = concat(input, passingAscii(`.${encodeBase64url(signature)}`));
+  const text = concat(input, passingUtf8(`.${encodeBase64url(signature)}`));
   return { frame: { form: 1, protected: header.json, payload, signature }, text };
 }
 

@@ -25,11 +25,13 @@ export function ascii(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** As `ascii`, for what is needed no longer than one message is under way: a TextEncoder makes memory of its own each time. */
-export function passingAscii(text: string): Uint8Array {
+/**
+ * As `utf8`, for what is needed no longer than one message is under way: a TextEncoder makes memory of its own each time. A
+ * text with other characters than ASCII has its own.
+ */
+export function passingUtf8(text: string): Uint8Array {
   const bytes = claimsMemory.cut(text.length);
-  encoder.encodeInto(text, bytes);
-  return bytes;
+  return encoder.encodeInto(text, bytes).read === text.length ? bytes : encoder.encode(text);
 }
 
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });

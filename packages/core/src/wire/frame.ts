@@ -1,7 +1,7 @@
 import { SealwireError } from "../errors.ts";
 import type { Stage } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "./base64url.ts";
-import { concat, decodeUtf8, type Fail, isWellFormed, passingAscii, utf8 } from "./bytes.ts";
+import { concat, decodeUtf8, type Fail, isWellFormed, passingUtf8, utf8 } from "./bytes.ts";
 import { CborReader, CborWriter, headSize } from "./cbor.ts";
 import { frameMemory, type Memory } from "./memory.ts";
 
@@ -180,12 +180,12 @@ export function decodeText(text: string, stage: Stage = "encoding", memory?: Mem
 
 /** The bytes that a JWS signature covers (RFC 7515 section 5.1). */
 export function signingInput(protectedHeader: Uint8Array, payload: Uint8Array): Uint8Array {
-  return signingInputOf(passingAscii(`${encodeBase64url(protectedHeader)}.`), payload);
+  return signingInputOf(passingUtf8(`${encodeBase64url(protectedHeader)}.`), payload);
 }
 
 /** As `signingInput`; `start` is what stands before the payload, which a session has ready. */
 export function signingInputOf(start: Uint8Array, payload: Uint8Array): Uint8Array {
-  return concat(start, passingAscii(encodeBase64url(payload)));
+  return concat(start, passingUtf8(encodeBase64url(payload)));
 }
 
 export function compactJws(frame: JwsFrame): string {
