@@ -95,5 +95,6 @@ export {
 } from "./standalone/claims.ts";
 export { openWith } from "./standalone/open.ts";
 export { type Encryption, sealEnvelope, sealWith } from "./standalone/seal.ts";
+export { decodeBase64url } from "./wire/base64url.ts";
 export { assertData } from "./wire/data.ts";
 export { decodeFrame, type Wire, type WireFrame } from "./wire/frame.ts";

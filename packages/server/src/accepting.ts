@@ -22,6 +22,7 @@ import { Opening } from "./opening.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Platform } from "./platform.ts";
 import { countBytes } from "./pre-auth.ts";
+import { ProofKeys } from "./proof-keys.ts";
 import type { LiveServerSession } from "./session.ts";
 import type { CheckedToken, VerifyToken } from "./tokens.ts";
 import {
@@ -66,6 +67,9 @@ export class Accepting {
   readonly #wss: WebSocketServer;
   readonly #admission: Admission;
   readonly #keys: KeysAhead;
+  readonly #proofKeys = new ProofKeys();
+  /** Once they are imported. */
+  #signers: readonly ProofKey[] | undefined;
   readonly #connections = new Map<Connection, Admitted>();
   /** Called when the last one has ended. */
   #onEmpty: (() => void)[] = [];
@@ -84,6 +88,13 @@ export class Accepting {
     this.#onSocketClosed = function () {
       left(this);
     };
+    options.signers.then(
+      (signers) => {
+        this.#signers = signers;
+      },
+      // Every connection reports it.
+      () => {},
+    );
     this.#admission = new Admission(limits);
     this.#keys = new KeysAhead(options.backend, platform.clock);
     this.#readCarried = carrierReader(options.options, limits, verifyToken, platform.clock);
@@ -128,7 +139,7 @@ export class Accepting {
     this.#sockets.set(socket, admitted);
     socket.on("error", nothing);
     socket.on("close", this.#onSocketClosed);
-    const upgrade = ([signers, refusal]: [readonly ProofKey[], Refusal | undefined]) => {
+    const upgrade = ([signers, refusal]: readonly [readonly ProofKey[], Refusal | undefined]) => {
       if (refusal !== undefined) return refuse(refusal);
       if (this.#closing) return refuse({ status: 503, text: "this server is closing" });
       // A broken upgrade request is answered by ws itself, and the socket closes.
@@ -146,7 +157,9 @@ export class Accepting {
       refuse({ status: 503, text: "not ready", error });
     };
     // The 101 waits for it, so that nothing can arrive while nobody listens.
-    Promise.all([this.#o.signers, carried.early()]).then(upgrade, notReady);
+    const { early } = carried;
+    if (this.#signers !== undefined && early === undefined) upgrade([this.#signers, undefined]);
+    else Promise.all([this.#o.signers, early?.()]).then(upgrade, notReady);
   }
 
   #left(socket: Duplex): void {
@@ -240,6 +253,7 @@ export class Accepting {
       exportableChain: host.exportable,
       findSession: (kid, check) => opening.find(kid, check),
       limits,
+      proofKeys: this.#proofKeys,
       ephemeralKey: (suite) => this.#keys.take(suite),
       upgradeToken: carried.token,
       verifyToken: carried.verifyToken,

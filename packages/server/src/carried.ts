@@ -11,8 +11,8 @@ import { bearerTokens, type Refusal } from "./upgrade.ts";
 export interface Carried {
   /** The token or ticket, as transmitted. */
   readonly token: string | undefined;
-  /** The check before the 101, where it is asked for; undefined lets the upgrade go on. */
-  readonly early: () => Promise<Refusal | undefined>;
+  /** The check before the 101, where it is asked for; what resolves to undefined lets the upgrade go on. */
+  readonly early: (() => Promise<Refusal | undefined>) | undefined;
   readonly verifyToken: VerifyToken;
   readonly admit: (token: CheckedToken) => Promise<boolean>;
 }
@@ -47,10 +47,10 @@ export function carrierReader(
     };
     return {
       token,
-      verifyToken: verify,
-      early: async () =>
+      verifyToken: queried.length === 0 ? verifyToken : verify,
+      early:
         verifyAtUpgrade && token !== undefined
-          ? await inTime(verifyEarly(req, token, verify, limits, clock), limits.handshakeSeconds, clock)
+          ? () => inTime(verifyEarly(req, token, verify, limits, clock), limits.handshakeSeconds, clock)
           : undefined,
       admit: async (checked) =>
         (cookie === undefined ||

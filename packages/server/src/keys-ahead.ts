@@ -51,15 +51,16 @@ export class KeysAhead {
     }, QUIET);
   }
 
-  get #lacking(): [SuiteId, Waiting[]] | undefined {
-    return [...this.#waiting].find(([, waiting]) => waiting.length < MOST);
+  get #lacking(): SuiteId | undefined {
+    for (const [suite, waiting] of this.#waiting) if (waiting.length < MOST) return suite;
+    return undefined;
   }
 
   /** One, and then the next: a hello that has come meanwhile waits for no more than that. */
   #make(): void {
-    const lacking = this.#lacking;
-    if (lacking === undefined) return;
-    const [suite, waiting] = lacking;
+    const suite = this.#lacking;
+    if (suite === undefined) return;
+    const waiting = this.#waiting.get(suite) as Waiting[];
     if (this.#clock.elapsed() < this.#takenAt + QUIET) {
       this.#makeLater();
       return;
@@ -84,9 +85,11 @@ export class KeysAhead {
   }
 
   #dropLater(): void {
-    const oldest = Math.min(...[...this.#waiting.values()].flatMap(([first]) => first?.until ?? []));
+    if (this.#stopDropping !== undefined) return;
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const [first] of this.#waiting.values()) oldest = Math.min(oldest, first?.until ?? oldest);
     if (oldest === Number.POSITIVE_INFINITY) return;
-    this.#stopDropping ??= this.#clock.schedule(() => {
+    this.#stopDropping = this.#clock.schedule(() => {
       this.#stopDropping = undefined;
       this.#drop();
       this.#dropLater();

@@ -58,7 +58,7 @@ export class RevocationList {
   }
 
   hasSession(id: string): boolean {
-    return this.#find(JSON.stringify(["session", id])) !== undefined;
+    return this.size > 0 && this.#find(JSON.stringify(["session", id])) !== undefined;
   }
 
   has(token: Revocable): boolean {

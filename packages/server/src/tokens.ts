@@ -127,9 +127,9 @@ export function tokenVerifier(
   }
   if (issuers.size === 0) throw new TypeError("tokens: at least one issuer is needed");
   return async (token, jkt) => {
-    const issuer = selectIssuer(token, issuers);
+    const { issuer, claims } = selectIssuer(token, issuers);
     const { policy, keys } = issuer;
-    const payload = await read(token, keys, {
+    const options = {
       issuer: policy.issuer,
       audience: policy.audience,
       typ: policy.typ,
@@ -137,7 +137,8 @@ export function tokenVerifier(
       clockTolerance: policy.clockTolerance,
       currentDate: new Date(now()),
       requiredClaims: ["exp", "sub"],
-    }).catch((error: unknown) => explain(error, policy));
+    };
+    const payload = await read(token, keys, options, claims).catch((error: unknown) => explain(error, policy));
     return checked(token, payload, policy, now(), jkt);
   };
 }
@@ -156,16 +157,17 @@ const refuse = (detail: string, cause?: unknown): never => {
 };
 
 /** `iss` of the unverified payload only picks one of the configured issuers; their keys then decide. */
-function selectIssuer(token: string, issuers: ReadonlyMap<string, Issuer>): Issuer {
+function selectIssuer(token: string, issuers: ReadonlyMap<string, Issuer>) {
   if (!COMPACT.test(token)) return refuse("the token is not a compact JWT");
-  let iss: unknown;
+  let claims: JWTPayload;
   try {
-    iss = decodeJwt(token).iss;
+    claims = decodeJwt(token);
   } catch {
     return refuse("the token is not a JWT");
   }
+  const { iss } = claims;
   const issuer = typeof iss === "string" ? issuers.get(iss) : undefined;
-  return issuer ?? refuse("the token's issuer is not configured in tokens");
+  return { issuer: issuer ?? refuse("the token's issuer is not configured in tokens"), claims };
 }
 
 /** What is wrong, and which option admits it; the error of jose names claims, never the token. */

@@ -165,8 +165,11 @@ export class Admitted {
   }
 }
 
+const IPV4 = /^[\d.]+$/;
+
 /** What counts as one address: of IPv6 the /64 that one subscriber has; without the port that some proxies append. */
 export function networkOf(address: string): string {
+  if (IPV4.test(address)) return address;
   const host = address
     .replace(/^\[(.*)\](?::\d+)?$/, "$1")
     .replace(/^([\d.]+):\d+$/, "$1")

@@ -2,7 +2,7 @@ import { KeyObject, sign } from "node:crypto";
 import { backend as node } from "@sealwire/core/internal";
 import { backend as webcrypto } from "@sealwire/core/internal/webcrypto";
 import fc from "fast-check";
-import { createLocalJWKSet, errors, jwtVerify } from "jose";
+import { createLocalJWKSet, decodeJwt, errors, jwtVerify, UnsecuredJWT } from "jose";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { tokenReader } from "../src/token-signature.ts";
 import { b64u, claims, ISSUER, type IssuerKey, issuerKey, jwksOf, now, SERVER_ID } from "./support/keys.ts";
@@ -118,6 +118,15 @@ const made = fc
     return harm(signed(JSON.stringify(members), text, key));
   });
 
+/** As whoever looks for its issuer has read it. */
+function unverified(token: string) {
+  try {
+    return decodeJwt(token);
+  } catch {
+    return undefined;
+  }
+}
+
 afterEach(() => vi.restoreAllMocks());
 
 describe.each([node, webcrypto])("tokens whose signature is verified by $name", (backend) => {
@@ -129,11 +138,27 @@ describe.each([node, webcrypto])("tokens whose signature is verified by $name", 
         const keys = createLocalJWKSet(jwks as never);
         const wanted = await verdictOf(async () => (await jwtVerify(token, keys, options)).payload);
         expect(await verdictOf(() => read(token, keys, options))).toEqual(wanted);
+        expect(await verdictOf(() => read(token, keys, options, unverified(token)))).toEqual(wanted);
         seen["payload" in (wanted as object) ? "accepted" : "refused"]++;
       }),
       { numRuns: 1500 },
     );
     expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(100);
+  });
+
+  it("are not read again where their claims were read and nothing about them is unusual", async () => {
+    const read = tokenReader(backend);
+    const keys = createLocalJWKSet(SETS.named as never);
+    const again = vi.spyOn(UnsecuredJWT, "decode");
+    const token = (more: object) =>
+      signed(JSON.stringify({ alg: ec.alg, kid: ec.kid, typ: "at+jwt" }), JSON.stringify({ ...claims(), ...more }), ec);
+    const usual = token({});
+    const given = decodeJwt(usual);
+    expect(await read(usual, keys, options, given)).toBe(given);
+    expect(again).not.toHaveBeenCalled();
+    const other = token({ nbf: now() - 5 });
+    expect(await read(other, keys, options, decodeJwt(other))).toEqual(decodeJwt(other));
+    expect(again).toHaveBeenCalledTimes(1);
   });
 
   it("are refused as by jose where their algorithm is not allowed", async () => {

@@ -51,15 +51,19 @@ export function validateEd25519(x: Uint8Array): boolean {
   return y < P25519 && !ED25519_SMALL_ORDER.has(y);
 }
 
+/** What is read of: a view of other bytes would have the engine move a short array out of its heap. */
+const BYTES = new Uint8Array(32);
+const view = new DataView(BYTES.buffer);
+
 /** Of 32 bytes, as `littleEndian`. */
-function bigEndian({ buffer, byteOffset }: Uint8Array): bigint {
-  const view = new DataView(buffer, byteOffset, 32);
+function bigEndian(bytes: Uint8Array): bigint {
+  BYTES.set(bytes);
   const high = (view.getBigUint64(0) << 64n) | view.getBigUint64(8);
   return (high << 128n) | (view.getBigUint64(16) << 64n) | view.getBigUint64(24);
 }
 
-function littleEndian({ buffer, byteOffset }: Uint8Array): bigint {
-  const view = new DataView(buffer, byteOffset, 32);
+function littleEndian(bytes: Uint8Array): bigint {
+  BYTES.set(bytes);
   const high = (view.getBigUint64(24, true) << 64n) | view.getBigUint64(16, true);
   return (high << 128n) | (view.getBigUint64(8, true) << 64n) | view.getBigUint64(0, true);
 }

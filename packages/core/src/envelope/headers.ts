@@ -2,9 +2,9 @@ import { StaticIv } from "../crypto/aead.ts";
 import type { PublicJwk } from "../crypto/backend.ts";
 import type { Codec, Level, SignatureAlg } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
-import { compactText, concat, utf8 } from "../wire/bytes.ts";
+import { ascii, compactText, concat, passingUtf8 } from "../wire/bytes.ts";
 
-const DOT = utf8.encode(".");
+const DOT = ascii(".");
 
 /** A protected header: its JSON bytes, and the AAD of a JWE under it (the ASCII bytes of its base64url form). */
 export class Header {
@@ -12,11 +12,15 @@ export class Header {
   #json: Uint8Array | undefined;
   #signed: Uint8Array | undefined;
 
-  constructor(json: string) {
-    this.aad = utf8.encode(encodeBase64url(utf8.encode(json)));
+  /** `passing`: of one message of a handshake, where the JSON is on both wires. */
+  constructor(json: string, passing = false) {
+    const write = passing ? passingUtf8 : ascii;
+    const bytes = write(json);
+    this.aad = write(encodeBase64url(bytes));
+    if (passing) this.#json = bytes;
   }
 
-  /** The binary wire leaves it out: there it is not kept. */
+  /** The binary wire of a session leaves it out: there it is not kept. */
   get json(): Uint8Array {
     this.#json ??= decodeBase64url(compactText(this.aad));
     return this.#json;
@@ -32,7 +36,7 @@ export class Header {
 interface Members {
   alg: string;
   enc?: "A256GCM";
-  cty?: "JWT" | "sealwire+cbor";
+  cty?: "JWT" | "sealwire+cbor" | undefined;
   epk?: PublicJwk;
   kid?: string;
   jwk?: PublicJwk;
@@ -41,6 +45,7 @@ interface Members {
 
 /** The member order of the literal that is passed is the order on the wire (specs/envelope.md, headers). */
 const header = (members: Members): Header => new Header(JSON.stringify(members));
+const passingHeader = (members: Members): Header => new Header(JSON.stringify(members), true);
 
 const cborCty = (codec: Codec): { cty?: "sealwire+cbor" } => (codec === "cbor" ? { cty: "sealwire+cbor" } : {});
 
@@ -121,21 +126,30 @@ function signedHeader(codec: Codec, signer: SignerId): Header {
   return header({ alg: signer.alg, ...cborCty(codec), kid: signer.thumbprint, typ: "sealwire+jwt" });
 }
 
-export const serverHelloHeader = (signer: SignerId): Header =>
-  header({ alg: signer.alg, kid: signer.thumbprint, typ: "sealwire-sh+jwt" });
+const serverHelloHeaders = new WeakMap<SignerId, Header>();
+
+/** The same for every hello of a signer. */
+export function serverHelloHeader(signer: SignerId): Header {
+  let known = serverHelloHeaders.get(signer);
+  if (known === undefined) {
+    known = header({ alg: signer.alg, kid: signer.thumbprint, typ: "sealwire-sh+jwt" });
+    serverHelloHeaders.set(signer, known);
+  }
+  return known;
+}
 
 /** The hellos of a resume, both under the K of one chain. */
 export const resumeHeader = (kid: string, hello: "ch" | "sh"): Header =>
-  header({ alg: "HS256", kid, typ: `sealwire-${hello}+jwt` });
+  passingHeader({ alg: "HS256", kid, typ: `sealwire-${hello}+jwt` });
 
 export const clientAuthHeader = (kid: string, proof: boolean): Header =>
-  header({ alg: "dir", enc: "A256GCM", ...(proof ? { cty: "JWT" as const } : {}), kid, typ: "sealwire-ca+jwt" });
+  passingHeader({ alg: "dir", enc: "A256GCM", cty: proof ? "JWT" : undefined, kid, typ: "sealwire-ca+jwt" });
 
 export const proofHeader = (alg: SignatureAlg, jwk: PublicJwk): Header =>
   header({ alg, jwk, typ: "sealwire-auth+jwt" });
 
 export const serverReadyHeader = (kid: string): Header =>
-  header({ alg: "dir", enc: "A256GCM", kid, typ: "sealwire-sr+jwt" });
+  passingHeader({ alg: "dir", enc: "A256GCM", kid, typ: "sealwire-sr+jwt" });
 
 /** `env` stands alone; `envi` is the same inside an encrypted envelope, and nowhere else. */
 export const envelopeHeader = (signer: SignerId, inner: boolean): Header =>

@@ -10,8 +10,13 @@ export interface HeaderKind {
   readonly encrypted?: boolean;
 }
 
-const allowed = ({ jwk, encrypted = false }: HeaderKind): ReadonlySet<string> =>
-  new Set(["alg", "cty", jwk ? "jwk" : "kid", "typ", ...(encrypted ? ["enc", "epk"] : [])]);
+const allowed = (key: string, ...more: string[]): ReadonlySet<string> => new Set(["alg", "cty", key, "typ", ...more]);
+const PROOF = allowed("jwk");
+const SIGNED = allowed("kid");
+const ENCRYPTED = allowed("kid", "enc", "epk");
+
+const namesOf = ({ jwk, encrypted = false }: HeaderKind): ReadonlySet<string> =>
+  encrypted ? ENCRYPTED : jwk ? PROOF : SIGNED;
 
 /** The members of a header that has to be parsed: SH, the inner object of CA, envelopes. Session headers never are. */
 export interface ParsedHeader {
@@ -47,7 +52,7 @@ export function readHeader(bytes: Uint8Array): { readonly [member: string]: Json
 export function parseHeader(bytes: Uint8Array, typ: string, kind: HeaderKind): ParsedHeader {
   const fail = refuse("E_HEADER");
   const members = readHeader(bytes);
-  const names = allowed(kind);
+  const names = namesOf(kind);
   for (const name of Object.keys(members)) {
     // A member this protocol gives no meaning could change how another library reads the object (crit, b64, zip, jku …).
     if (!names.has(name)) fail(`header member ${JSON.stringify(name)}`);

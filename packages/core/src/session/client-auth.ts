@@ -1,14 +1,16 @@
 import type { CryptoBackend, PublicJwk, Verifier } from "../crypto/backend.ts";
-import { checkPublicJwk } from "../crypto/jwk.ts";
+import { checkPublicJwk, signatureAlgOf } from "../crypto/jwk.ts";
 import { fail, isIdentifier, isInteger } from "../envelope/claims.ts";
 import { decodeObject } from "../envelope/claims-json.ts";
-import { clientAuthHeader, type Header, proofHeader } from "../envelope/headers.ts";
+import { clientAuthHeader, type Header, proofHeader, type SignerId } from "../envelope/headers.ts";
 import { parseHeader } from "../envelope/parsed-header.ts";
 import { SealwireError } from "../errors.ts";
 import { thumbprint } from "../keys/thumbprint.ts";
+import type { Maybe } from "../maybe.ts";
 import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
 import { compactText, equal, utf8 } from "../wire/bytes.ts";
 import { compactJws, decodeText, signingInput, type WireFrame } from "../wire/frame.ts";
+import { claimsMemory } from "../wire/memory.ts";
 import type { ProofKey } from "./client-handshake.ts";
 import { sealHandshakeObject } from "./handshake-object.ts";
 import type { HandshakeKeys } from "./schedule.ts";
@@ -67,22 +69,19 @@ export interface OpenedClientAuth {
   readonly proof:
     | {
         readonly jwk: PublicJwk;
-        readonly thumbprint: string;
-        readonly verifier: Verifier;
-        readonly verify: () => Promise<boolean>;
+        readonly id: SignerId;
+        /** By the key imported from `jwk`. */
+        readonly verify: (verifier: Verifier) => Maybe<boolean>;
       }
     | undefined;
 }
 
-/** Both header variants are constants of the handshake. */
-export const clientAuthHeaders = (kid: string): readonly Header[] => [
-  clientAuthHeader(kid, true),
-  clientAuthHeader(kid, false),
-];
-
-/** Whether CA came in the proof-of-possession variant, by its outer header: the first of the two. */
-export const hasProof = ([proven]: readonly Header[], frame: WireFrame): boolean =>
-  frame.form === 2 && proven !== undefined && equal(frame.protected, proven.json);
+/** Both header variants are constants of the handshake: that which CA came in, or else that without a proof. */
+export function clientAuthVariant(kid: string, frame: WireFrame): { readonly header: Header; readonly proof: boolean } {
+  const proven = clientAuthHeader(kid, true);
+  const proof = frame.form === 2 && equal(frame.protected, proven.json);
+  return { header: proof ? proven : clientAuthHeader(kid, false), proof };
+}
 
 const DOT = 0x2e;
 
@@ -92,23 +91,22 @@ export async function readClientAuth(
   withProof: boolean,
 ): Promise<OpenedClientAuth> {
   if (!withProof) return { plaintext, ...readClaims(plaintext), proof: undefined };
-  const jws = decodeText(compactText(plaintext), "inner");
+  const jws = decodeText(compactText(plaintext), "inner", claimsMemory);
   if (jws.form !== 1) throw new SealwireError("E_MALFORMED", { stage: "inner", detail: "CA holds no JWS" });
   const header = parseHeader(jws.protected, "sealwire-auth+jwt", { jwk: true });
   const checked = checkPublicJwk(header.jwk, "sign", { exact: true });
   if (!checked.ok) throw new SealwireError("E_KEY", { stage: "header", detail: checked.detail });
-  const verifier = await backend.importVerifier(checked.jwk);
-  if (header.alg !== verifier.alg) throw new SealwireError("E_ALG");
+  const alg = signatureAlgOf(checked.jwk);
+  if (header.alg !== alg) throw new SealwireError("E_ALG");
   header.assertContentType();
   return {
     plaintext,
     ...readClaims(jws.payload),
     proof: {
       jwk: checked.jwk,
-      thumbprint: await thumbprint(backend, checked.jwk),
-      verifier,
+      id: { alg, thumbprint: await thumbprint(backend, checked.jwk) },
       // What was signed, as it came: base64url has one spelling here.
-      verify: async () => await verifier.verify(plaintext.subarray(0, plaintext.lastIndexOf(DOT)), jws.signature),
+      verify: (verifier) => verifier.verify(plaintext.subarray(0, plaintext.lastIndexOf(DOT)), jws.signature),
     },
   };
 }

@@ -123,7 +123,7 @@ function names(value: unknown, name: string, max: number): readonly string[] {
   if (!Array.isArray(value) || value.length < 1 || value.length > max) return fail(`${name} is not 1 to ${max} names`);
   if (!value.every((v) => typeof v === "string" && v.length >= 1 && v.length <= 64))
     fail(`${name} holds something that is no name`);
-  return new Set(value).size === value.length ? value : fail(`${name} names something twice`);
+  return value.every((v, i) => value.indexOf(v) === i) ? value : fail(`${name} names something twice`);
 }
 
 export interface Offer {

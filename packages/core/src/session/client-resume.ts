@@ -70,7 +70,7 @@ export class ClientResume {
       ...(ath === undefined ? {} : { ath }),
     });
     const { c, s } = await helloKeys(this.#backend, chain);
-    const { frame, text } = await signHello(resumeHeader(chain.kid, "ch").json, payload, c);
+    const { frame, text } = await signHello(resumeHeader(chain.kid, "ch"), payload, c);
     this.#state = { name: "wait-SH", m1: text, key, mac: s };
     return { send: encodePayload(this.#wire, frame) };
   }

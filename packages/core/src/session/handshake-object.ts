@@ -18,14 +18,9 @@ export async function sealHandshakeObject(
   return { form: 2, protected: header.json, iv, ciphertext: sealed.subarray(0, -16), tag: sealed.subarray(-16) };
 }
 
-/** `headers` are the constants that the receive table admits here. */
-export async function openHandshakeObject(
-  keys: HandshakeKeys,
-  frame: WireFrame,
-  headers: readonly Header[],
-): Promise<Uint8Array> {
-  const header = frame.form === 2 ? headers.find((h) => equal(h.json, frame.protected)) : undefined;
-  if (frame.form !== 2 || header === undefined)
+/** `header`: the constant that the receive table admits here. */
+export async function openHandshakeObject(keys: HandshakeKeys, frame: WireFrame, header: Header): Promise<Uint8Array> {
+  if (frame.form !== 2 || !equal(header.json, frame.protected))
     throw new SealwireError("E_HEADER", { detail: "not in the receive table" });
   if (seqOfNonce(keys.iv, frame.iv) !== SEQ) throw new SealwireError("E_IV");
   if (frame.tag.length !== 16) throw new SealwireError("E_CRYPTO");

@@ -42,7 +42,7 @@ export interface LifeHost {
   /** The connection is gone, and what waits for a control message waits in vain. */
   lost(): void;
   /** The session is over, or given up for a new one: nobody will answer what was asked. */
-  abandoned(error: SealwireError): void;
+  abandoned(reason: () => SealwireError): void;
   ended(info: CloseInfo): void;
 }
 
@@ -336,7 +336,7 @@ export class Life implements Attached, LedgerOwner, UnacknowledgedHost {
     this.#givenUp = true;
     this.unacknowledged.giveUp();
     this.#refusals?.take();
-    this.#host.abandoned(notResumed());
+    this.#host.abandoned(notResumed);
   }
 
   /** Ends the session for a reason of this side, also where its connection is past telling the peer. */

@@ -138,7 +138,7 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   }
 
   lost(): void {
-    this.rights.fail(new SealwireError("E_TRUNCATED", { detail: "the answer was lost" }));
+    this.rights.fail(() => new SealwireError("E_TRUNCATED", { detail: "the answer was lost" }));
   }
 
   // --- the end -------------------------------------------------------------------------------------------------
@@ -149,20 +149,20 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
     else this.life.fail(error);
   }
 
-  abandoned(error: SealwireError): void {
-    this.#requests?.fail(error);
-    this.rights.fail(error);
+  abandoned(reason: () => SealwireError): void {
+    if (this.#requests?.isWaiting) this.#requests.fail(reason());
+    this.rights.fail(reason);
     this.sender.forgetRefusals();
   }
 
   ended(info: CloseInfo): void {
     this.#info = info;
-    const error = reasonOf(info);
-    this.#abort?.abort(error);
-    this.abandoned(error);
+    this.#abort?.abort(reasonOf(info));
+    this.abandoned(() => reasonOf(info));
+    const { error } = info;
     // What is committed and not handled yet no other node has.
-    const lost = error.code !== "E_SUPERSEDED";
-    this.delivery.end(lost && (info.truncated || (error.fatal && !error.remote && info.error !== undefined)));
+    const lost = error?.code !== "E_SUPERSEDED";
+    this.delivery.end(lost && (info.truncated || (error?.fatal === true && !error.remote)));
     this.sender.end();
     this.rights.end(error);
     this.#timers?.clear();
@@ -190,4 +190,5 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   }
 }
 
+/** Made only where somebody waits: an error costs more than the rest of the end, most of it for its stack. */
 const reasonOf = ({ error }: CloseInfo): SealwireError => error ?? new SealwireError("E_CLOSED");

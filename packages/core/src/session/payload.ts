@@ -16,7 +16,7 @@ export interface Time {
 export const wireOf = (protocol: string): Wire => (protocol === "sealwire.v1.cbor" ? "binary" : "text");
 
 export function encodePayload(wire: Wire, frame: WireFrame): Payload {
-  if (wire === "binary") return encodeFrame(frame);
+  if (wire === "binary") return encodeFrame(frame, true);
   return encodeText(frame as Exclude<WireFrame, { form: 3 | 4 }>);
 }
 

@@ -30,6 +30,10 @@ export class Refresh {
     return { granted, onSeq };
   }
 
+  get isWaiting(): boolean {
+    return this.#asked !== undefined;
+  }
+
   /** Step commit: whether this message can come now. */
   check(message: Control & { readonly top: "auth-ok" | "auth-no" }): void {
     if (this.#asked?.seq !== message.ref) throw new SealwireError("E_STATE", { detail: "answer to no auth" });

@@ -25,7 +25,10 @@ export interface RightsHost {
 }
 
 /** From 0 up to, not including, 1. */
-const partOf = (session: string): number => new DataView(decodeBase64url(session).buffer).getUint32(0) / 2 ** 32;
+function partOf(session: string): number {
+  const [a, b, c, d] = decodeBase64url(session) as unknown as [number, number, number, number];
+  return (a * 2 ** 24 + b * 2 ** 16 + c * 2 ** 8 + d) / 2 ** 32;
+}
 
 const LATE = "the new token was not checked in time (limit handshakeSeconds)";
 
@@ -138,11 +141,11 @@ export class Rights extends Term {
   }
 
   /** The answer to a token will not come: both ends forget it. */
-  fail(error: SealwireError): void {
-    this.#refreshed?.fail(error);
+  fail(reason: () => SealwireError): void {
+    if (this.#refreshed?.isWaiting) this.#refreshed.fail(reason());
     const checking = this.#checking;
     this.#checking = undefined;
-    checking?.abort(error);
+    if (checking !== undefined) checking.abort(reason());
   }
 
   /** The session has ended. */

@@ -3,7 +3,8 @@ import type { TrafficKeys } from "../envelope/sealer.ts";
 import { all, chain, type Maybe } from "../maybe.ts";
 import type { Level } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
-import { concat, uint32, utf8 } from "../wire/bytes.ts";
+import { concat, utf8, writeUint32 } from "../wire/bytes.ts";
+import { claimsMemory } from "../wire/memory.ts";
 
 const beginnings = new Map<string, Uint8Array>();
 
@@ -19,7 +20,18 @@ function beginning(label: string): Uint8Array {
 
 /** TH(label, x1, …) = SHA-256("sealwire1 " || label || 0x00 || lp(x1) || lp(x2) …). */
 export function transcriptHash(backend: CryptoBackend, label: string, ...parts: Uint8Array[]): Maybe<Uint8Array> {
-  return backend.sha256(concat(beginning(label), ...parts.flatMap((part) => [uint32(part.length), part])));
+  const start = beginning(label);
+  let at = start.length;
+  let length = at;
+  for (const part of parts) length += 4 + part.length;
+  const input = claimsMemory.cut(length);
+  input.set(start);
+  for (const part of parts) {
+    writeUint32(input, at, part.length);
+    input.set(part, at + 4);
+    at += 4 + part.length;
+  }
+  return backend.sha256(input);
 }
 
 /** The name of a session, derived by both ends and never sent: first 16 bytes of TH("sid", TH2). */

@@ -1,11 +1,10 @@
 import type { CryptoBackend, Verifier } from "../crypto/backend.ts";
-import type { SignerId } from "../envelope/headers.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
 import type { Codec, Level, Limits, Subprotocol, SuiteId } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { WireFrame } from "../wire/frame.ts";
-import { clientAuthHeaders, hasProof, type OpenedClientAuth, readClientAuth, tokenHash } from "./client-auth.ts";
+import { clientAuthVariant, type OpenedClientAuth, readClientAuth, tokenHash } from "./client-auth.ts";
 import type { HandshakeStep, ProofKey } from "./client-handshake.ts";
 import { agreementKey, type ClientHello, decodeClientHello, type Offer, select } from "./client-hello.ts";
 import { sharedOptions } from "./epoch.ts";
@@ -49,6 +48,11 @@ export interface ServerHandshakeOptions<T extends VerifiedToken = VerifiedToken>
   /** Default: "strict". */
   readonly order?: MessageOrder;
   readonly limits: Limits;
+  /** Keys that have proven a token here lately, by their thumbprints: their import is not made again. Default: none. */
+  readonly proofKeys?: {
+    find(thumbprint: string): Verifier | undefined;
+    keep(thumbprint: string, key: Verifier): void;
+  };
   /** Ephemeral keys that never were in use. Default: the backend makes one when it is needed. */
   readonly ephemeralKey?: CryptoBackend["generateKeyAgreement"];
   /** Token or ticket of the upgrade request, where that way is enabled and one came. */
@@ -182,11 +186,9 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
 
   async #onClientAuth(frame: WireFrame, state: AuthState, time: Time): Promise<ServerStep<T>> {
     const { backend } = this.#o;
-    const headers = clientAuthHeaders(state.keys.kid);
-    const plaintext = await openHandshakeObject(state.keys, frame, headers);
-    const { ca, token } = await this.#authenticate(plaintext, hasProof(headers, frame), state, time).catch(
-      unauthorized,
-    );
+    const variant = clientAuthVariant(state.keys.kid, frame);
+    const plaintext = await openHandshakeObject(state.keys, frame, variant.header);
+    const { ca, token, verifier } = await this.#authenticate(plaintext, variant.proof, state, time).catch(unauthorized);
     if ((await this.#o.admit(token)) !== true) throw new SealwireError("E_FORBIDDEN", { stage: "claims" });
     const th3 = await transcriptHash(backend, "th3", state.th2, plaintext);
     const { schedule, hello } = state;
@@ -214,9 +216,9 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
         serverId: id,
         serverKey: state.signer,
         clientKey: ca.proof && {
-          id: peerId(ca.proof),
+          id: ca.proof.id,
           // Whoever neither opens signed messages nor stores the session needs the name alone.
-          ...(signed || exportableChain ? { verifier: ca.proof.verifier } : {}),
+          ...(verifier !== undefined && (signed || exportableChain) ? { verifier } : {}),
         },
         exportableChain,
       }),
@@ -247,7 +249,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     withProof: boolean,
     { th2, hello }: AuthState,
     time: Time,
-  ): Promise<{ ca: OpenedClientAuth; token: T }> {
+  ): Promise<{ ca: OpenedClientAuth; token: T; verifier: Verifier | undefined }> {
     const { backend, id, limits } = this.#o;
     const ca = await readClientAuth(backend, plaintext, withProof);
     const { claims, proof } = ca;
@@ -271,10 +273,17 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     if (this.#o.upgradeToken !== undefined && token.jkt !== undefined && ca.ath === undefined) {
       throw new SealwireError("E_POP", { stage: "claims", detail: "a key-bound upgrade token is proven by ath" });
     }
-    if (proof !== undefined && (proof.thumbprint !== token.jkt || !(await proof.verify()))) {
+    return { ca, token, verifier: proof && (await this.#verifyProof(proof, token.jkt)) };
+  }
+
+  async #verifyProof({ id, jwk, verify }: NonNullable<OpenedClientAuth["proof"]>, jkt: string | undefined) {
+    const { backend, proofKeys } = this.#o;
+    // Looked for after the token was checked: how long that takes tells nobody else who has been here.
+    const verifier = id.thumbprint === jkt && (proofKeys?.find(jkt) ?? (await backend.importVerifier(jwk)));
+    if (verifier === false || !(await verify(verifier)))
       throw new SealwireError("E_POP", { stage: "claims", detail: "the proof is not by the token's key" });
-    }
-    return { ca, token };
+    proofKeys?.keep(id.thumbprint, verifier);
+    return verifier;
   }
 
   /** Exactly one source: `at`, or the upgrade token that `ath` (under a proof) or `at` (bearer) confirms. */
@@ -297,11 +306,6 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     return token;
   }
 }
-
-const peerId = (proof: { readonly verifier: Verifier; readonly thumbprint: string }): SignerId => ({
-  alg: proof.verifier.alg,
-  thumbprint: proof.thumbprint,
-});
 
 /** One coarse answer to every failure of CA after decryption: no oracle about token or proof. */
 function unauthorized(error: unknown): never {

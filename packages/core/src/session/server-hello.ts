@@ -1,13 +1,13 @@
 import type { MacKey, Signer, Verifier } from "../crypto/backend.ts";
 import { fail, isIdentifier, isInteger } from "../envelope/claims.ts";
 import { decodeObject } from "../envelope/claims-json.ts";
-import { type SignerId, serverHelloHeader } from "../envelope/headers.ts";
+import { type Header, type SignerId, serverHelloHeader } from "../envelope/headers.ts";
 import { parseHeader } from "../envelope/parsed-header.ts";
 import { SealwireError } from "../errors.ts";
 import type { KeySet } from "../keys/keyset.ts";
 import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
-import { ascii, concat, utf8 } from "../wire/bytes.ts";
-import { compactJws, signingInput, type WireFrame } from "../wire/frame.ts";
+import { concat, passingUtf8, utf8 } from "../wire/bytes.ts";
+import { compactJws, signingInput, signingInputOf, type WireFrame } from "../wire/frame.ts";
 import { isMessageLimit, isResumeNumber, messageLimit, resumeNumber } from "./client-hello.ts";
 import type { MessageOrder } from "./types.ts";
 
@@ -60,23 +60,23 @@ export interface SignedHello {
 export function encodeServerHello(h: ServerHello): Uint8Array {
   const { iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, msg, rcv } = h;
   const rs = rcv === undefined ? undefined : { rcv };
-  return utf8.encode(JSON.stringify({ iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, lim: { msg }, rs }));
+  return passingUtf8(JSON.stringify({ iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, lim: { msg }, rs }));
 }
 
 export async function signServerHello(h: ServerHello, signer: Signer, id: SignerId): Promise<SignedHello> {
-  return await signHello(serverHelloHeader(id).json, encodeServerHello(h), signer);
+  return await signHello(serverHelloHeader(id), encodeServerHello(h), signer);
 }
 
 /** `key` signs: a private key, or the MAC key of a resume. */
 export async function signHello(
-  header: Uint8Array,
+  header: Header,
   payload: Uint8Array,
   key: Pick<Signer, "sign"> | Pick<MacKey, "sign">,
 ): Promise<SignedHello> {
-  const input = signingInput(header, payload);
+  const input = signingInputOf(header.signed, payload);
   const signature = await key.sign(input);
-  const text = concat(input, ascii(`.${encodeBase64url(signature)}`));
-  return { frame: { form: 1, protected: header, payload, signature }, text };
+  const text = concat(input, passingUtf8(`.${encodeBase64url(signature)}`));
+  return { frame: { form: 1, protected: header.json, payload, signature }, text };
 }
 
 /** A hello whose signature holds; what it says is compared by the caller. */

@@ -2,7 +2,7 @@ import { fail, isInteger } from "../envelope/claims.ts";
 import { decodeObject } from "../envelope/claims-json.ts";
 import { serverReadyHeader } from "../envelope/headers.ts";
 import { isBase64url } from "../wire/base64url.ts";
-import { utf8 } from "../wire/bytes.ts";
+import { passingUtf8 } from "../wire/bytes.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { openHandshakeObject, sealHandshakeObject } from "./handshake-object.ts";
 import type { HandshakeKeys } from "./schedule.ts";
@@ -23,12 +23,12 @@ export async function sealServerReady(keys: HandshakeKeys, ready: ServerReady): 
   return await sealHandshakeObject(
     keys,
     serverReadyHeader(keys.kid),
-    utf8.encode(JSON.stringify({ th, iat, exp, sub, scp, cb })),
+    passingUtf8(JSON.stringify({ th, iat, exp, sub, scp, cb })),
   );
 }
 
 export async function openServerReady(frame: WireFrame, keys: HandshakeKeys): Promise<ServerReady> {
-  const json = await openHandshakeObject(keys, frame, [serverReadyHeader(keys.kid)]);
+  const json = await openHandshakeObject(keys, frame, serverReadyHeader(keys.kid));
   const { th, iat, exp, sub, scp, cb } = decodeObject(json, fail, (path) => path[0] === "iat" || path[0] === "exp");
   if (typeof th !== "string" || !isBase64url(th, 43)) return fail("th is not a hash");
   if (!isInteger(iat, 0) || !isInteger(exp, 0) || exp < iat) return fail("iat or exp of SR");

@@ -120,7 +120,7 @@ export class ServerResume<T> {
       msg: facts.messageBytes,
       rcv: own,
     });
-    const sh = await signHello(resumeHeader(chain.kid, "sh").json, payload, keys.s);
+    const sh = await signHello(resumeHeader(chain.kid, "sh"), payload, keys.s);
     const th2 = await transcriptHash(backend, "th2", m1, sh.text);
     const salt = await chainSalt(chain, "resume", th2);
     const schedule = new KeySchedule(await key.agree(peerKey), salt);

@@ -1,5 +1,6 @@
 import { SealwireError } from "../errors.ts";
 import type { Stage } from "../registry.generated.ts";
+import type { Memory } from "./memory.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const ONLY_ALPHABET = /^[A-Za-z0-9_-]*$/;
@@ -13,9 +14,13 @@ const NATIVE_FROM = 64;
 // Node's Buffer where there is one. A Buffer that some page brings along may not know base64url; then the table serves.
 const candidate = (globalThis as { Buffer?: typeof Buffer }).Buffer;
 const NativeBuffer = candidate?.isEncoding?.("base64url") ? candidate : undefined;
-// What toString("base64url") calls. It takes any bytes, and a Buffer that is made of them first costs more than the encoding.
-const nativeSlice = (NativeBuffer?.prototype as { base64urlSlice?(start: number, end: number): string } | undefined)
-  ?.base64urlSlice;
+// What toString("base64url") and write() call. They take any bytes, and a Buffer that is made of them first costs more.
+interface Native {
+  base64urlSlice?(start: number, end: number): string;
+  base64urlWrite?(text: string, at: number, length: number): number;
+}
+const native = NativeBuffer?.prototype as Native | undefined;
+const [nativeSlice, nativeWrite] = [native?.base64urlSlice, native?.base64urlWrite];
 
 export function encodeBase64url(bytes: Uint8Array): string {
   if (nativeSlice) return nativeSlice.call(bytes, 0, bytes.length);
@@ -31,16 +36,18 @@ export function encodeBase64url(bytes: Uint8Array): string {
 
 /**
  * Decodes canonical base64url: only the alphabet, no padding, no white space, zero pad bits. So bytes have one spelling.
+ * `memory`: where to, if not to memory of its own.
  *
  * @throws SealwireError `E_B64`
  */
-export function decodeBase64url(text: string, stage: Stage = "encoding"): Uint8Array {
+export function decodeBase64url(text: string, stage: Stage = "encoding", memory?: Memory): Uint8Array {
   const fault = findFault(text);
   if (fault !== undefined) throw new SealwireError("E_B64", { stage, detail: fault });
-  const bytes = new Uint8Array(Math.floor((text.length * 3) / 4));
+  const length = Math.floor((text.length * 3) / 4);
+  const bytes = memory?.cut(length) ?? new Uint8Array(length);
   // Buffer alone would skip NUL, '*' and white space: the text has been checked above. It writes into our own array,
   // as Buffer.from(text) would answer with a slice of Node's shared pool.
-  if (NativeBuffer && text.length >= NATIVE_FROM) NativeBuffer.from(bytes.buffer).write(text, "base64url");
+  if (nativeWrite && text.length >= NATIVE_FROM) nativeWrite.call(bytes, text, 0, length);
   else fill(bytes, text);
   return bytes;
 }

@@ -1,3 +1,5 @@
+import { claimsMemory } from "./memory.ts";
+
 /** Refuses the input: throws the error of the step that reads it. `detail` names a position or a rule, never content. */
 export type Fail = (detail: string) => never;
 
@@ -23,6 +25,15 @@ export function ascii(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/**
+ * As `utf8`, for what is needed no longer than one message is under way: a TextEncoder makes memory of its own each time. A
+ * text with other characters than ASCII has its own.
+ */
+export function passingUtf8(text: string): Uint8Array {
+  const bytes = claimsMemory.cut(text.length);
+  return encoder.encodeInto(text, bytes).read === text.length ? bytes : encoder.encode(text);
+}
+
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** ASCII to a string. Anything else is some character outside the compact alphabet, which the decoder after it refuses. */
@@ -40,7 +51,9 @@ export function isWellFormed(text: string): boolean {
 }
 
 export function concat(...parts: Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);
@@ -49,10 +62,18 @@ export function concat(...parts: Uint8Array[]): Uint8Array {
   return whole;
 }
 
+/** Writes four bytes, big endian. A view for it has the engine move a short array out of its heap. */
+export function writeUint32(bytes: Uint8Array, at: number, n: number): void {
+  bytes[at] = n >>> 24;
+  bytes[at + 1] = n >>> 16;
+  bytes[at + 2] = n >>> 8;
+  bytes[at + 3] = n;
+}
+
 /** Four bytes, big endian. */
 export function uint32(n: number): Uint8Array {
   const out = new Uint8Array(4);
-  new DataView(out.buffer).setUint32(0, n);
+  writeUint32(out, 0, n);
   return out;
 }
 

@@ -1,9 +1,9 @@
 import { SealwireError } from "../errors.ts";
 import type { Stage } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "./base64url.ts";
-import { ascii, concat, decodeUtf8, type Fail, isWellFormed, utf8 } from "./bytes.ts";
+import { concat, decodeUtf8, type Fail, isWellFormed, passingUtf8, utf8 } from "./bytes.ts";
 import { CborReader, CborWriter, headSize } from "./cbor.ts";
-import { frameMemory } from "./memory.ts";
+import { frameMemory, type Memory } from "./memory.ts";
 
 /** Form 0: bare JSON of a hello or an error, its syntax unchecked. */
 export interface JsonFrame {
@@ -50,24 +50,29 @@ export type Wire = "text" | "binary";
 
 const NO_KEY = new Uint8Array(0);
 
-/** One CBOR array of definite length with the shortest heads: a frame has exactly one encoding. */
-export function encodeFrame(frame: WireFrame): Uint8Array {
+/**
+ * One CBOR array of definite length with the shortest heads: a frame has exactly one encoding. `passing`: it goes to the wire
+ * and nowhere else.
+ */
+export function encodeFrame(frame: WireFrame, passing = false): Uint8Array {
+  const start = (elements: number, room: number): CborWriter =>
+    new CborWriter(passing ? frameMemory.cut(room + HEADS) : room + HEADS).array(elements).uint(frame.form);
   switch (frame.form) {
     case 0:
-      return start(2, frame.form, frame.json.length).bytes(frame.json).finish();
+      return start(2, frame.json.length).bytes(frame.json).finish();
     case 1: {
       const { protected: header, payload, signature } = frame;
       const room = header.length + payload.length + signature.length;
-      return start(4, frame.form, room).bytes(header).bytes(payload).bytes(signature).finish();
+      return start(4, room).bytes(header).bytes(payload).bytes(signature).finish();
     }
     case 2: {
       const { protected: header, iv, ciphertext, tag } = frame;
       const room = header.length + iv.length + ciphertext.length + tag.length;
-      const writer = start(6, frame.form, room).bytes(header).bytes(NO_KEY);
+      const writer = start(6, room).bytes(header).bytes(NO_KEY);
       return writer.bytes(iv).bytes(ciphertext).bytes(tag).finish();
     }
     case 3:
-      return start(4, frame.form, frame.sealed.length).uint(frame.h).uint(frame.seq).bytes(frame.sealed).finish();
+      return start(4, frame.sealed.length).uint(frame.h).uint(frame.seq).bytes(frame.sealed).finish();
     case 4: {
       const { h, payload, signature } = frame;
       // To the byte: sessions send it for every message, and the writer makes no view of its own then.
@@ -89,10 +94,6 @@ export function writeShortJwe(frame: Uint8Array, h: number, seq: number, sealedL
 
 /** Room for the heads of any form. */
 const HEADS = 32;
-
-function start(elements: number, form: number, room: number): CborWriter {
-  return new CborWriter(room + HEADS).array(elements).uint(form);
-}
 
 const sizeOf = (bytes: Uint8Array): number => headSize(bytes.length) + bytes.length;
 
@@ -152,11 +153,12 @@ export function encodeText(frame: TextFrame): string {
 }
 
 /**
- * Decodes a text message, or a compact object inside one. Not checked: the syntax of bare JSON, and lengths.
+ * Decodes a text message, or a compact object inside one. Not checked: the syntax of bare JSON, and lengths. `memory`: for
+ * what no application gets.
  *
  * @throws SealwireError `E_MALFORMED`, `E_B64`
  */
-export function decodeText(text: string, stage: Stage = "encoding"): TextFrame {
+export function decodeText(text: string, stage: Stage = "encoding", memory?: Memory): TextFrame {
   const fail: Fail = (detail) => {
     throw new SealwireError("E_MALFORMED", { stage, detail });
   };
@@ -169,7 +171,7 @@ export function decodeText(text: string, stage: Stage = "encoding"): TextFrame {
   if (segments.length !== 3 && segments.length !== 5) fail("neither JSON nor three or five segments");
   if (segments[0] === "") fail("empty protected header");
   if (segments.length === 5 && segments[1] !== "") fail("encrypted key that is not empty");
-  const decoded = segments.map((segment) => decodeBase64url(segment, stage));
+  const decoded = segments.map((segment) => decodeBase64url(segment, stage, memory));
   if (decoded.length === 3) {
     return { form: 1, protected: decoded[0]!, payload: decoded[1]!, signature: decoded[2]! };
   }
@@ -178,12 +180,12 @@ export function decodeText(text: string, stage: Stage = "encoding"): TextFrame {
 
 /** The bytes that a JWS signature covers (RFC 7515 section 5.1). */
 export function signingInput(protectedHeader: Uint8Array, payload: Uint8Array): Uint8Array {
-  return signingInputOf(ascii(`${encodeBase64url(protectedHeader)}.`), payload);
+  return signingInputOf(passingUtf8(`${encodeBase64url(protectedHeader)}.`), payload);
 }
 
 /** As `signingInput`; `start` is what stands before the payload, which a session has ready. */
 export function signingInputOf(start: Uint8Array, payload: Uint8Array): Uint8Array {
-  return concat(start, ascii(encodeBase64url(payload)));
+  return concat(start, passingUtf8(encodeBase64url(payload)));
 }
 
 export function compactJws(frame: JwsFrame): string {

@@ -36,6 +36,26 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const OWN_INTEGER = /^(?:0|[1-9][0-9]{0,15})$/;
 const UNICODE_ESCAPE = /[0-9a-fA-F]{4}/y;
 
+/** Of one object. A table is made where there are more than a few: most have few, and a table is larger than they are. */
+class Names {
+  static readonly #FEW = 12;
+  readonly #few: string[] = [];
+  #all: Set<string> | undefined;
+
+  /** False for one that is there. */
+  add(name: string): boolean {
+    if (this.#all === undefined && this.#few.length === Names.#FEW) this.#all = new Set(this.#few);
+    if (this.#all?.has(name) ?? this.#few.includes(name)) return false;
+    if (this.#all === undefined) this.#few.push(name);
+    else this.#all.add(name);
+    return true;
+  }
+
+  get size(): number {
+    return this.#all?.size ?? this.#few.length;
+  }
+}
+
 class Scan {
   readonly #text: string;
   readonly #fail: Fail;
@@ -105,14 +125,13 @@ class Scan {
 
   #members(depth: number): void {
     if (!this.#open(depth, "}")) return;
-    const names = new Set<string>();
+    const names = new Names();
     do {
       this.#skipSpace();
       if (this.#text[this.#at] !== '"') this.#refuse("member name expected");
       const name = this.#string();
       if (name === "__proto__") this.#refuse("member name __proto__");
-      if (names.has(name)) this.#refuse("duplicate member name");
-      names.add(name);
+      if (!names.add(name)) this.#refuse("duplicate member name");
       if (names.size > this.#maxMembers) this.#refuse("too many members");
       this.#skipSpace();
       if (!this.#take(":")) this.#refuse("colon expected");

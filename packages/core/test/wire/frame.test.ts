@@ -103,6 +103,14 @@ describe("binary frames", () => {
     expectCode("E_CBOR", () => decodeFrame(hex(encoded)));
   });
 
+  it("share memory with others where they go to the wire only, and are the same there", () => {
+    const one = { form: 1, protected: hex("01"), payload: hex("02"), signature: hex("03") } as const;
+    const [own, passing] = [encodeFrame(one), encodeFrame(one, true)];
+    expect(toHex(passing)).toBe(toHex(own));
+    expect(own.buffer.byteLength).toBeLessThan(64);
+    expect(passing.buffer).toBe(encodeFrame(one, true).buffer);
+  });
+
   it("refuse a bignum of 64 KB and deep nesting", () => {
     expectCode("E_CBOR", () => decodeFrame(new Uint8Array(65536).fill(0x81)));
     expectCode("E_CBOR", () => decodeFrame(Uint8Array.of(0x82, 0, 0xc2, 0x59, 0xff, 0xff, ...new Uint8Array(0xffff))));

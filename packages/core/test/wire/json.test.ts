@@ -132,6 +132,15 @@ describe("parseJson", () => {
     expect(() => parse(text)).toThrowError(Refused);
   });
 
+  it("refuses a name that comes again, wherever it stands among few or many", () => {
+    for (const count of [1, 2, 11, 12, 13, 14, 40]) {
+      const names = Array.from({ length: count }, (_, i) => `n${i}`);
+      const text = (all: readonly string[]) => `{${all.map((name) => `"${name}":0`).join()}}`;
+      expect(Object.keys(parse(text(names)) as object)).toEqual(names);
+      for (const name of names) expect(() => parse(text([...names, name]))).toThrowError(/^duplicate member name/);
+    }
+  });
+
   it("takes what only looks dangerous", () => {
     expect(parse('{"a":{"b":1},"b":{"a":1}}')).toEqual({ a: { b: 1 }, b: { a: 1 } });
     expect(parse('"\\ud83d\\ude00"')).toBe("\u{1f600}");
