@@ -81,8 +81,9 @@ export class Rights implements TermHost {
     return this.#changes;
   }
 
-  get over(): boolean {
-    return this.#term.over;
+  /** At that moment: the clock of a page costs more than the rest of the question. */
+  isOver(elapsed: number): boolean {
+    return this.#term.isOver(elapsed);
   }
 
   /** Milliseconds. */

@@ -19,8 +19,8 @@ export class Term {
     this.#host = host;
   }
 
-  get over(): boolean {
-    return this.left <= 0;
+  isOver(elapsed: number): boolean {
+    return this.#end <= elapsed;
   }
 
   /** Milliseconds. */
@@ -43,7 +43,7 @@ export class Term {
   }
 
   static #ring(term: Term): void {
-    if (term.over) {
+    if (term.isOver(term.#host.elapsed)) {
       term.#host.onEnd();
       return;
     }
