@@ -1,16 +1,16 @@
 import { SealwireError } from "../errors.ts";
 import type { Maybe } from "../maybe.ts";
 import { frameMemory } from "../wire/memory.ts";
-import type { AeadKey, Apart } from "./backend.ts";
+import type { AeadKey, Apart, Nonces } from "./backend.ts";
 
-const IV_BYTES = 12;
+export const IV_BYTES = 12;
 const TWO_32 = 2 ** 32;
 
 /**
  * The static IV of one direction under one key. Kept as three words: a session that is idle holds no buffer for it, and
  * nobody can change it.
  */
-export class StaticIv {
+export class StaticIv implements Nonces {
   readonly #first: number;
   readonly #high: number;
   readonly #low: number;
@@ -23,7 +23,11 @@ export class StaticIv {
   /** `iv XOR (0x00000000 || uint64_be(seq))`, as TLS 1.3 (RFC 8446 section 5.3) and OSCORE do it. */
   nonce(seq: number): Uint8Array {
     // Memory outside the heap: node:crypto has the engine move there what is not, and a piece of a block is there already.
-    const iv = frameMemory.cut(IV_BYTES);
+    return this.write(seq, frameMemory.cut(IV_BYTES));
+  }
+
+  /** Writes `nonce` to these 12 bytes. */
+  write(seq: number, iv: Uint8Array): Uint8Array {
     writeWord(iv, 0, this.#first);
     // Bit operators work on 32 bits; seq has up to 53.
     writeWord(iv, 4, this.#high ^ Math.floor(seq / TWO_32));
@@ -71,6 +75,9 @@ export function seqOfNonce(staticIv: Uint8Array, iv: Uint8Array): number {
 }
 
 type Then<T> = (bytes: Uint8Array) => Maybe<T>;
+/** Neither throws. */
+type Ended = (bytes: Uint8Array) => void;
+type Failed = (cause: unknown) => void;
 
 /** Seals under one key, each sequence number at most once: the same (key, nonce) twice would break AES-GCM. */
 export class AeadSealer {
@@ -90,18 +97,33 @@ export class AeadSealer {
    * @throws SealwireError `E_INTERNAL` for a seq that was used or passed over, and where the cipher fails
    */
   seal<T>(seq: number, aad: Uint8Array, plaintext: Uint8Array, room: number, then: Then<T>): Maybe<T> {
+    this.#use(seq);
+    const key = this.#key;
+    let sealed: Maybe<Uint8Array>;
+    try {
+      if (key.sealLater !== undefined) return key.sealLater(this.#iv, seq, aad, plaintext, room, then, notSealed);
+      sealed = key.seal(this.#iv.nonce(seq), aad, plaintext, room);
+    } catch (cause) {
+      return notSealed(cause);
+    }
+    return sealed instanceof Promise ? sealed.then(then, notSealed) : then(sealed);
+  }
+
+  /** As `seal`, by the cipher's own promise alone. False where the cipher has none, and nothing was done. */
+  begin(seq: number, aad: Uint8Array, plaintext: Uint8Array, room: number, ended: Ended, failed: Failed): boolean {
+    const key = this.#key;
+    if (key.sealLater === undefined) return false;
+    this.#use(seq);
+    void key.sealLater(this.#iv, seq, aad, plaintext, room, ended, failed);
+    return true;
+  }
+
+  #use(seq: number): void {
     if (!Number.isSafeInteger(seq) || seq < this.#next) {
       throw new SealwireError("E_INTERNAL", { detail: `sealing with seq ${seq} where the next is ${this.#next}` });
     }
     // Before the cipher runs: a seq whose sealing failed is used up as well.
     this.#next = seq + 1;
-    let sealed: Maybe<Uint8Array>;
-    try {
-      sealed = this.#key.seal(this.#iv.nonce(seq), aad, plaintext, room);
-    } catch (cause) {
-      return notSealed(cause);
-    }
-    return sealed instanceof Promise ? sealed.then(then, notSealed) : then(sealed);
   }
 }
 
@@ -121,13 +143,23 @@ export class AeadOpener {
    * @throws SealwireError `E_CRYPTO` for whatever reason it fails, without telling which
    */
   open<T>(seq: number, aad: Uint8Array, data: Uint8Array, then: Then<T>): Maybe<T> {
+    const key = this.#key;
     let text: Maybe<Uint8Array>;
     try {
-      text = this.#key.open(this.#iv.nonce(seq), aad, data);
+      if (key.openLater !== undefined) return key.openLater(this.#iv, seq, aad, data, then, notOpened);
+      text = key.open(this.#iv.nonce(seq), aad, data);
     } catch (cause) {
       return notOpened(cause);
     }
     return text instanceof Promise ? text.then(then, notOpened) : then(text);
+  }
+
+  /** As `open`, by the cipher's own promise alone. False where the cipher has none, and nothing was done. */
+  begin(seq: number, aad: Uint8Array, data: Uint8Array, ended: Ended, failed: Failed): boolean {
+    const key = this.#key;
+    if (key.openLater === undefined) return false;
+    void key.openLater(this.#iv, seq, aad, data, ended, failed);
+    return true;
   }
 
   /** As `open`, in two (see `AeadKey`). Undefined where the cipher cannot do that. */

@@ -27,6 +27,33 @@ export interface AeadKey {
    * nobody has to copy it. Only where the cipher answers at once.
    */
   openApart?(iv: Uint8Array, aad: Uint8Array, data: Uint8Array, at: number): Apart;
+  /**
+   * Where the cipher answers later: as `seal` under the nonce of `seq`, and what `then` makes of it by the same promise,
+   * or `failed` of a failure of the cipher.
+   */
+  sealLater?<T>(
+    nonces: Nonces,
+    seq: number,
+    aad: Uint8Array,
+    plaintext: Uint8Array,
+    room: number,
+    then: (sealed: Uint8Array) => Maybe<T>,
+    failed: (cause: unknown) => T,
+  ): Promise<T>;
+  /** The same of `open`. */
+  openLater?<T>(
+    nonces: Nonces,
+    seq: number,
+    aad: Uint8Array,
+    data: Uint8Array,
+    then: (text: Uint8Array) => Maybe<T>,
+    failed: (cause: unknown) => T,
+  ): Promise<T>;
+}
+
+/** The IV of each sequence number, written to 12 bytes. */
+export interface Nonces {
+  write(seq: number, iv: Uint8Array): Uint8Array;
 }
 
 export type Apart = readonly [before: Uint8Array, rest: Uint8Array];

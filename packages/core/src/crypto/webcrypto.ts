@@ -1,13 +1,16 @@
 import { SealwireError } from "../errors.ts";
+import type { Maybe } from "../maybe.ts";
 import type { SignatureAlg, SuiteId } from "../registry.generated.ts";
 import { ascii, concat } from "../wire/bytes.ts";
 import { frameMemory } from "../wire/memory.ts";
+import { IV_BYTES } from "./aead.ts";
 import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
   AeadKey,
   CryptoBackend,
   KeyAgreement,
   MacKey,
+  Nonces,
   PrivateJwk,
   PublicJwk,
   SharedSecret,
@@ -41,23 +44,88 @@ const AEAD = { name: "AES-GCM", length: 256 };
 /** Without the length all engines derive 512 bits, the block size of SHA-256. */
 const MAC = { name: "HMAC", hash: "SHA-256", length: 256 };
 
-/** One for each call: an engine that read its IV late would otherwise use one twice, which breaks AES-GCM. */
-const params = (iv: Uint8Array, aad: Uint8Array): AesGcmParams => ({
+/** A call of the cipher reads them when it is made. */
+interface Params extends AesGcmParams {
+  readonly iv: Uint8Array<ArrayBuffer>;
+  additionalData: Uint8Array<ArrayBuffer>;
+}
+
+const newParams = (iv: Uint8Array, aad: Uint8Array): Params => ({
   name: AEAD.name,
   iv: source(iv),
   additionalData: source(aad),
   tagLength: 128,
 });
 
-export function aeadKey(key: CryptoKey): AeadKey {
-  return {
-    // By then(): an async function makes two more promises for each message.
-    seal: (iv, aad, text, room = 0) =>
-      subtle()
-        .encrypt(params(iv, aad), key, source(text))
-        .then((sealed) => behind(room, sealed)),
-    open: (iv, aad, data) => subtle().decrypt(params(iv, aad), key, source(data)).then(bytesOf),
-  };
+/** As many as one session has under way. */
+const SPARE = 64;
+/**
+ * Those of calls that have ended: an engine keeps an object of its own beside each view that it was given. None is used
+ * again before its call has ended: an engine that read its IV late would otherwise use one twice, which breaks AES-GCM.
+ */
+const spare: Params[] = [];
+
+function takeParams(nonces: Nonces, seq: number, aad: Uint8Array): Params {
+  const params = spare.pop() ?? newParams(new Uint8Array(new ArrayBuffer(IV_BYTES)), aad);
+  nonces.write(seq, params.iv);
+  params.additionalData = source(aad);
+  return params;
+}
+
+function giveBack(params: Params): void {
+  if (spare.length < SPARE) spare.push(params);
+}
+
+export const aeadKey = (key: CryptoKey): AeadKey => new WebAead(key);
+
+/** By then(): an async function makes two more promises for each message. */
+class WebAead implements AeadKey {
+  readonly #key: CryptoKey;
+  /** Looked up once: the getters of a page cost as much as a promise. */
+  readonly #subtle = subtle();
+
+  constructor(key: CryptoKey) {
+    this.#key = key;
+  }
+
+  seal(iv: Uint8Array, aad: Uint8Array, text: Uint8Array, room = 0): Promise<Uint8Array> {
+    return this.#subtle.encrypt(newParams(iv, aad), this.#key, source(text)).then((sealed) => behind(room, sealed));
+  }
+
+  open(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): Promise<Uint8Array> {
+    return this.#subtle.decrypt(newParams(iv, aad), this.#key, source(data)).then(bytesOf);
+  }
+
+  sealLater<T>(
+    nonces: Nonces,
+    seq: number,
+    aad: Uint8Array,
+    text: Uint8Array,
+    room: number,
+    then: (sealed: Uint8Array) => Maybe<T>,
+    failed: (cause: unknown) => T,
+  ): Promise<T> {
+    const params = takeParams(nonces, seq, aad);
+    return this.#subtle.encrypt(params, this.#key, source(text)).then((sealed) => {
+      giveBack(params);
+      return then(behind(room, sealed));
+    }, failed);
+  }
+
+  openLater<T>(
+    nonces: Nonces,
+    seq: number,
+    aad: Uint8Array,
+    data: Uint8Array,
+    then: (text: Uint8Array) => Maybe<T>,
+    failed: (cause: unknown) => T,
+  ): Promise<T> {
+    const params = takeParams(nonces, seq, aad);
+    return this.#subtle.decrypt(params, this.#key, source(data)).then((text) => {
+      giveBack(params);
+      return then(bytesOf(text));
+    }, failed);
+  }
 }
 
 function behind(room: number, sealed: ArrayBuffer): Uint8Array {

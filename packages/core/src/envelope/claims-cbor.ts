@@ -137,19 +137,45 @@ function decode(bytes: Uint8Array, apart: Uint8Array | undefined): RawClaims {
   if (count > DEFAULT_LIMITS.claimsMembers) fail("too many members");
   for (let i = 0; i < count; i++) {
     const start = reader.position;
-    const name = CLAIMS.get(reader.three());
+    const code = reader.three();
+    // Those of every message by their names: a property that is found by a variable costs as much as to read its value.
+    switch (code) {
+      case NAME.seq:
+        once(raw.seq);
+        spend(reader, budget);
+        raw.seq = reader.uint();
+        continue;
+      case NAME.exp:
+        once(raw.exp);
+        spend(reader, budget);
+        raw.exp = reader.uint();
+        continue;
+      case NAME.top:
+        once(raw.top);
+        spend(reader, budget);
+        raw.top = reader.key();
+        continue;
+      case NAME.dat:
+        once(raw.dat);
+        raw.dat = apart === undefined ? readData(reader, 1, budget) : dataApart(reader, bytes, apart, budget);
+        continue;
+    }
+    const name = CLAIMS.get(code);
     if (name === undefined) {
       reader.position = start;
       others ??= new Set();
       skip(reader, others, budget);
     } else {
-      if (raw[name] !== undefined) fail("duplicate claim");
-      (raw as { [K in ClaimName]: unknown })[name] =
-        name === "dat" && apart !== undefined ? dataApart(reader, bytes, apart, budget) : member(reader, name, budget);
+      once(raw[name]);
+      (raw as { [K in ClaimName]: unknown })[name] = member(reader, name, budget);
     }
   }
   reader.end();
   return raw;
+}
+
+function once(value: unknown): void {
+  if (value !== undefined) fail("duplicate claim");
 }
 
 /** Data whose head is the end of `bytes`. */

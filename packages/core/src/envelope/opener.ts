@@ -127,7 +127,9 @@ export class MessageOpener {
     const seq = this.#seqOf(frame);
     if (seq !== undefined && !isNext(seq)) return undefined;
     const begun: Begun = { by: this, opened: undefined, failure: undefined };
-    this.#begin(frame, kind === "control", seq).then(
+    const control = kind === "control";
+    if (this.#beginAlone(frame, control, begun, done)) return begun;
+    this.#begin(frame, control, seq).then(
       (opened) => {
         begun.opened = opened;
         done();
@@ -138,6 +140,26 @@ export class MessageOpener {
       },
     );
     return begun;
+  }
+
+  /** Where nothing but the cipher has to answer. False where it is not so. */
+  #beginAlone(frame: WireFrame, control: boolean, begun: Begun, done: () => void): boolean {
+    if (frame.form !== 3 || frame.sealed.length < TAG || (!control && this.direction.inner !== undefined)) return false;
+    const { seq, sealed } = frame;
+    const { aad } = control ? this.direction.control : this.direction.application;
+    return this.#aead.begin(
+      seq,
+      aad,
+      sealed,
+      (claims) => {
+        begun.opened = { control, seq, claims, apart: undefined, jws: undefined };
+        done();
+      },
+      (cause) => {
+        begun.failure = { cause: new SealwireError("E_CRYPTO", { cause }) };
+        done();
+      },
+    );
   }
 
   /** What is thrown is a rejection as well: it is told in its turn. */

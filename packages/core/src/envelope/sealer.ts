@@ -97,6 +97,30 @@ export class MessageSealer {
     }
   }
 
+  /**
+   * As `control` and `application`, by no promise but the cipher's own. False where there is more to be done than that, and
+   * nothing was.
+   */
+  begin(
+    control: boolean,
+    seq: number,
+    claims: Uint8Array,
+    ended: (frame: Uint8Array) => void,
+    failed: (cause: unknown) => void,
+  ): boolean {
+    if (this.wire !== "binary" || (control ? this.#signing !== undefined : this.#level !== "aead")) return false;
+    const { aad } = control ? this.direction.control : this.direction.application;
+    const [h, length] = [2 * this.#epoch + (control ? 1 : 0), claims.length + TAG];
+    return this.#aead.begin(
+      seq,
+      aad,
+      claims,
+      shortJweRoom(h, seq, length),
+      (sealed) => ended(writeShortJwe(sealed, h, seq, length)),
+      failed,
+    );
+  }
+
   /** Signatures can be ready in any order; the cipher takes each number after the one before it. */
   #inTurn<T>(value: Maybe<T>): Maybe<T> {
     if (!(value instanceof Promise) && this.#signing === undefined) return value;

@@ -186,11 +186,11 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
     return place;
   }
 
-  /** Waits until at most `mark` bytes are unsent. What gathers in this turn is sealed first. */
-  drained(mark: number): Maybe<void> {
-    if (!this.#flushes || this.outbox.sealsAtOnce) return this.outbox.drained(mark);
+  /** Waits until at most `mark` bytes are unsent, and answers with `value`. What gathers in this turn is sealed first. */
+  drained<T>(mark: number, value: T): Maybe<T> {
+    if (!this.#flushes || this.outbox.sealsAtOnce) return this.outbox.drained(mark, value);
     // Behind the flush, which is a microtask as well.
-    return Promise.resolve().then(() => this.outbox.drained(mark));
+    return Promise.resolve().then(() => this.outbox.drained(mark, value));
   }
 
   #flush(): void {
@@ -203,7 +203,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
   /** Resolves when it is sent. */
   push(prepared: Prepared): Maybe<void> {
     this.#push(prepared);
-    const sent = this.outbox.drained();
+    const sent = this.outbox.drained(Number.POSITIVE_INFINITY, undefined);
     this.#renewIfDue();
     return sent;
   }

@@ -302,19 +302,22 @@ export class Connection implements SocketEvents {
     // What a message does may ask for the next one: that waits until it is done.
     if (this.#pumping) return;
     this.#pumping = true;
-    this.#work();
-    this.#openAhead();
+    const blocked = this.#work();
+    if (!blocked) this.#openAhead();
     this.#pumping = false;
-    this.#regulate();
+    this.#regulate(blocked);
     if (this.#socketClosed !== undefined && !this.#busy && this.#queue.length === 0) this.#finish();
   }
 
-  #work(): void {
-    while (!this.#busy && this.#queue.length > 0 && !this.#blocked()) {
+  /** Answers whether it is blocked: that is asked no oftener than it can change. */
+  #work(): boolean {
+    for (;;) {
+      const blocked = this.#blocked();
+      const first = this.#queue.at(0);
+      if (blocked || this.#busy || first === undefined) return blocked;
       if (!this.#opens) this.#openAhead();
-      const first = this.#queue.at(0) as Arrived;
       // Whoever opens it says so.
-      if (first.begun !== undefined && !isDone(first.begun)) return;
+      if (first.begun !== undefined && !isDone(first.begun)) return false;
       this.#queue.shift();
       this.#queuedBytes -= first.size;
       this.#ahead?.end(first.size);
@@ -332,10 +335,10 @@ export class Connection implements SocketEvents {
     return this.#socketClosed === undefined && (this.#throttled || (this.#receiver?.full ?? false));
   }
 
-  #regulate(): void {
+  #regulate(blocked: boolean): void {
     const { receiveQueueMessages, receiveQueueBytes } = this.#limits;
     const long = this.#queue.length >= receiveQueueMessages || this.#queuedBytes >= receiveQueueBytes;
-    const pause = !this.#closing && this.#socketClosed === undefined && (long || this.#blocked());
+    const pause = !this.#closing && this.#socketClosed === undefined && (long || blocked);
     if (pause === this.#paused) return;
     this.#paused = pause;
     if (pause) {
@@ -362,7 +365,7 @@ export class Connection implements SocketEvents {
   /** While one is being opened elsewhere, so are those behind it. What is wrong with one of them is said in its turn. */
   #openAhead(): void {
     const receiver = this.#receiver;
-    if (!receiver?.opensLater || this.#blocked()) return;
+    if (!receiver?.opensLater) return;
     for (;;) {
       const next = this.#queue.at(this.#ahead?.count ?? 0);
       if (next === undefined || this.#ahead?.takes(next.size) === false) return;

@@ -48,7 +48,11 @@ export class Intake {
   /** In the order in which messages were committed, also where a connection took over while one was being decided. */
   dispatch(received: Received, from: Attachment): Maybe<void> {
     const before = this.#dispatching;
-    const done = before === undefined ? this.#take(received, from) : before.then(() => this.#take(received, from));
+    const { elapsed } = from.machine;
+    const done =
+      before === undefined
+        ? this.#take(received, from, elapsed)
+        : before.then(() => this.#take(received, from, from.connection.clock.elapsed()));
     if (!(done instanceof Promise)) return;
     const settled = () => {
       if (this.#dispatching === tail) this.#dispatching = undefined;
@@ -58,12 +62,12 @@ export class Intake {
     return done;
   }
 
-  #take(received: Received, from: Attachment): Maybe<void> {
+  #take(received: Received, from: Attachment, elapsed: number): Maybe<void> {
     if (received.kind === "dropped") {
       if (received.error !== undefined) this.#o.hooks.onError?.(received.error);
       return;
     }
-    if (this.#o.rights.over) throw new SealwireError("E_SESSION_EXPIRED");
+    if (this.#o.rights.isOver(elapsed)) throw new SealwireError("E_SESSION_EXPIRED");
     // What that was about ended with its session.
     const isPast = from.facts.id !== this.#o.life.facts.id;
     if (received.kind === "control") return isPast ? undefined : this.#onControl(received, from);
@@ -81,7 +85,7 @@ export class Intake {
     if (hooks.rateLimited) {
       const { itemsPerSecond, itemsBurst } = this.#o.limits;
       this.#items ??= new TokenBucket(itemsPerSecond, itemsBurst);
-      connection.throttle(this.#items.spend(claims.items.length, connection.clock.elapsed()));
+      connection.throttle(this.#items.spend(claims.items.length, elapsed));
     }
     const settled = claims.batch && ledger.part?.seq === seq ? ledger.part.settled : NONE;
     if (late !== undefined) {

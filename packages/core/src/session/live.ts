@@ -91,14 +91,10 @@ export class LiveSession implements Session {
 
   #transmit(message: Outgoing, signal: AbortSignal | undefined): Maybe<Sent> {
     signal?.throwIfAborted();
-    const sent = this.#parts.sender.transmit(message, "message", signal && { signal });
-    return sent instanceof Promise ? unobserved(sent.then((later) => this.#drained(later))) : this.#drained(sent);
-  }
-
-  /** Never rejects. */
-  #drained(sent: Sent): Maybe<Sent> {
-    const drained = this.#parts.sender.drained();
-    return drained instanceof Promise ? drained.then(() => sent) : sent;
+    const { sender } = this.#parts;
+    const sent = sender.transmit(message, "message", signal && { signal });
+    // To wait for the network never rejects.
+    return sent instanceof Promise ? unobserved(sent.then((later) => sender.drained(later))) : sender.drained(sent);
   }
 
   #messageId(): string {

@@ -28,7 +28,7 @@ export interface Role {
   readonly jti: string | undefined;
 }
 
-/** A message whose sequence number is fixed. `seal` is called once, in the order of the numbers. */
+/** A message whose sequence number is fixed. `seal`, or `begin`, is called once, in the order of the numbers. */
 export class Prepared {
   readonly seq: number;
   readonly claims: Uint8Array;
@@ -45,6 +45,17 @@ export class Prepared {
   seal(): Maybe<Payload> {
     const { seq, claims } = this;
     return this.control ? this.#sealer.control(seq, claims) : this.#sealer.application(seq, claims);
+  }
+
+  /** Seals it, and calls one of these later: by no promise but the cipher's own, where that is all. Never throws. */
+  begin(ended: (payload: Payload) => void, failed: (cause: unknown) => void): void {
+    try {
+      if (this.#sealer.begin(this.control, this.seq, this.claims, ended, failed)) return;
+      Promise.resolve(this.seal()).then(ended, failed);
+    } catch (cause) {
+      // It has its turn as well.
+      Promise.reject(cause).catch(failed);
+    }
   }
 }
 

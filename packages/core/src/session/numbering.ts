@@ -1,7 +1,7 @@
 import type { OutgoingClaims } from "../envelope/claims.ts";
 import { encodeClaims, rebind } from "../envelope/codec.ts";
 import { type Control, encodeControl } from "../envelope/control.ts";
-import { maxSealedSize } from "../envelope/sealer.ts";
+import { type MessageSealer, maxSealedSize } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
 import type { Epochs } from "./epochs.ts";
 import type { SessionFacts } from "./established.ts";
@@ -43,7 +43,7 @@ export class Numbering {
   /** Nothing more is numbered, nor sealed: what has its number is kept, where it can be sent again. */
   retire(): void {
     this.#retired = true;
-    if (this.#open !== undefined) this.#finish(this.#open);
+    if (this.#open !== undefined) this.#hold(this.#open.kept, this.#open.finish());
     this.#open = undefined;
   }
 
@@ -62,15 +62,18 @@ export class Numbering {
     const open = this.#open;
     if (open === undefined) return;
     this.#open = undefined;
-    this.#o.onPrepared(new Prepared(open.kept.seq, this.#finish(open), false, open.sealer));
+    this.#seal(open.kept, open.finish(), open.sealer);
   }
 
-  #finish(gathering: Gathering): Uint8Array {
-    const claims = gathering.finish();
+  #seal(kept: Kept, claims: Uint8Array, sealer: MessageSealer): void {
+    this.#hold(kept, claims);
+    this.#o.onPrepared(new Prepared(kept.seq, claims, false, sealer));
+  }
+
+  #hold(kept: Kept, claims: Uint8Array): void {
     // A large message before it says nothing about a batch.
     this.#room = Math.min(claims.length, BATCH.bytes);
-    this.#o.ledger.retention.hold(gathering.kept, claims);
-    return claims;
+    this.#o.ledger.retention.hold(kept, claims);
   }
 
   /**
@@ -110,8 +113,8 @@ export class Numbering {
     const kept = Kept.of(seq, jti, exp, top, encoded.length);
     ledger.keep(kept);
     place.seq = seq;
-    this.#open = new Gathering(codec, claims, encoded, kept, place, sealer);
-    if (message.alone || encoded.length >= BATCH.bytes) this.flush();
+    if (message.alone || encoded.length >= BATCH.bytes) this.#seal(kept, encoded, sealer);
+    else this.#open = new Gathering(codec, claims, encoded, kept, place, sealer);
   }
 
   /** False where the message needs a number of its own. */

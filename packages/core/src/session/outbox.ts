@@ -11,7 +11,7 @@ interface Waiting {
   sealed: Payload | undefined;
   failure: { readonly cause: unknown } | undefined;
   /** Those that asked: it was sent, or nothing more is. */
-  done: (() => void)[] | undefined;
+  done: (() => void) | undefined;
 }
 
 /**
@@ -69,7 +69,7 @@ export class Outbox {
       return false;
     }
     this.#sealsAtOnce = !(sealed instanceof Promise);
-    if (sealed instanceof Promise) this.#await(this.#enqueue(prepared), sealed);
+    if (sealed instanceof Promise) this.#begin(this.#enqueue(prepared), sealed);
     else this.#sent(prepared, sealed);
     return sealed instanceof Promise;
   }
@@ -89,22 +89,24 @@ export class Outbox {
     for (let later = this.#later; later !== undefined; ) {
       const next = later.queue[later.ahead.count];
       if (next === undefined || !later.ahead.takes(next.prepared.claims.length)) return;
-      this.#await(next, sealed(next.prepared));
+      this.#begin(next);
     }
   }
 
-  #await(waiting: Waiting, sealed: Promise<Payload>): void {
-    this.#later?.ahead.begin(waiting.prepared.claims.length);
-    sealed.then(
-      (payload) => {
-        waiting.sealed = payload;
-        this.#flush();
-      },
-      (cause: unknown) => {
-        waiting.failure = { cause };
-        this.#flush();
-      },
-    );
+  /** `sealing`: where that was begun already. */
+  #begin(waiting: Waiting, sealing?: Promise<Payload>): void {
+    const { prepared } = waiting;
+    this.#later?.ahead.begin(prepared.claims.length);
+    const ended = (payload: Payload) => {
+      waiting.sealed = payload;
+      this.#flush();
+    };
+    const failed = (cause: unknown) => {
+      waiting.failure = { cause };
+      this.#flush();
+    };
+    if (sealing === undefined) prepared.begin(ended, failed);
+    else sealing.then(ended, failed);
   }
 
   /** Hands over what is sealed, up to the first that is not. */
@@ -119,22 +121,25 @@ export class Outbox {
       later.queue.shift();
       later.ahead.end(first.prepared.claims.length);
       this.#sent(first.prepared, first.sealed);
-      told(first);
+      first.done?.();
     }
     this.#sealAhead();
   }
 
-  /** Waits until nothing is left for the cipher, and at most `mark` bytes are unsent. */
-  drained(mark: number = Number.POSITIVE_INFINITY): Maybe<void> {
+  /** Waits until nothing is left for the cipher, and at most `mark` bytes are unsent. Answers with `value`. */
+  drained<T>(mark: number, value: T): Maybe<T> {
     const last = this.#last;
-    if (last === undefined) return this.unsent <= mark ? undefined : this.#drain(mark);
+    if (last === undefined) return this.unsent <= mark ? value : this.#drain(mark, value);
     return new Promise((resolve) => {
-      last.done ??= [];
-      last.done.push(() => resolve(this.unsent <= mark ? undefined : this.#drain(mark)));
+      const { done } = last;
+      last.done = () => {
+        done?.();
+        resolve(this.unsent <= mark ? value : this.#drain(mark, value));
+      };
     });
   }
 
-  async #drain(mark: number): Promise<void> {
+  async #drain<T>(mark: number, value: T): Promise<T> {
     const { clock } = this.#connection;
     if (this.#waiting++ === 0) this.#waitingSince = clock.elapsed();
     // The peer may have stopped reading until this side does.
@@ -142,6 +147,7 @@ export class Outbox {
     await this.#connection.drained(mark);
     this.#waiting--;
     this.#waitingSince = clock.elapsed();
+    return value;
   }
 
   get isWaiting(): boolean {
@@ -171,25 +177,12 @@ export class Outbox {
   stop(): void {
     this.#broken = true;
     this.#later?.ahead.clear();
-    for (const waiting of this.#later?.queue.splice(0) ?? []) told(waiting);
+    for (const { done } of this.#later?.queue.splice(0) ?? []) done?.();
   }
 
   /** The number is used up and nothing was sent under it: the session cannot go on. */
   #failed(cause: unknown): void {
     this.stop();
     this.#connection.fail(new SealwireError("E_INTERNAL", { stage: "local", detail: "sealing failed", cause }));
-  }
-}
-
-const told = ({ done }: Waiting): void => {
-  if (done !== undefined) for (const tell of done) tell();
-};
-
-/** What is thrown is a rejection as well: it has its turn. */
-function sealed(prepared: Prepared): Promise<Payload> {
-  try {
-    return Promise.resolve(prepared.seal());
-  } catch (cause) {
-    return Promise.reject(cause);
   }
 }

@@ -164,7 +164,7 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
     const lost = error?.code !== "E_SUPERSEDED";
     this.delivery.end(lost && (info.truncated || (error?.fatal === true && !error.remote)));
     this.sender.end();
-    this.rights.end(error);
+    this.rights.end();
     this.#timers?.clear();
     this.#resolveClosed?.(info);
   }

@@ -32,8 +32,10 @@ export class Queue<T extends Queued<T>> {
 
   /** The one with so many before it. */
   at(index: number): T | undefined {
+    if (index >= this.#length) return undefined;
+    if (index === this.#length - 1) return this.#last;
     let one = this.#first;
-    for (let i = 0; i < index && one !== undefined; i++) one = one.next;
+    for (let i = 0; i < index; i++) one = one?.next;
     return one;
   }
 

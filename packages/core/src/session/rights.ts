@@ -149,8 +149,7 @@ export class Rights extends Term {
   }
 
   /** The session has ended. */
-  end(error: SealwireError): void {
-    this.fail(error);
+  end(): void {
     this.clear();
   }
 

@@ -281,8 +281,10 @@ export class Sender {
     return this.#host.over ? undefined : this.#host.attachment?.control(message, onSeq);
   }
 
-  drained(): Maybe<void> {
-    return this.#host.attachment?.drained(this.#highWaterMark);
+  /** Answers with `value` once less is unsent than may be. */
+  drained<T>(value: T): Maybe<T> {
+    const { attachment } = this.#host;
+    return attachment === undefined ? value : attachment.drained(this.#highWaterMark, value);
   }
 
   end(): void {

@@ -15,8 +15,8 @@ export abstract class Term implements Alarm {
   protected abstract onSoon(): void;
   protected abstract onEnd(): void;
 
-  get over(): boolean {
-    return this.left <= 0;
+  isOver(elapsed: number): boolean {
+    return this.#end <= elapsed;
   }
 
   /** Milliseconds. */
@@ -39,7 +39,7 @@ export abstract class Term implements Alarm {
   }
 
   ring(): void {
-    if (this.over) {
+    if (this.isOver(this.clock.elapsed())) {
       this.onEnd();
       return;
     }

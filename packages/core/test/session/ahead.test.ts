@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { backend as webcrypto } from "../../src/crypto/webcrypto.ts";
 import { SealwireError } from "../../src/errors.ts";
-import { settle } from "../support/clock.ts";
+import { settle, until } from "../support/clock.ts";
 import { Gated } from "../support/gated.ts";
 import { end, gate, type Live, live, seqsOf, upTo, WIRES } from "../support/live.ts";
 import { Puppet } from "../support/puppet.ts";
@@ -271,5 +272,76 @@ describe("a cipher that answers later has several to seal", () => {
     await large.gated.open();
     await settle();
     expect(large.got.map(lengthAndFirst)).toEqual(sizes(8, 300_000).map(lengthAndFirst));
+  });
+});
+
+describe("WebCrypto has several under way", () => {
+  const { subtle } = crypto;
+
+  /** Something was sent before: both ends know that the cipher answers later. */
+  async function under(): Promise<{ pair: Live; got: unknown[] }> {
+    const pair = await live({ codec: "cbor", backend: webcrypto, clientHooks: { batch: false } });
+    const got: unknown[] = [];
+    sessionOf(pair, "server").handle("t", (data) => void got.push(data));
+    await sessionOf(pair, "client").send("t", 0);
+    await until(() => got.length === 1, "the first one");
+    got.length = 0;
+    return { pair, got };
+  }
+
+  it("no IV is written over before the call that was given it has ended [aead:nonce]", async () => {
+    const { pair, got } = await under();
+    const used: Record<"encrypt" | "decrypt", string[]> = { encrypt: [], decrypt: [] };
+    const busy = new Set<unknown>();
+    let most = 0;
+    for (const name of ["encrypt", "decrypt"] as const) {
+      const call = subtle[name].bind(subtle);
+      const spy = vi.spyOn(subtle, name).mockImplementation(async (params, key, data) => {
+        const { iv } = params as AesGcmParams & { iv: Uint8Array };
+        expect(busy.has(iv.buffer)).toBe(false);
+        busy.add(iv.buffer);
+        most = Math.max(most, busy.size);
+        const before = iv.toString();
+        used[name].push(before);
+        const result = await call(params, key, data);
+        expect(iv.toString()).toBe(before);
+        busy.delete(iv.buffer);
+        return result;
+      });
+      onTestFinished(() => spy.mockRestore());
+    }
+    for (const n of upTo(100)) void sessionOf(pair, "client").send("t", n);
+    await until(() => got.length === 100, "all of them");
+    expect(got).toEqual(upTo(100));
+    expect(most).toBeGreaterThan(10);
+    expect(new Set(used.encrypt).size).toBe(100);
+    expect(used.decrypt).toEqual(used.encrypt);
+  });
+
+  it("one that does not open ends it in its turn [seq:commit]", async () => {
+    const { pair, got } = await under();
+    let count = 0;
+    pair.link.tap = (direction, payload) => {
+      if (direction === "c2s" && ++count === 5) (payload as Uint8Array)[payload.length - 1]! ^= 1;
+      return [payload];
+    };
+    for (const n of upTo(8)) void sessionOf(pair, "client").send("t", n);
+    expect((await end(pair, "server")).error).toMatchObject({ code: "E_CRYPTO", stage: "crypto" });
+    expect(got).toEqual(upTo(4));
+  });
+
+  it("one that cannot be sealed ends it: those before it are sent, none behind it", async () => {
+    const { pair, got } = await under();
+    const encrypt = subtle.encrypt.bind(subtle);
+    let count = 0;
+    const spy = vi.spyOn(subtle, "encrypt").mockImplementation(async (...args) => {
+      if (++count === 5) throw new Error("the cipher is gone");
+      return await encrypt(...args);
+    });
+    onTestFinished(() => spy.mockRestore());
+    for (const n of upTo(8)) void sessionOf(pair, "client").send("t", n);
+    expect((await end(pair, "client")).error).toMatchObject({ code: "E_INTERNAL", detail: "sealing failed" });
+    await settle();
+    expect(got).toEqual(upTo(4));
   });
 });
