@@ -106,13 +106,13 @@ export class MessageOpener {
   ): Maybe<OpenedFrame> {
     if (kind === undefined || frame.form === 0)
       throw new SealwireError("E_HEADER", { detail: "not in the receive table" });
-    const seq = this.#seqOf(frame);
+    const seq = this.seqOf(frame);
     if (seq !== undefined) check(seq);
     if (begun?.by === this) {
       if (begun.opened === undefined) throw begun.failure?.cause;
       return begun.opened;
     }
-    const opened = this.#open(frame, kind === "control", seq);
+    const opened = this.unseal(frame, kind === "control", seq);
     this.#opensLater = opened instanceof Promise;
     return opened;
   }
@@ -124,10 +124,10 @@ export class MessageOpener {
   begin(frame: WireFrame, isNext: (seq: number) => boolean, done: () => void): Begun | undefined {
     const kind = this.admits(frame);
     if (kind === undefined || frame.form === 0) return undefined;
-    const seq = this.#seqOf(frame);
+    const seq = this.seqOf(frame);
     if (seq !== undefined && !isNext(seq)) return undefined;
     const begun: Begun = { by: this, opened: undefined, failure: undefined };
-    this.#begin(frame, kind === "control", seq).then(
+    this.later(frame, kind === "control", seq).then(
       (opened) => {
         begun.opened = opened;
         done();
@@ -141,9 +141,9 @@ export class MessageOpener {
   }
 
   /** What is thrown is a rejection as well: it is told in its turn. */
-  #begin(frame: WireFrame, control: boolean, seq: number | undefined): Promise<OpenedFrame> {
+  private later(frame: WireFrame, control: boolean, seq: number | undefined): Promise<OpenedFrame> {
     try {
-      return Promise.resolve(this.#open(frame, control, seq));
+      return Promise.resolve(this.unseal(frame, control, seq));
     } catch (cause) {
       return Promise.reject(cause);
     }
@@ -158,25 +158,25 @@ export class MessageOpener {
   }
 
   /** @throws SealwireError `E_IV` */
-  #seqOf(frame: WireFrame): number | undefined {
+  private seqOf(frame: WireFrame): number | undefined {
     if (frame.form === 3) return frame.seq;
     return frame.form === 2 ? this.direction.seqOf(frame.iv) : undefined;
   }
 
-  #open(frame: WireFrame, control: boolean, seq: number | undefined): Maybe<OpenedFrame> {
+  private unseal(frame: WireFrame, control: boolean, seq: number | undefined): Maybe<OpenedFrame> {
     switch (frame.form) {
       case 2:
-        return this.#decrypt(control, seq as number, concat(frame.ciphertext, frame.tag), frame.tag.length);
+        return this.decrypt(control, seq as number, concat(frame.ciphertext, frame.tag), frame.tag.length);
       case 3:
-        return this.#decrypt(control, frame.seq, frame.sealed, TAG);
+        return this.decrypt(control, frame.seq, frame.sealed, TAG);
       default: {
         const { payload, signature } = frame as Extract<WireFrame, { signature: Uint8Array }>;
-        return this.#verify(payload, signature);
+        return this.verify(payload, signature);
       }
     }
   }
 
-  #decrypt(control: boolean, seq: number, sealed: Uint8Array, tag: number): Maybe<OpenedFrame> {
+  private decrypt(control: boolean, seq: number, sealed: Uint8Array, tag: number): Maybe<OpenedFrame> {
     // A shorter tag is easier to forge, and some libraries take one (RFC 7518 section 5.3 asks for 128 bits).
     if (tag !== TAG || sealed.length < TAG) throw new SealwireError("E_CRYPTO");
     const { aad } = control ? this.direction.control : this.direction.application;
@@ -189,16 +189,16 @@ export class MessageOpener {
         return { control, seq, claims: parts[0], apart: parts[1], jws: undefined };
       }
     }
-    return this.#aead.open(seq, aad, sealed, (claims) => this.#decrypted(control, seq, claims));
+    return this.#aead.open(seq, aad, sealed, (claims) => this.decrypted(control, seq, claims));
   }
 
-  #decrypted(control: boolean, seq: number, claims: Uint8Array): Maybe<OpenedFrame> {
+  private decrypted(control: boolean, seq: number, claims: Uint8Array): Maybe<OpenedFrame> {
     const { inner } = this.direction;
-    if (!control && inner !== undefined) return this.#openInner(inner, seq, claims);
+    if (!control && inner !== undefined) return this.openInner(inner, seq, claims);
     return { control, seq, claims, apart: undefined, jws: undefined };
   }
 
-  #verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {
+  private verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {
     const header = this.direction.application;
     const signed = this.#level === "sig";
     const verdict = signed
@@ -212,7 +212,7 @@ export class MessageOpener {
   }
 
   /** Step inner of nest: every defect of header or signature is E_CRYPTO, so that the peer learns nothing from it. */
-  #openInner(header: Header, seq: number, plaintext: Uint8Array): Maybe<OpenedFrame> {
+  private openInner(header: Header, seq: number, plaintext: Uint8Array): Maybe<OpenedFrame> {
     const jws = compactText(plaintext);
     const frame = innerFrame(jws);
     if (frame.form !== 1) throw new SealwireError("E_MALFORMED", { stage: "inner", detail: "not a JWS" });

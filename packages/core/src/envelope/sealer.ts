@@ -70,17 +70,17 @@ export class MessageSealer {
 
   control(seq: number, claims: Uint8Array): Maybe<Payload> {
     const { control } = this.direction;
-    return chain(this.#inTurn(undefined), () => this.#encrypt(control, 1, seq, claims));
+    return chain(this.inTurn(undefined), () => this.encrypt(control, 1, seq, claims));
   }
 
   application(seq: number, claims: Uint8Array): Maybe<Payload> {
     switch (this.#level) {
       case "aead":
-        return this.#encrypt(this.direction.application, 0, seq, claims);
+        return this.encrypt(this.direction.application, 0, seq, claims);
       case "nest": {
         const inner = this.direction.inner as Header;
-        return chain(this.#inTurn(this.#sign(inner, claims)), (signature) =>
-          this.#encrypt(
+        return chain(this.inTurn(this.sign(inner, claims)), (signature) =>
+          this.encrypt(
             this.direction.application,
             0,
             seq,
@@ -90,15 +90,15 @@ export class MessageSealer {
       }
       case "mac":
         return chain((this.#mac as MacKey).sign(this.direction.application.signed, encodeBase64url(claims)), (tag) =>
-          this.#signed(claims, tag),
+          this.signed(claims, tag),
         );
       case "sig":
-        return chain(this.#sign(this.direction.application, claims), (signature) => this.#signed(claims, signature));
+        return chain(this.sign(this.direction.application, claims), (signature) => this.signed(claims, signature));
     }
   }
 
   /** Signatures can be ready in any order; the cipher takes each number after the one before it. */
-  #inTurn<T>(value: Maybe<T>): Maybe<T> {
+  private inTurn<T>(value: Maybe<T>): Maybe<T> {
     if (!(value instanceof Promise) && this.#signing === undefined) return value;
     const inTurn = Promise.all([value, this.#signing]).then(([own]) => own);
     const signing = inTurn
@@ -110,17 +110,17 @@ export class MessageSealer {
     return inTurn;
   }
 
-  #sign(header: Header, claims: Uint8Array): Maybe<Uint8Array> {
+  private sign(header: Header, claims: Uint8Array): Maybe<Uint8Array> {
     return (this.#signer as Signer).sign(signingInputOf(header.signed, claims));
   }
 
-  #signed(payload: Uint8Array, signature: Uint8Array): Payload {
+  private signed(payload: Uint8Array, signature: Uint8Array): Payload {
     return this.wire === "binary"
       ? encodeFrame({ form: 4, h: 2 * this.#epoch, payload, signature })
       : encodeText({ form: 1, protected: this.direction.application.json, payload, signature });
   }
 
-  #encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {
+  private encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {
     if (this.wire === "binary") {
       const [h, length] = [2 * this.#epoch + parity, plaintext.length + TAG];
       return this.#aead.seal(seq, header.aad, plaintext, shortJweRoom(h, seq, length), (sealed) =>

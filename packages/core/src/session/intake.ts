@@ -48,7 +48,7 @@ export class Intake {
   /** In the order in which messages were committed, also where a connection took over while one was being decided. */
   dispatch(received: Received, from: Attachment): Maybe<void> {
     const before = this.#dispatching;
-    const done = before === undefined ? this.#take(received, from) : before.then(() => this.#take(received, from));
+    const done = before === undefined ? this.take(received, from) : before.then(() => this.take(received, from));
     if (!(done instanceof Promise)) return;
     const settled = () => {
       if (this.#dispatching === tail) this.#dispatching = undefined;
@@ -58,7 +58,7 @@ export class Intake {
     return done;
   }
 
-  #take(received: Received, from: Attachment): Maybe<void> {
+  private take(received: Received, from: Attachment): Maybe<void> {
     if (received.kind === "dropped") {
       if (received.error !== undefined) this.#o.hooks.onError?.(received.error);
       return;
@@ -66,7 +66,7 @@ export class Intake {
     if (this.#o.rights.over) throw new SealwireError("E_SESSION_EXPIRED");
     // What that was about ended with its session.
     const isPast = from.facts.id !== this.#o.life.facts.id;
-    if (received.kind === "control") return isPast ? undefined : this.#onControl(received, from);
+    if (received.kind === "control") return isPast ? undefined : this.onControl(received, from);
     const { seq, claims, late, raw, apart, size } = received;
     const { connection, facts, ledger } = from;
     const { hooks } = this.#o;
@@ -86,15 +86,15 @@ export class Intake {
     const settled = claims.batch && ledger.part?.seq === seq ? ledger.part.settled : NONE;
     if (late !== undefined) {
       if (isPast) return;
-      if (settled.length === 0) return this.#refuse(seq, late);
+      if (settled.length === 0) return this.refuse(seq, late);
       // By its number all of it would be.
-      return inOrder(claims.items, (_, i) => (settled.includes(i) ? undefined : this.#refuse([seq, i], late)));
+      return inOrder(claims.items, (_, i) => (settled.includes(i) ? undefined : this.refuse([seq, i], late)));
     }
     const description = new Description(received, facts.keys, this.#o.life.offset, hooks);
     if (!claims.batch) {
       const item = claims.items[0] as Item;
       const message = description.of(item.topic, item.data, undefined);
-      return this.#o.delivery.item(item, message, size, from, this.#once(claims, from));
+      return this.#o.delivery.item(item, message, size, from, this.once(claims, from));
     }
     const shares = sharesOf(claims.items, size);
     // All of them before the first is decided: the batch can be left to another node meanwhile.
@@ -111,22 +111,22 @@ export class Intake {
   }
 
   /** Tells whether what may come in several sessions was not delivered before: undefined for what cannot. */
-  #once({ jti, iat = 0, exp }: ApplicationClaims, { machine, connection }: Attachment): Once | undefined {
+  private once({ jti, iat = 0, exp }: ApplicationClaims, { machine, connection }: Attachment): Once | undefined {
     const { hooks } = this.#o;
     if (jti === undefined || hooks.once === undefined) return undefined;
     return () => hooks.once?.({ jti, iat, exp, now: machine.now(connection.time) }) ?? true;
   }
 
-  #refuse(ref: Ref, code: ErrorCode): Maybe<void> {
+  private refuse(ref: Ref, code: ErrorCode): Maybe<void> {
     return this.#o.life.refuse({ ref, code });
   }
 
-  #onControl({ message, seq }: ReceivedControl, from: Attachment): Maybe<void> {
+  private onControl({ message, seq }: ReceivedControl, from: Attachment): Maybe<void> {
     switch (message.top) {
       case "ping":
         return from.control({ top: "pong", ref: seq });
       case "err":
-        return this.#onErr(message.ref, message.code);
+        return this.onErr(message.ref, message.code);
       case "bye":
         return this.#o.farewell.onBye(message.code, from);
       default:
@@ -134,7 +134,7 @@ export class Intake {
     }
   }
 
-  #onErr(ref: Ref, code: ErrorCode): void {
+  private onErr(ref: Ref, code: ErrorCode): void {
     const seq = typeof ref === "number" ? ref : ref[0];
     const error = new SealwireError(code, { ref: seq, remote: true, fatal: false });
     const requested = this.#o.requests.reject(ref, error);

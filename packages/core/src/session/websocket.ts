@@ -78,13 +78,13 @@ class Adapter implements SessionSocket {
       this.#written ??= () => this.settle();
       ws.send(
         ws.bufferedAmount > 0 ? alone(payload) : payload,
-        this.#overSocket && isLarge(payload) ? this.#givesBack(payload) : this.#written,
+        this.#overSocket && isLarge(payload) ? this.givesBack(payload) : this.#written,
       );
     }
   }
 
   /** Called when the network has taken all of it, or never will: `ws` holds it no longer. */
-  #givesBack(payload: Uint8Array): () => void {
+  private givesBack(payload: Uint8Array): () => void {
     return () => {
       frames.giveBack(payload);
       this.settle();
@@ -113,11 +113,11 @@ class Adapter implements SessionSocket {
     if (this.#ws.bufferedAmount <= mark || this.#ws.readyState === CLOSED) return Promise.resolve();
     return new Promise((resolve) => {
       this.#waiters = [...this.#waiters, { mark, resolve }];
-      if (this.#waiters.length === 1) this.#poll();
+      if (this.#waiters.length === 1) this.poll();
     });
   }
 
-  #poll(): void {
+  private poll(): void {
     if (this.#native && this.#waiters.length > 0) this.#clock.schedule(() => this.settle(), POLL_MS);
   }
 
@@ -131,7 +131,7 @@ class Adapter implements SessionSocket {
     const left = waiters.filter((waiter) => !done(waiter));
     this.#waiters = left.length === 0 ? NONE : left;
     for (const waiter of waiters) if (done(waiter)) waiter.resolve();
-    this.#poll();
+    this.poll();
   }
 
   listen(events: SocketEvents): void {
