@@ -2,7 +2,6 @@ import { AeadOpener } from "../crypto/aead.ts";
 import type { MacKey, Verifier } from "../crypto/backend.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
-import type { Level } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { compactText, concat, equal } from "../wire/bytes.ts";
 import { compactJws, decodeText, signingInputOf, type Wire, type WireFrame } from "../wire/frame.ts";
@@ -50,7 +49,6 @@ interface DataPlace {
 /** Steps header, sequence, crypto and inner of the receive pipeline, for one direction in one epoch. */
 export class MessageOpener {
   readonly #wire: Wire;
-  readonly #level: Level;
   readonly #epoch: number;
   readonly #mac: MacKey | undefined;
   readonly #aead: AeadOpener;
@@ -63,7 +61,6 @@ export class MessageOpener {
   constructor(protection: Protection, peer?: { readonly verifier: Verifier; readonly id: SignerId }) {
     const { wire, level, codec, epoch, keys } = protection;
     this.#wire = wire;
-    this.#level = level;
     this.#epoch = epoch;
     this.#mac = keys.mac;
     this.#verifier = peer?.verifier;
@@ -78,12 +75,12 @@ export class MessageOpener {
 
   /** False at sig on the text wire: its header is that of every epoch. */
   get headerTellsEpoch(): boolean {
-    return this.#level !== "sig" || this.#wire !== "text";
+    return this.direction.level !== "sig" || this.#wire !== "text";
   }
 
   /** Step header: what the receive table of this direction and epoch says of the frame; undefined if it holds nothing. */
   admits(frame: WireFrame): FrameKind | undefined {
-    const [level, wire, epoch] = [this.#level, this.#wire, this.#epoch];
+    const [level, wire, epoch] = [this.direction.level, this.#wire, this.#epoch];
     const encrypted = level === "aead" || level === "nest";
     // The full forms belong to the handshake on the binary wire: one object, one form.
     if (frame.form === 0 || frame.form < 3 === (wire === "binary")) return undefined;
@@ -151,7 +148,7 @@ export class MessageOpener {
 
   /** Told of data of bytes that ended the claims of an authentic message, of which `before` bytes stand before it. */
   sawData(before: number, { length }: Uint8Array): void {
-    if (length <= SMALL || this.#level !== "aead") return;
+    if (length <= SMALL || this.direction.level !== "aead") return;
     this.#data ??= { last: 0, expected: 0 };
     this.#data.expected = before === this.#data.last ? before : 0;
     this.#data.last = before;
@@ -200,7 +197,7 @@ export class MessageOpener {
 
   private verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {
     const header = this.direction.application;
-    const signed = this.#level === "sig";
+    const signed = this.direction.level === "sig";
     const verdict = signed
       ? (this.#verifier as Verifier).verify(signingInputOf(header.signed, claims), signature)
       : (this.#mac as MacKey).verify(header.signed, signature, encodeBase64url(claims));

@@ -48,7 +48,6 @@ export function maxSealedSize(wire: Wire, level: Level, claims: number): number 
 /** Seals the messages of one direction in one epoch. */
 export class MessageSealer {
   readonly wire: Wire;
-  readonly #level: Level;
   readonly #epoch: number;
   readonly #mac: MacKey | undefined;
   readonly #aead: AeadSealer;
@@ -60,7 +59,6 @@ export class MessageSealer {
   constructor(protection: Protection, signer?: { readonly signer: Signer; readonly id: SignerId }) {
     const { wire, level, codec, epoch, keys } = protection;
     this.wire = wire;
-    this.#level = level;
     this.#epoch = epoch;
     this.#mac = keys.mac;
     this.#signer = signer?.signer;
@@ -74,7 +72,7 @@ export class MessageSealer {
   }
 
   application(seq: number, claims: Uint8Array): Maybe<Payload> {
-    switch (this.#level) {
+    switch (this.direction.level) {
       case "aead":
         return this.encrypt(this.direction.application, 0, seq, claims);
       case "nest": {
