@@ -81,13 +81,13 @@ export class ServerHooks implements SessionHooks {
   get topics(): SessionHooks["topics"] {
     return this.#o.topics;
   }
-  get #token(): CheckedToken {
+  private get token(): CheckedToken {
     return (this.#session ?? (this.#peer as Peer)).token;
   }
 
   authorize(request: AuthorizeRequest): boolean | Promise<boolean> {
     const { topic, direction, kind, data } = request;
-    return this.#o.options.authorize({ principal: this.#token.principal, topic, direction, kind, data });
+    return this.#o.options.authorize({ principal: this.token.principal, topic, direction, kind, data });
   }
 
   handler(topic: string): AnyHandler | undefined {
@@ -107,7 +107,7 @@ export class ServerHooks implements SessionHooks {
 
   peerToken(): string {
     // Asked at levels that sign, where it is kept.
-    return this.#token.token as string;
+    return this.token.token as string;
   }
 
   async refresh(text: string): Promise<Renewal> {
@@ -128,7 +128,7 @@ export class ServerHooks implements SessionHooks {
 
   once(message: OnceMessage): boolean | Promise<boolean> {
     const { backend, limits, replay } = this.#o;
-    const { issuer, subject } = this.#token;
+    const { issuer, subject } = this.token;
     const { facts } = (this.#session as LiveServerSession).life;
     this.#once ??= onceOf(facts, () => bearerName(backend, { issuer, subject }), limits.skewSeconds, replay);
     return this.#once(message);

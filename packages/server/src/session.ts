@@ -28,16 +28,10 @@ export class LiveServerSession extends LiveSession {
 
   constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks, peer: Peer) {
     super(established, connection, limits, hooks);
-    this.#token = this.#kept(peer.token);
+    this.#token = kept(peer.token, this);
     this.#earlier = peer.earlier ?? NONE;
     this.remoteAddress = peer.remoteAddress;
     this.#hooks = hooks;
-  }
-
-  /** The text is for the evidence of signed messages, and for a store. */
-  #kept(token: CheckedToken): CheckedToken {
-    const { level, exportableChain } = this.life.facts.keys;
-    return level === "sig" || level === "nest" || exportableChain ? token : token.bare();
   }
 
   get principal(): Principal {
@@ -82,7 +76,7 @@ export class LiveServerSession extends LiveSession {
     if (earlier.length > REMEMBERED)
       throw new SealwireError("E_TOKEN", { stage: "claims", detail: `more than ${REMEMBERED} tokens at a time` });
     this.#earlier = earlier;
-    this.#token = this.#kept(token);
+    this.#token = kept(token, this);
     this.#principals?.tell(token.principal);
   }
 
@@ -128,4 +122,10 @@ export class LiveServerSession extends LiveSession {
     this.life.ledger.chains = [];
     this.fail(new SealwireError("E_REVOKED", { stage: "session" }));
   }
+}
+
+/** The text is for the evidence of signed messages, and for a store. */
+function kept(token: CheckedToken, { life }: LiveSession): CheckedToken {
+  const { level, exportableChain } = life.facts.keys;
+  return level === "sig" || level === "nest" || exportableChain ? token : token.bare();
 }

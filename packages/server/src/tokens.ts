@@ -45,7 +45,7 @@ class Checked implements CheckedToken {
     const { client_id } = this.claims;
     return typeof client_id === "string" ? client_id : undefined;
   }
-  get #tokenId(): string | undefined {
+  private get tokenId(): string | undefined {
     const { jti } = this.claims;
     return typeof jti === "string" ? jti : undefined;
   }
@@ -59,7 +59,7 @@ class Checked implements CheckedToken {
       issuer: this.issuer,
       subject: this.subject,
       clientId: this.clientId,
-      tokenId: this.#tokenId,
+      tokenId: this.tokenId,
       scopes: new Set(this.scopes),
       thumbprint: this.jkt,
       claims: { ...this.claims },
@@ -71,7 +71,7 @@ class Checked implements CheckedToken {
     const { issuer, subject, expiresAt, jkt: thumbprint } = this;
     const { iat } = this.claims;
     const issuedAt = typeof iat === "number" ? iat : undefined;
-    return { issuer, subject, tokenId: this.#tokenId, thumbprint, issuedAt, expiresAt };
+    return { issuer, subject, tokenId: this.tokenId, thumbprint, issuedAt, expiresAt };
   }
 
   bare(): CheckedToken {

@@ -50,31 +50,31 @@ export class NodeMac implements MacKey {
   }
 
   sign(data: Uint8Array, text = ""): Uint8Array {
-    this.#begin(data, text);
+    this.begin(data, text);
     return bytesOf(finish());
   }
 
   verify(data: Uint8Array, tag: Uint8Array, text = ""): boolean {
     if (tag.length !== MAC_BYTES) return false;
-    this.#begin(data, text);
+    this.begin(data, text);
     return timingSafeEqual(write(computed, finish()), tag);
   }
 
   /** As `sign`, for a result that is a secret: it is in these bytes alone, for the caller to overwrite. */
   derive(data: Uint8Array, text: string): Buffer {
-    this.#begin(data, text);
+    this.begin(data, text);
     return hash("sha256", outer, "buffer");
   }
 
   /** Up to the hash that is left to do, of what `outer` holds then. */
-  #begin(data: Uint8Array, text: string): void {
-    this.#pad(innerKey, INNER);
+  private begin(data: Uint8Array, text: string): void {
+    this.pad(innerKey, INNER);
     const length = BLOCK + data.length + text.length;
     write(outer, length <= LONGEST ? hashed(data, text, length) : hashedInPlace(data, text), BLOCK);
-    this.#pad(outerKey, OUTER);
+    this.pad(outerKey, OUTER);
   }
 
-  #pad(words: Int32Array, pad: number): void {
+  private pad(words: Int32Array, pad: number): void {
     words[0] = this.#a ^ pad;
     words[1] = this.#b ^ pad;
     words[2] = this.#c ^ pad;

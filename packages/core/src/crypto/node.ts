@@ -66,21 +66,21 @@ class NodeAead implements AeadKey {
   }
 
   open(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): Uint8Array {
-    const decipher = this.#decipher(iv, aad, data);
+    const decipher = this.decipher(iv, aad, data);
     const text = decipher.update(data.subarray(0, data.length - TAG_BYTES));
     decipher.final(); // throws unless the tag is right
     return plain(text);
   }
 
   openApart(iv: Uint8Array, aad: Uint8Array, data: Uint8Array, at: number): Apart {
-    const decipher = this.#decipher(iv, aad, data);
+    const decipher = this.decipher(iv, aad, data);
     const before = decipher.update(data.subarray(0, at));
     const rest = decipher.update(data.subarray(at, data.length - TAG_BYTES));
     decipher.final(); // throws unless the tag is right
     return [plain(before), plain(rest)];
   }
 
-  #decipher(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): DecipherGCM {
+  private decipher(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): DecipherGCM {
     if (data.length < TAG_BYTES) throw new Error("shorter than a tag");
     const decipher = createDecipheriv("aes-256-gcm", this.#key, iv, GCM);
     decipher.setAAD(aad);

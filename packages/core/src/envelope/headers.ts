@@ -80,7 +80,7 @@ export interface DirectionKeys {
  * sealer writes and its opener admits, which are made when needed.
  */
 export class Direction extends StaticIv {
-  readonly #level: Level;
+  readonly level: Level;
   readonly #codec: Codec;
   readonly #kid: string;
   readonly #signer: SignerId | undefined;
@@ -92,14 +92,14 @@ export class Direction extends StaticIv {
     super(iv);
     if (signer === undefined && (level === "sig" || level === "nest"))
       throw new TypeError("levels sig and nest need a signing key on both sides");
-    this.#level = level;
+    this.level = level;
     this.#codec = codec;
     this.#kid = kid;
     this.#signer = signer;
   }
 
   get application(): Header {
-    this.#application ??= applicationHeader(this.#level, this.#codec, this.#kid, this.#signer);
+    this.#application ??= applicationHeader(this.level, this.#codec, this.#kid, this.#signer);
     return this.#application;
   }
 
@@ -110,7 +110,7 @@ export class Direction extends StaticIv {
 
   /** The signed message inside `nest`. */
   get inner(): Header | undefined {
-    if (this.#level !== "nest") return undefined;
+    if (this.level !== "nest") return undefined;
     this.#inner ??= signedHeader(this.#codec, this.#signer as SignerId);
     return this.#inner;
   }

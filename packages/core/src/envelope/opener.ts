@@ -2,7 +2,6 @@ import { AeadOpener } from "../crypto/aead.ts";
 import type { MacKey, Verifier } from "../crypto/backend.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
-import type { Level } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { compactText, concat, equal } from "../wire/bytes.ts";
 import { compactJws, decodeText, signingInputOf, type Wire, type WireFrame } from "../wire/frame.ts";
@@ -50,7 +49,6 @@ interface DataPlace {
 /** Steps header, sequence, crypto and inner of the receive pipeline, for one direction in one epoch. */
 export class MessageOpener {
   readonly #wire: Wire;
-  readonly #level: Level;
   readonly #epoch: number;
   readonly #mac: MacKey | undefined;
   readonly #aead: AeadOpener;
@@ -63,7 +61,6 @@ export class MessageOpener {
   constructor(protection: Protection, peer?: { readonly verifier: Verifier; readonly id: SignerId }) {
     const { wire, level, codec, epoch, keys } = protection;
     this.#wire = wire;
-    this.#level = level;
     this.#epoch = epoch;
     this.#mac = keys.mac;
     this.#verifier = peer?.verifier;
@@ -78,12 +75,12 @@ export class MessageOpener {
 
   /** False at sig on the text wire: its header is that of every epoch. */
   get headerTellsEpoch(): boolean {
-    return this.#level !== "sig" || this.#wire !== "text";
+    return this.direction.level !== "sig" || this.#wire !== "text";
   }
 
   /** Step header: what the receive table of this direction and epoch says of the frame; undefined if it holds nothing. */
   admits(frame: WireFrame): FrameKind | undefined {
-    const [level, wire, epoch] = [this.#level, this.#wire, this.#epoch];
+    const [level, wire, epoch] = [this.direction.level, this.#wire, this.#epoch];
     const encrypted = level === "aead" || level === "nest";
     // The full forms belong to the handshake on the binary wire: one object, one form.
     if (frame.form === 0 || frame.form < 3 === (wire === "binary")) return undefined;
@@ -106,13 +103,13 @@ export class MessageOpener {
   ): Maybe<OpenedFrame> {
     if (kind === undefined || frame.form === 0)
       throw new SealwireError("E_HEADER", { detail: "not in the receive table" });
-    const seq = this.#seqOf(frame);
+    const seq = this.seqOf(frame);
     if (seq !== undefined) check(seq);
     if (begun?.by === this) {
       if (begun.opened === undefined) throw begun.failure?.cause;
       return begun.opened;
     }
-    const opened = this.#open(frame, kind === "control", seq);
+    const opened = this.unseal(frame, kind === "control", seq);
     this.#opensLater = opened instanceof Promise;
     return opened;
   }
@@ -124,12 +121,12 @@ export class MessageOpener {
   begin(frame: WireFrame, isNext: (seq: number) => boolean, done: () => void): Begun | undefined {
     const kind = this.admits(frame);
     if (kind === undefined || frame.form === 0) return undefined;
-    const seq = this.#seqOf(frame);
+    const seq = this.seqOf(frame);
     if (seq !== undefined && !isNext(seq)) return undefined;
     const begun: Begun = { by: this, opened: undefined, failure: undefined };
     const control = kind === "control";
-    if (this.#beginAlone(frame, control, begun, done)) return begun;
-    this.#begin(frame, control, seq).then(
+    if (this.beginAlone(frame, control, begun, done)) return begun;
+    this.later(frame, control, seq).then(
       (opened) => {
         begun.opened = opened;
         done();
@@ -143,7 +140,7 @@ export class MessageOpener {
   }
 
   /** Where nothing but the cipher has to answer. False where it is not so. */
-  #beginAlone(frame: WireFrame, control: boolean, begun: Begun, done: () => void): boolean {
+  private beginAlone(frame: WireFrame, control: boolean, begun: Begun, done: () => void): boolean {
     if (frame.form !== 3 || frame.sealed.length < TAG || (!control && this.direction.inner !== undefined)) return false;
     const { seq, sealed } = frame;
     const { aad } = control ? this.direction.control : this.direction.application;
@@ -163,9 +160,9 @@ export class MessageOpener {
   }
 
   /** What is thrown is a rejection as well: it is told in its turn. */
-  #begin(frame: WireFrame, control: boolean, seq: number | undefined): Promise<OpenedFrame> {
+  private later(frame: WireFrame, control: boolean, seq: number | undefined): Promise<OpenedFrame> {
     try {
-      return Promise.resolve(this.#open(frame, control, seq));
+      return Promise.resolve(this.unseal(frame, control, seq));
     } catch (cause) {
       return Promise.reject(cause);
     }
@@ -173,32 +170,32 @@ export class MessageOpener {
 
   /** Told of data of bytes that ended the claims of an authentic message, of which `before` bytes stand before it. */
   sawData(before: number, { length }: Uint8Array): void {
-    if (length <= SMALL || this.#level !== "aead") return;
+    if (length <= SMALL || this.direction.level !== "aead") return;
     this.#data ??= { last: 0, expected: 0 };
     this.#data.expected = before === this.#data.last ? before : 0;
     this.#data.last = before;
   }
 
   /** @throws SealwireError `E_IV` */
-  #seqOf(frame: WireFrame): number | undefined {
+  private seqOf(frame: WireFrame): number | undefined {
     if (frame.form === 3) return frame.seq;
     return frame.form === 2 ? this.direction.seqOf(frame.iv) : undefined;
   }
 
-  #open(frame: WireFrame, control: boolean, seq: number | undefined): Maybe<OpenedFrame> {
+  private unseal(frame: WireFrame, control: boolean, seq: number | undefined): Maybe<OpenedFrame> {
     switch (frame.form) {
       case 2:
-        return this.#decrypt(control, seq as number, concat(frame.ciphertext, frame.tag), frame.tag.length);
+        return this.decrypt(control, seq as number, concat(frame.ciphertext, frame.tag), frame.tag.length);
       case 3:
-        return this.#decrypt(control, frame.seq, frame.sealed, TAG);
+        return this.decrypt(control, frame.seq, frame.sealed, TAG);
       default: {
         const { payload, signature } = frame as Extract<WireFrame, { signature: Uint8Array }>;
-        return this.#verify(payload, signature);
+        return this.verify(payload, signature);
       }
     }
   }
 
-  #decrypt(control: boolean, seq: number, sealed: Uint8Array, tag: number): Maybe<OpenedFrame> {
+  private decrypt(control: boolean, seq: number, sealed: Uint8Array, tag: number): Maybe<OpenedFrame> {
     // A shorter tag is easier to forge, and some libraries take one (RFC 7518 section 5.3 asks for 128 bits).
     if (tag !== TAG || sealed.length < TAG) throw new SealwireError("E_CRYPTO");
     const { aad } = control ? this.direction.control : this.direction.application;
@@ -211,18 +208,18 @@ export class MessageOpener {
         return { control, seq, claims: parts[0], apart: parts[1], jws: undefined };
       }
     }
-    return this.#aead.open(seq, aad, sealed, (claims) => this.#decrypted(control, seq, claims));
+    return this.#aead.open(seq, aad, sealed, (claims) => this.decrypted(control, seq, claims));
   }
 
-  #decrypted(control: boolean, seq: number, claims: Uint8Array): Maybe<OpenedFrame> {
+  private decrypted(control: boolean, seq: number, claims: Uint8Array): Maybe<OpenedFrame> {
     const { inner } = this.direction;
-    if (!control && inner !== undefined) return this.#openInner(inner, seq, claims);
+    if (!control && inner !== undefined) return this.openInner(inner, seq, claims);
     return { control, seq, claims, apart: undefined, jws: undefined };
   }
 
-  #verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {
+  private verify(claims: Uint8Array, signature: Uint8Array): Maybe<OpenedFrame> {
     const header = this.direction.application;
-    const signed = this.#level === "sig";
+    const signed = this.direction.level === "sig";
     const verdict = signed
       ? (this.#verifier as Verifier).verify(signingInputOf(header.signed, claims), signature)
       : (this.#mac as MacKey).verify(header.signed, signature, encodeBase64url(claims));
@@ -234,7 +231,7 @@ export class MessageOpener {
   }
 
   /** Step inner of nest: every defect of header or signature is E_CRYPTO, so that the peer learns nothing from it. */
-  #openInner(header: Header, seq: number, plaintext: Uint8Array): Maybe<OpenedFrame> {
+  private openInner(header: Header, seq: number, plaintext: Uint8Array): Maybe<OpenedFrame> {
     const jws = compactText(plaintext);
     const frame = innerFrame(jws);
     if (frame.form !== 1) throw new SealwireError("E_MALFORMED", { stage: "inner", detail: "not a JWS" });

@@ -48,7 +48,6 @@ export function maxSealedSize(wire: Wire, level: Level, claims: number): number 
 /** Seals the messages of one direction in one epoch. */
 export class MessageSealer {
   readonly wire: Wire;
-  readonly #level: Level;
   readonly #epoch: number;
   readonly #mac: MacKey | undefined;
   readonly #aead: AeadSealer;
@@ -60,7 +59,6 @@ export class MessageSealer {
   constructor(protection: Protection, signer?: { readonly signer: Signer; readonly id: SignerId }) {
     const { wire, level, codec, epoch, keys } = protection;
     this.wire = wire;
-    this.#level = level;
     this.#epoch = epoch;
     this.#mac = keys.mac;
     this.#signer = signer?.signer;
@@ -70,17 +68,17 @@ export class MessageSealer {
 
   control(seq: number, claims: Uint8Array): Maybe<Payload> {
     const { control } = this.direction;
-    return chain(this.#inTurn(undefined), () => this.#encrypt(control, 1, seq, claims));
+    return chain(this.inTurn(undefined), () => this.encrypt(control, 1, seq, claims));
   }
 
   application(seq: number, claims: Uint8Array): Maybe<Payload> {
-    switch (this.#level) {
+    switch (this.direction.level) {
       case "aead":
-        return this.#encrypt(this.direction.application, 0, seq, claims);
+        return this.encrypt(this.direction.application, 0, seq, claims);
       case "nest": {
         const inner = this.direction.inner as Header;
-        return chain(this.#inTurn(this.#sign(inner, claims)), (signature) =>
-          this.#encrypt(
+        return chain(this.inTurn(this.sign(inner, claims)), (signature) =>
+          this.encrypt(
             this.direction.application,
             0,
             seq,
@@ -90,10 +88,10 @@ export class MessageSealer {
       }
       case "mac":
         return chain((this.#mac as MacKey).sign(this.direction.application.signed, encodeBase64url(claims)), (tag) =>
-          this.#signed(claims, tag),
+          this.signed(claims, tag),
         );
       case "sig":
-        return chain(this.#sign(this.direction.application, claims), (signature) => this.#signed(claims, signature));
+        return chain(this.sign(this.direction.application, claims), (signature) => this.signed(claims, signature));
     }
   }
 
@@ -108,7 +106,8 @@ export class MessageSealer {
     ended: (frame: Uint8Array) => void,
     failed: (cause: unknown) => void,
   ): boolean {
-    if (this.wire !== "binary" || (control ? this.#signing !== undefined : this.#level !== "aead")) return false;
+    if (this.wire !== "binary" || (control ? this.#signing !== undefined : this.direction.level !== "aead"))
+      return false;
     const { aad } = control ? this.direction.control : this.direction.application;
     const [h, length] = [2 * this.#epoch + (control ? 1 : 0), claims.length + TAG];
     return this.#aead.begin(
@@ -122,7 +121,7 @@ export class MessageSealer {
   }
 
   /** Signatures can be ready in any order; the cipher takes each number after the one before it. */
-  #inTurn<T>(value: Maybe<T>): Maybe<T> {
+  private inTurn<T>(value: Maybe<T>): Maybe<T> {
     if (!(value instanceof Promise) && this.#signing === undefined) return value;
     const inTurn = Promise.all([value, this.#signing]).then(([own]) => own);
     const signing = inTurn
@@ -134,17 +133,17 @@ export class MessageSealer {
     return inTurn;
   }
 
-  #sign(header: Header, claims: Uint8Array): Maybe<Uint8Array> {
+  private sign(header: Header, claims: Uint8Array): Maybe<Uint8Array> {
     return (this.#signer as Signer).sign(signingInputOf(header.signed, claims));
   }
 
-  #signed(payload: Uint8Array, signature: Uint8Array): Payload {
+  private signed(payload: Uint8Array, signature: Uint8Array): Payload {
     return this.wire === "binary"
       ? encodeFrame({ form: 4, h: 2 * this.#epoch, payload, signature })
       : encodeText({ form: 1, protected: this.direction.application.json, payload, signature });
   }
 
-  #encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {
+  private encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {
     if (this.wire === "binary") {
       const [h, length] = [2 * this.#epoch + parity, plaintext.length + TAG];
       return this.#aead.seal(seq, header.aad, plaintext, shortJweRoom(h, seq, length), (sealed) =>

@@ -92,8 +92,8 @@ export class Connection implements SocketEvents {
   #queuedBytes = 0;
   #busy = false;
   #pumping = false;
-  #paused = false;
-  #pausedAt = 0;
+  /** Since when this side itself does not read. */
+  #pausedAt: number | undefined;
   #throttled = false;
   #receiver: Receiver | undefined;
   #error: SealwireError | undefined;
@@ -165,12 +165,12 @@ export class Connection implements SocketEvents {
 
   /** Milliseconds since something arrived; 0 while this side itself does not read. */
   get silence(): number {
-    return this.#paused || this.#busy || this.#opens ? 0 : this.#clock.elapsed() - this.#lastHeard;
+    return this.#pausedAt !== undefined || this.#busy || this.#opens ? 0 : this.#clock.elapsed() - this.#lastHeard;
   }
 
   /** Milliseconds for which this side itself has not read. */
   get paused(): number {
-    return this.#paused ? this.#clock.elapsed() - this.#pausedAt : 0;
+    return this.#pausedAt === undefined ? 0 : this.#clock.elapsed() - this.#pausedAt;
   }
 
   /** Runs `fn` after `ms` unless the connection ends before. */
@@ -339,12 +339,12 @@ export class Connection implements SocketEvents {
     const { receiveQueueMessages, receiveQueueBytes } = this.#limits;
     const long = this.#queue.length >= receiveQueueMessages || this.#queuedBytes >= receiveQueueBytes;
     const pause = !this.#closing && this.#socketClosed === undefined && (long || blocked);
-    if (pause === this.#paused) return;
-    this.#paused = pause;
+    if (pause === (this.#pausedAt !== undefined)) return;
     if (pause) {
       this.#pausedAt = this.#clock.elapsed();
       this.#socket.pause();
     } else {
+      this.#pausedAt = undefined;
       this.#lastHeard = this.#clock.elapsed();
       this.#socket.resume();
     }

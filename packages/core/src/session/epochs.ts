@@ -114,13 +114,13 @@ export class Epochs {
   open(frame: WireFrame, check: (seq: number) => void, begun?: Begun): Maybe<OpenedIn> {
     const current = this.#current;
     const kind = current?.opener.headerTellsEpoch ? current.opener.admits(frame) : undefined;
-    if (current === undefined || kind === undefined) return this.#search(frame, check, begun);
+    if (current === undefined || kind === undefined) return this.search(frame, check, begun);
     const opened = current.opener.open(frame, check, kind, begun);
     if (opened instanceof Promise) return opened.then((later) => openedIn(later, current, NONE));
     return openedIn(opened, current, NONE);
   }
 
-  #search(frame: WireFrame, check: (seq: number) => void, begun: Begun | undefined): Maybe<OpenedIn> {
+  private search(frame: WireFrame, check: (seq: number) => void, begun: Begun | undefined): Maybe<OpenedIn> {
     const [epoch = headerError("not in the receive table"), ...others] = [
       this.#current,
       this.#next,

@@ -51,8 +51,8 @@ export class Intake {
     const { elapsed } = from.machine;
     const done =
       before === undefined
-        ? this.#take(received, from, elapsed)
-        : before.then(() => this.#take(received, from, from.connection.clock.elapsed()));
+        ? this.take(received, from, elapsed)
+        : before.then(() => this.take(received, from, from.connection.clock.elapsed()));
     if (!(done instanceof Promise)) return;
     const settled = () => {
       if (this.#dispatching === tail) this.#dispatching = undefined;
@@ -62,7 +62,7 @@ export class Intake {
     return done;
   }
 
-  #take(received: Received, from: Attachment, elapsed: number): Maybe<void> {
+  private take(received: Received, from: Attachment, elapsed: number): Maybe<void> {
     if (received.kind === "dropped") {
       if (received.error !== undefined) this.#o.hooks.onError?.(received.error);
       return;
@@ -70,7 +70,7 @@ export class Intake {
     if (this.#o.rights.isOver(elapsed)) throw new SealwireError("E_SESSION_EXPIRED");
     // What that was about ended with its session.
     const isPast = from.facts.id !== this.#o.life.facts.id;
-    if (received.kind === "control") return isPast ? undefined : this.#onControl(received, from);
+    if (received.kind === "control") return isPast ? undefined : this.onControl(received, from);
     const { seq, claims, late, raw, apart, size } = received;
     const { connection, facts, ledger } = from;
     const { hooks } = this.#o;
@@ -90,15 +90,15 @@ export class Intake {
     const settled = claims.batch && ledger.part?.seq === seq ? ledger.part.settled : NONE;
     if (late !== undefined) {
       if (isPast) return;
-      if (settled.length === 0) return this.#refuse(seq, late);
+      if (settled.length === 0) return this.refuse(seq, late);
       // By its number all of it would be.
-      return inOrder(claims.items, (_, i) => (settled.includes(i) ? undefined : this.#refuse([seq, i], late)));
+      return inOrder(claims.items, (_, i) => (settled.includes(i) ? undefined : this.refuse([seq, i], late)));
     }
     const description = new Description(received, facts.keys, this.#o.life.offset, hooks);
     if (!claims.batch) {
       const item = claims.items[0] as Item;
       const message = description.of(item.topic, item.data, undefined);
-      return this.#o.delivery.item(item, message, size, from, this.#once(claims, from));
+      return this.#o.delivery.item(item, message, size, from, this.once(claims, from));
     }
     const shares = sharesOf(claims.items, size);
     // All of them before the first is decided: the batch can be left to another node meanwhile.
@@ -115,22 +115,22 @@ export class Intake {
   }
 
   /** Tells whether what may come in several sessions was not delivered before: undefined for what cannot. */
-  #once({ jti, iat = 0, exp }: ApplicationClaims, { machine, connection }: Attachment): Once | undefined {
+  private once({ jti, iat = 0, exp }: ApplicationClaims, { machine, connection }: Attachment): Once | undefined {
     const { hooks } = this.#o;
     if (jti === undefined || hooks.once === undefined) return undefined;
     return () => hooks.once?.({ jti, iat, exp, now: machine.now(connection.time) }) ?? true;
   }
 
-  #refuse(ref: Ref, code: ErrorCode): Maybe<void> {
+  private refuse(ref: Ref, code: ErrorCode): Maybe<void> {
     return this.#o.life.refuse({ ref, code });
   }
 
-  #onControl({ message, seq }: ReceivedControl, from: Attachment): Maybe<void> {
+  private onControl({ message, seq }: ReceivedControl, from: Attachment): Maybe<void> {
     switch (message.top) {
       case "ping":
         return from.control({ top: "pong", ref: seq });
       case "err":
-        return this.#onErr(message.ref, message.code);
+        return this.onErr(message.ref, message.code);
       case "bye":
         return this.#o.farewell.onBye(message.code, from);
       default:
@@ -138,7 +138,7 @@ export class Intake {
     }
   }
 
-  #onErr(ref: Ref, code: ErrorCode): void {
+  private onErr(ref: Ref, code: ErrorCode): void {
     const seq = typeof ref === "number" ? ref : ref[0];
     const error = new SealwireError(code, { ref: seq, remote: true, fatal: false });
     const requested = this.#o.requests.reject(ref, error);

@@ -30,7 +30,7 @@ export class KeyUse {
     const { keyMessages, keyBytes } = this.#limits;
     const [messages, room] = bye ? [keyMessages, keyBytes] : [keyMessages - 1, keyBytes - BYE_BYTES];
     // Its own time may have come because the keys are old.
-    this.#check(seq, bytes, bye ? this.#since : elapsed, messages, room);
+    this.check(seq, bytes, bye ? this.#since : elapsed, messages, room);
   }
 
   /** True where `bytes` more can be sealed under a number that is in use. */
@@ -44,10 +44,10 @@ export class KeyUse {
   }
 
   open(seq: number, bytes: number, elapsed: number): void {
-    this.#check(seq, bytes, elapsed, this.#limits.keyMessages, this.#limits.keyBytes);
+    this.check(seq, bytes, elapsed, this.#limits.keyMessages, this.#limits.keyBytes);
   }
 
-  #check(seq: number, bytes: number, elapsed: number, messages: number, room: number): void {
+  private check(seq: number, bytes: number, elapsed: number, messages: number, room: number): void {
     const tooOld = elapsed - this.#since > this.#limits.keySeconds * 1000;
     if (seq - this.#base > messages || this.#bytes + bytes > room || tooOld) throw new SealwireError("E_KEY_LIMIT");
     this.#bytes += bytes;

@@ -43,7 +43,7 @@ export class Numbering {
   /** Nothing more is numbered, nor sealed: what has its number is kept, where it can be sent again. */
   retire(): void {
     this.#retired = true;
-    if (this.#open !== undefined) this.#hold(this.#open.kept, this.#open.finish());
+    if (this.#open !== undefined) this.hold(this.#open.kept, this.#open.finish());
     this.#open = undefined;
   }
 
@@ -62,15 +62,15 @@ export class Numbering {
     const open = this.#open;
     if (open === undefined) return;
     this.#open = undefined;
-    this.#seal(open.kept, open.finish(), open.sealer);
+    this.seal(open.kept, open.finish(), open.sealer);
   }
 
-  #seal(kept: Kept, claims: Uint8Array, sealer: MessageSealer): void {
-    this.#hold(kept, claims);
+  private seal(kept: Kept, claims: Uint8Array, sealer: MessageSealer): void {
+    this.hold(kept, claims);
     this.#o.onPrepared(new Prepared(kept.seq, claims, false, sealer));
   }
 
-  #hold(kept: Kept, claims: Uint8Array): void {
+  private hold(kept: Kept, claims: Uint8Array): void {
     // A large message before it says nothing about a batch.
     this.#room = Math.min(claims.length, BATCH.bytes);
     this.#o.ledger.retention.hold(kept, claims);
@@ -82,11 +82,11 @@ export class Numbering {
    * session) happens before a number is used.
    */
   add(message: Outgoing, elapsed: number, now: number, place: Place): void {
-    this.#assertOpen();
-    const iat = this.#issued(message, now);
+    this.assertOpen();
+    const iat = this.issued(message, now);
     // Where the server's clock went back, `iat` of an idempotent message lies ahead of it: refused for that, and no offence.
     const exp = message.exp ?? Math.max(now + message.ttl, iat ?? 0);
-    if (!message.alone && this.#join(message, exp, place)) return;
+    if (!message.alone && this.join(message, exp, place)) return;
     this.flush();
     const { facts, ledger, epochs } = this.#o;
     const { codec } = facts.keys;
@@ -108,17 +108,17 @@ export class Numbering {
       data,
     };
     const encoded = encodeClaims(codec, claims);
-    this.#assertFits(encoded);
-    this.#use(seq, encoded.length, elapsed, false);
+    this.assertFits(encoded);
+    this.use(seq, encoded.length, elapsed, false);
     const kept = Kept.of(seq, jti, exp, top, encoded.length);
     ledger.keep(kept);
     place.seq = seq;
-    if (message.alone || encoded.length >= BATCH.bytes) this.#seal(kept, encoded, sealer);
+    if (message.alone || encoded.length >= BATCH.bytes) this.seal(kept, encoded, sealer);
     else this.#open = new Gathering(codec, claims, encoded, kept, place, sealer);
   }
 
   /** False where the message needs a number of its own. */
-  #join(message: Outgoing, exp: number, place: Place): boolean {
+  private join(message: Outgoing, exp: number, place: Place): boolean {
     const open = this.#open;
     if (open === undefined || open.kept.exp !== exp) return false;
     const { facts, ledger, use } = this.#o;
@@ -143,9 +143,9 @@ export class Numbering {
   }
 
   /** @throws SealwireError E_TOO_BIG */
-  #assertFits(claims: Uint8Array): void {
+  private assertFits(claims: Uint8Array): void {
     const { peerMessageBytes } = this.#o.facts;
-    const size = this.#sealedSize(claims);
+    const size = this.sealedSize(claims);
     if (size <= peerMessageBytes) return;
     throw new SealwireError("E_TOO_BIG", {
       fatal: false,
@@ -153,20 +153,20 @@ export class Numbering {
     });
   }
 
-  #issued({ jti, iat }: Outgoing, now: number): number | undefined {
+  private issued({ jti, iat }: Outgoing, now: number): number | undefined {
     const { facts, epochs } = this.#o;
     if (jti !== undefined) return iat ?? Math.max(now, facts.startedAt + 1);
     return epochs.send.binding === undefined ? undefined : now;
   }
 
   prepareControl(message: Control, elapsed: number): Prepared {
-    this.#assertOpen();
+    this.assertOpen();
     this.flush();
     const { ledger, epochs } = this.#o;
     const { sealer } = epochs.send;
     const seq = ledger.sent + 1;
     const claims = encodeControl(seq, ledger.announce(), message);
-    this.#use(seq, claims.length, elapsed, message.top === "bye");
+    this.use(seq, claims.length, elapsed, message.top === "bye");
     if (message.top === "ping") ledger.pinged(seq);
     if (message.top === "bye") this.#byeSent = true;
     return new Prepared(seq, claims, true, sealer);
@@ -189,19 +189,19 @@ export class Numbering {
 
   /** The wire of this connection, on which messages are larger, may make one too large for the peer. */
   takes({ claims }: Kept): boolean {
-    return claims === undefined || this.#sealedSize(claims) <= this.#o.facts.peerMessageBytes;
+    return claims === undefined || this.sealedSize(claims) <= this.#o.facts.peerMessageBytes;
   }
 
-  #sealedSize(claims: Uint8Array): number {
+  private sealedSize(claims: Uint8Array): number {
     const { facts, epochs } = this.#o;
     return maxSealedSize(epochs.send.sealer.wire, facts.keys.level, claims.length);
   }
 
-  #assertOpen(): void {
+  private assertOpen(): void {
     if (this.#byeSent || this.#retired) throw new SealwireError("E_CLOSED");
   }
 
-  #use(seq: number, bytes: number, elapsed: number, bye: boolean): void {
+  private use(seq: number, bytes: number, elapsed: number, bye: boolean): void {
     const { ledger, use } = this.#o;
     // Reading the data ran code of the application that sent.
     if (seq !== ledger.sent + 1) throw new TypeError("the session sent while data was read that it was to send");

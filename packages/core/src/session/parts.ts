@@ -41,8 +41,7 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   #info: CloseInfo | undefined;
   // Made when somebody asks: most sessions end without anybody who waits for it.
   #abort: AbortController | undefined;
-  #closed: Promise<CloseInfo> | undefined;
-  #resolveClosed: ((info: CloseInfo) => void) | undefined;
+  #closed: { readonly promise: Promise<CloseInfo>; readonly resolve: (info: CloseInfo) => void } | undefined;
 
   constructor(established: Established, connection: Connection, limits: Limits, hooks: SessionHooks) {
     this.limits = limits;
@@ -166,7 +165,7 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
     this.sender.end();
     this.rights.end();
     this.#timers?.clear();
-    this.#resolveClosed?.(info);
+    this.#closed?.resolve(info);
   }
 
   get over(): boolean {
@@ -182,11 +181,15 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   }
 
   get closed(): Promise<CloseInfo> {
-    this.#closed ??= new Promise((resolve) => {
-      if (this.#info === undefined) this.#resolveClosed = resolve;
-      else resolve(this.#info);
-    });
-    return this.#closed;
+    if (this.#closed === undefined) {
+      let resolve!: (info: CloseInfo) => void;
+      const promise = new Promise<CloseInfo>((done) => {
+        resolve = done;
+      });
+      this.#closed = { promise, resolve };
+      if (this.#info !== undefined) resolve(this.#info);
+    }
+    return this.#closed.promise;
   }
 }
 

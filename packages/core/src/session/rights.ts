@@ -52,7 +52,7 @@ export class Rights extends Term {
     this.#expiresAt = expiresAt;
   }
 
-  get #refresh(): Refresh {
+  private get refreshing(): Refresh {
     this.#refreshed ??= new Refresh();
     return this.#refreshed;
   }
@@ -87,14 +87,14 @@ export class Rights extends Term {
   watch(): void {
     if (this.#o.over) return;
     const left = this.expiresAt * 1000 - this.#o.life.serverTime;
-    this.endIn(left, this.#reminder(left));
+    this.endIn(left, this.reminder(left));
   }
 
   /**
    * Server: milliseconds before the end at which the client is asked for a token, if one can change the end. Many sessions
    * can have one end: each has a moment of its own, which its name decides.
    */
-  #reminder(left: number): number | undefined {
+  private reminder(left: number): number | undefined {
     const { hooks, limits, life } = this.#o;
     const { id, longestEnd } = life.facts;
     const latest = limits.refreshSeconds * 1000;
@@ -117,7 +117,7 @@ export class Rights extends Term {
   async refresh(token: string): Promise<Grant> {
     const { attachment } = this.#o.life;
     if (attachment === undefined) throw new SealwireError("E_CLOSED", { detail: "no connection to refresh on" });
-    const { granted, onSeq } = this.#refresh.ask();
+    const { granted, onSeq } = this.refreshing.ask();
     // It is awaited below; the session can end before that.
     granted.catch(() => {});
     // A second `auth` before the answer is an offence: only another connection, on which this one is forgotten, goes on.
@@ -135,7 +135,7 @@ export class Rights extends Term {
 
   /** Step commit: whether this message can come now. */
   check(message: Control): void {
-    if (message.top === "auth-ok" || message.top === "auth-no") this.#refresh.check(message);
+    if (message.top === "auth-ok" || message.top === "auth-no") this.refreshing.check(message);
     if (message.top === "auth" && this.#checking !== undefined)
       throw new SealwireError("E_STATE", { detail: "auth while one is unanswered" });
   }
@@ -156,12 +156,12 @@ export class Rights extends Term {
   onControl(message: Control, seq: number, from: Attachment): Maybe<void> {
     switch (message.top) {
       case "auth":
-        void this.#onAuth(message.at, seq, from);
+        void this.onAuth(message.at, seq, from);
         return;
       case "auth-ok":
-        return this.#refresh.answered(message.ref, () => this.grant({ expiresAt: message.exp, scopes: message.scp }));
+        return this.refreshing.answered(message.ref, () => this.grant({ expiresAt: message.exp, scopes: message.scp }));
       case "auth-no":
-        return this.#refresh.answered(message.ref, undefined);
+        return this.refreshing.answered(message.ref, undefined);
       case "auth-soon":
         return this.#o.hooks.soon?.();
       default:
@@ -173,7 +173,7 @@ export class Rights extends Term {
    * Server: a new token. What comes meanwhile is decided by the old one, which is still good, and waits for nothing: the
    * check may never end.
    */
-  async #onAuth(token: string, seq: number, from: Attachment): Promise<void> {
+  private async onAuth(token: string, seq: number, from: Attachment): Promise<void> {
     const { life, limits, hooks, timers } = this.#o;
     // The connection was lost while this waited for its turn, and it with it.
     if (life.attachment !== from) return;
@@ -184,24 +184,24 @@ export class Rights extends Term {
     try {
       const asked = token.length > limits.tokenBytes ? undefined : hooks.refresh?.(token);
       const granted = await unlessAborted(check.signal, asked);
-      if (!this.#isAwaited(check, from)) return;
+      if (!this.isAwaited(check, from)) return;
       granted?.accept?.();
-      this.#answer(seq, from, granted && this.grant(granted));
+      this.answer(seq, from, granted && this.grant(granted));
     } catch (error) {
-      if (!this.#isAwaited(check, from)) return;
+      if (!this.isAwaited(check, from)) return;
       hooks.onError?.(asError(error));
-      this.#answer(seq, from, undefined);
+      this.answer(seq, from, undefined);
     } finally {
       timer.cancel();
     }
   }
 
   /** Otherwise the answer has nowhere to go: the connection is lost or being closed, or the session is. */
-  #isAwaited(check: AbortController, { byeSent, connection }: Attachment): boolean {
+  private isAwaited(check: AbortController, { byeSent, connection }: Attachment): boolean {
     return this.#checking === check && !byeSent && !connection.closing && !this.#o.life.leaving;
   }
 
-  #answer(ref: number, to: Attachment, granted: Grant | undefined): void {
+  private answer(ref: number, to: Attachment, granted: Grant | undefined): void {
     this.#checking = undefined;
     if (granted === undefined) void to.control({ top: "auth-no", ref });
     else void to.control({ top: "auth-ok", ref, exp: granted.expiresAt, scp: granted.scopes });

@@ -19,7 +19,6 @@ export interface WebSocketLike {
 
 const OPEN = 1;
 const CLOSED = 3;
-/** A browser says nothing when its buffer empties, so it is asked. */
 const POLL_MS = 10;
 
 /** Errors of `ws` that mean a limit; every other one is broken framing. */
@@ -46,8 +45,8 @@ const NONE: readonly Waiter[] = [];
 
 class Adapter implements SessionSocket {
   readonly #ws: WebSocketLike;
-  readonly #clock: Clock;
-  readonly #native: boolean;
+  /** Of a WebSocket of a browser, which has to be asked whether its buffer has emptied. */
+  readonly #asks: Clock | undefined;
   readonly #overSocket: boolean;
   #waiters = NONE;
   /** While something is unsent. */
@@ -56,10 +55,13 @@ class Adapter implements SessionSocket {
 
   constructor(ws: WebSocketLike, clock: Clock, overSocket: boolean) {
     this.#ws = ws;
-    this.#clock = clock;
     this.#overSocket = overSocket;
-    this.#native = ws.on === undefined;
-    if (!this.#native) ws.close = closeByName;
+    if (ws.on === undefined) this.#asks = clock;
+    else ws.close = closeByName;
+  }
+
+  private get native(): boolean {
+    return this.#asks !== undefined;
   }
 
   get protocol(): string {
@@ -73,18 +75,18 @@ class Adapter implements SessionSocket {
   send(payload: Payload): void {
     const ws = this.#ws;
     if (ws.readyState !== OPEN) return;
-    if (this.#native) ws.send(payload);
+    if (this.native) ws.send(payload);
     else {
       this.#written ??= () => this.settle();
       ws.send(
         ws.bufferedAmount > 0 ? alone(payload) : payload,
-        this.#overSocket && isLarge(payload) ? this.#givesBack(payload) : this.#written,
+        this.#overSocket && isLarge(payload) ? this.givesBack(payload) : this.#written,
       );
     }
   }
 
   /** Called when the network has taken all of it, or never will: `ws` holds it no longer. */
-  #givesBack(payload: Uint8Array): () => void {
+  private givesBack(payload: Uint8Array): () => void {
     return () => {
       frames.giveBack(payload);
       this.settle();
@@ -93,7 +95,7 @@ class Adapter implements SessionSocket {
 
   close(code: number, reason: string): void {
     // A script may close with 1000 and from 3000 on only; the name then says the rest.
-    this.#ws.close(this.#native && code < 3000 ? 1000 : code, reason);
+    this.#ws.close(this.native && code < 3000 ? 1000 : code, reason);
   }
 
   terminate(): void {
@@ -113,12 +115,12 @@ class Adapter implements SessionSocket {
     if (this.#ws.bufferedAmount <= mark || this.#ws.readyState === CLOSED) return Promise.resolve();
     return new Promise((resolve) => {
       this.#waiters = [...this.#waiters, { mark, resolve }];
-      if (this.#waiters.length === 1) this.#poll();
+      if (this.#waiters.length === 1) this.poll();
     });
   }
 
-  #poll(): void {
-    if (this.#native && this.#waiters.length > 0) this.#clock.schedule(() => this.settle(), POLL_MS);
+  private poll(): void {
+    if (this.#waiters.length > 0) this.#asks?.schedule(() => this.settle(), POLL_MS);
   }
 
   /** Less may be unsent than before. */
@@ -131,12 +133,12 @@ class Adapter implements SessionSocket {
     const left = waiters.filter((waiter) => !done(waiter));
     this.#waiters = left.length === 0 ? NONE : left;
     for (const waiter of waiters) if (done(waiter)) waiter.resolve();
-    this.#poll();
+    this.poll();
   }
 
   listen(events: SocketEvents): void {
     this.events = events;
-    if (this.#native) listenNatively(this.#ws, this);
+    if (this.native) listenNatively(this.#ws, this);
     else listenByEmitter(this.#ws, this);
   }
 }
