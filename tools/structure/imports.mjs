@@ -16,7 +16,7 @@ const IMPURE =
 /** Who may look inside a package. */
 const INTERNAL_USERS = {
   "@sealwire/core": ["core", "client", "server", "conformance", "testing", "bench"],
-  "@sealwire/client": ["client", "testing"],
+  "@sealwire/client": ["client", "testing", "bench"],
   "@sealwire/server": ["server", "conformance", "testing"],
 };
 
