@@ -207,7 +207,10 @@ function otherParts(r: Results): string[] {
     table(
       ["", "server's CPU µs", "quartiles"],
       [
-        ["a Sealwire connection, with proof of possession", ...spread(handshakes.cpu.sealwire)],
+        [
+          "a Sealwire connection, with proof of possession by a client that the server has not seen lately",
+          ...spread(handshakes.cpu.sealwire),
+        ],
         ["the same, signatures on the threads of libuv", ...spread(handshakes.cpu.pooled)],
         ["a bare ws connection", ...spread(handshakes.cpu.ws)],
         ["a bare ws connection with as many messages, and the operations", ...spread(handshakes.cpu.floor)],

@@ -7,12 +7,13 @@ import { connect } from "@sealwire/client";
 import { generateKey, type PrivateJwk, proofKeyThumbprint } from "@sealwire/core";
 import type { CryptoBackend } from "@sealwire/core/internal";
 import { createServer, type ServerSession } from "@sealwire/server";
-import { CompactEncrypt, compactDecrypt, exportJWK, generateKeyPair, SignJWT } from "jose";
+import { CompactEncrypt, compactDecrypt } from "jose";
 import { Server as SocketIo } from "socket.io";
 import { io } from "socket.io-client";
 import { WebSocket, WebSocketServer } from "ws";
 import { bareOperations } from "../bare-handshake.ts";
 import { bareGcm, gather, scatter } from "./bare.ts";
+import { ID, ISSUER, issuer } from "./issuer.ts";
 import { pooled } from "./pooled.ts";
 
 /**
@@ -35,13 +36,19 @@ export const KINDS = [
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
+/** Of one client. */
+interface Credentials {
+  readonly token: string;
+  readonly proof?: PrivateJwk;
+}
+
 /** What a client needs to connect. Goes from process to process as JSON. */
 export interface Place {
   readonly port: number;
   readonly key?: string;
   readonly token?: string;
-  /** To which the token is bound. */
-  readonly proof?: PrivateJwk;
+  /** Of clients who prove a key, to which their token is bound. */
+  readonly clients?: readonly Credentials[];
   readonly server?: { readonly id: string; readonly keys: { readonly keys: readonly object[] } };
 }
 
@@ -51,10 +58,8 @@ export interface Line {
   close(): void;
 }
 
-const ID = "https://bench.invalid";
-const CLIENT = "bench";
-const ISSUER = "https://issuer.invalid";
-const ALG = "ES256";
+/** In turn: a server has forgotten the key of one that it saw so long ago. */
+const CLIENTS = 600;
 export const TOPIC = "chat.msg";
 
 /** Nothing bounds the load but the machine: every limit that would is raised. */
@@ -145,11 +150,8 @@ const START: Readonly<Record<Kind, (http: Http) => Promise<Omit<Place, "port">>>
 /** Bytes of the messages of a handshake on the binary wire, about. */
 const FLIGHTS = { clientHello: 480, serverHello: 540, clientAuth: 1260, serverReady: 280 };
 
-async function serveBound(http: Http, crypto?: CryptoBackend): Promise<Omit<Place, "port">> {
-  const { privateJwk } = await generateKey();
-  const bound = { thumbprint: await proofKeyThumbprint(privateJwk), ...(crypto === undefined ? {} : { crypto }) };
-  return { ...(await serveSealwire(http, (session) => echoTo(session), true, bound)), proof: privateJwk };
-}
+const serveBound = (http: Http, crypto?: CryptoBackend): Promise<Omit<Place, "port">> =>
+  serveSealwire(http, (session) => echoTo(session), true, { clients: CLIENTS, ...(crypto && { crypto }) });
 
 const echoTo = (session: ServerSession): void => void session.handle(TOPIC, (data) => void session.send(TOPIC, data));
 
@@ -157,9 +159,9 @@ export async function serveSealwire(
   http: Http,
   onSession: (session: ServerSession) => void,
   batch = true,
-  { thumbprint, ...more }: { readonly thumbprint?: string; readonly crypto?: CryptoBackend } = {},
+  { clients = 0, ...more }: { readonly clients?: number; readonly crypto?: CryptoBackend } = {},
 ): Promise<Omit<Place, "port">> {
-  const { token, jwk } = await accessToken(thumbprint);
+  const { jwk, accessToken } = await issuer();
   const { privateJwk, publicJwk } = await generateKey();
   const server = createServer({
     identity: { id: ID, keys: [privateJwk] },
@@ -171,26 +173,12 @@ export async function serveSealwire(
   });
   server.onSession(onSession);
   server.attach(http);
-  return { token, server: { id: ID, keys: { keys: [publicJwk] } } };
-}
-
-/**
- * As an issuer elsewhere makes it. One in this process is asked for its keys by a Response, and once a body was read the
- * engine looks at each access to bytes whether their memory was taken away: `ws` then needs more time to unmask.
- */
-async function accessToken(thumbprint: string | undefined) {
-  const { publicKey, privateKey } = await generateKeyPair(ALG);
-  const jwk = { ...(await exportJWK(publicKey)), kid: "bench", alg: ALG, use: "sig" };
-  const cnf = thumbprint === undefined ? {} : { cnf: { jkt: thumbprint } };
-  const token = await new SignJWT({ client_id: CLIENT, jti: randomBytes(16).toString("base64url"), ...cnf })
-    .setProtectedHeader({ alg: ALG, typ: "at+jwt", kid: jwk.kid })
-    .setIssuer(ISSUER)
-    .setSubject("alice")
-    .setAudience(ID)
-    .setIssuedAt()
-    .setExpirationTime("10h")
-    .sign(privateKey);
-  return { token, jwk };
+  const place = { token: await accessToken(), server: { id: ID, keys: { keys: [publicJwk] } } };
+  const bound = async (): Promise<Credentials> => {
+    const { privateJwk: proof } = await generateKey();
+    return { token: await accessToken(await proofKeyThumbprint(proof)), proof };
+  };
+  return clients === 0 ? place : { ...place, clients: await Promise.all(Array.from({ length: clients }, bound)) };
 }
 
 export function open(kind: Kind, place: Place, onReply: () => void): Promise<Line> {
@@ -247,8 +235,8 @@ const OPEN: Readonly<Record<Kind, (place: Place, onReply: () => void) => Promise
   },
   sealwire: async (place, onReply) => lineOf(await openSession(place, {}, false), onReply),
   batched: async (place, onReply) => lineOf(await openSession(place), onReply),
-  bound: async (place, onReply) => lineOf(await openSession(place), onReply),
-  pooled: async (place, onReply) => lineOf(await openSession(place), onReply),
+  bound: async (place, onReply) => lineOf(await openSession(nextOf(place)), onReply),
+  pooled: async (place, onReply) => lineOf(await openSession(nextOf(place)), onReply),
   async floor({ port }, onReply) {
     const ws = await dial(port);
     for (const size of [FLIGHTS.clientHello, FLIGHTS.clientAuth]) {
@@ -260,13 +248,20 @@ const OPEN: Readonly<Record<Kind, (place: Place, onReply: () => void) => Promise
   },
 };
 
+let turn = 0;
+
+const nextOf = ({ clients = [], ...place }: Place): Place & Partial<Credentials> => ({
+  ...place,
+  ...clients[turn++ % clients.length],
+});
+
 function lineOf(session: ClientSession, onReply: () => void): Line {
   session.handle(TOPIC, onReply);
   return { send: (data) => void session.send(TOPIC, data), close: () => void session.close() };
 }
 
 export async function openSession(
-  { port, token = "", proof, server }: Place,
+  { port, token = "", proof, server }: Place & Partial<Credentials>,
   reconnect: ReconnectOptions = {},
   batch = true,
 ): Promise<ClientSession> {
