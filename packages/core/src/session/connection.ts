@@ -4,7 +4,6 @@ import { asError, SealwireError } from "../errors.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { Ahead } from "./ahead.ts";
-import { TokenBucket } from "./bucket.ts";
 import type { HandshakeStep } from "./client-handshake.ts";
 import { type ConnectionEnd, closeInfo } from "./close-info.ts";
 import type { Established } from "./established.ts";
@@ -63,6 +62,8 @@ export interface ConnectionOptions {
   readonly onClosed: (info: ConnectionEnd, connection: Connection) => void;
 }
 
+const SECOND = 1000;
+
 interface Opening extends Pick<ConnectionOptions, "handshake" | "onEstablished"> {
   /** Its deadlines, of which the first message ends one. */
   readonly timers: Timers;
@@ -88,7 +89,8 @@ export class Connection implements SocketEvents {
   #ahead: Ahead | undefined;
   /** Made by the first that is set after the handshake. */
   #timers: Timers | undefined;
-  #bytes: TokenBucket | undefined;
+  /** When the bytes of the peer are paid for: a second before now at the earliest, which is all that it may send at once. */
+  #paid = -SECOND;
   #queuedBytes = 0;
   #busy = false;
   #pumping = false;
@@ -284,12 +286,12 @@ export class Connection implements SocketEvents {
     this.pump();
   }
 
-  /** Counts bytes of the session. */
+  /** Counts bytes of the session: a token bucket in one number, since every heartbeat needs it (limit bytesPerSecond). */
   #charge(bytes: number): void {
     if (!this.#rateLimited || bytes === 0) return;
-    const { bytesPerSecond } = this.#limits;
-    this.#bytes ??= new TokenBucket(bytesPerSecond, bytesPerSecond);
-    this.throttle(this.#bytes.spend(bytes, this.#lastHeard));
+    const now = this.#lastHeard;
+    this.#paid = Math.max(this.#paid, now - SECOND) + (bytes * SECOND) / this.#limits.bytesPerSecond;
+    this.throttle(Math.max(0, Math.ceil(this.#paid - now)));
   }
 
   #clear(): void {
