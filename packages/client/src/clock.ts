@@ -21,7 +21,12 @@ export const systemClock: Clock = {
     return elapsed;
   },
   schedule: (fn, ms) => {
-    const timer = setTimeout(fn, ms) as ReturnType<typeof setTimeout> | { unref(): void };
+    const ring = () => {
+      // Time has passed, whatever Date.now() says.
+      unix = 0;
+      fn();
+    };
+    const timer = setTimeout(ring, ms) as ReturnType<typeof setTimeout> | { unref(): void };
     if (typeof timer === "object") timer.unref();
     return () => clearTimeout(timer as ReturnType<typeof setTimeout>);
   },

@@ -30,4 +30,12 @@ describe("the clock of the machine", () => {
     const asked = Array.from({ length: 100 }, () => systemClock.elapsed());
     expect(asked.at(-1)).toBe(30);
   });
+
+  it("knows that the time of a timer has passed where the wall clock stands still", async () => {
+    vi.spyOn(Date, "now").mockReturnValue(3_000_000);
+    const before = systemClock.elapsed();
+    await new Promise<void>((resolve) => void systemClock.schedule(resolve, 30));
+    // A timer may ring a little before its time.
+    expect(systemClock.elapsed()).toBeGreaterThanOrEqual(before + 28);
+  });
 });

@@ -103,7 +103,8 @@ class KnownHeaders {
   keep(text: string, header: Header): void {
     if (text.length > KnownHeaders.#LONGEST || this.#known.has(text)) return;
     if (this.#known.size >= KnownHeaders.#MOST) this.#known.clear();
-    this.#known.set(text, header);
+    // A copy: the text may be a part of the token, which the engine would keep with it.
+    this.#known.set(Buffer.from(text, "latin1").toString("latin1"), header);
   }
 }
 

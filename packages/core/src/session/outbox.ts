@@ -11,7 +11,7 @@ interface Waiting {
   sealed: Payload | undefined;
   failure: { readonly cause: unknown } | undefined;
   /** Those that asked: it was sent, or nothing more is. */
-  done: (() => void) | undefined;
+  done: (() => void)[] | undefined;
 }
 
 /**
@@ -121,7 +121,7 @@ export class Outbox {
       later.queue.shift();
       later.ahead.end(first.prepared.claims.length);
       this.#sent(first.prepared, first.sealed);
-      first.done?.();
+      told(first);
     }
     this.#sealAhead();
   }
@@ -131,11 +131,9 @@ export class Outbox {
     const last = this.#last;
     if (last === undefined) return this.unsent <= mark ? value : this.#drain(mark, value);
     return new Promise((resolve) => {
-      const { done } = last;
-      last.done = () => {
-        done?.();
-        resolve(this.unsent <= mark ? value : this.#drain(mark, value));
-      };
+      // A list: thousands may be sent in one turn.
+      last.done ??= [];
+      last.done.push(() => resolve(this.unsent <= mark ? value : this.#drain(mark, value)));
     });
   }
 
@@ -177,7 +175,7 @@ export class Outbox {
   stop(): void {
     this.#broken = true;
     this.#later?.ahead.clear();
-    for (const { done } of this.#later?.queue.splice(0) ?? []) done?.();
+    for (const waiting of this.#later?.queue.splice(0) ?? []) told(waiting);
   }
 
   /** The number is used up and nothing was sent under it: the session cannot go on. */
@@ -186,3 +184,7 @@ export class Outbox {
     this.#connection.fail(new SealwireError("E_INTERNAL", { stage: "local", detail: "sealing failed", cause }));
   }
 }
+
+const told = ({ done }: Waiting): void => {
+  if (done !== undefined) for (const tell of done) tell();
+};

@@ -12,10 +12,6 @@ interface Asked {
 export class Refresh {
   #asked: Asked | undefined;
 
-  get pending(): boolean {
-    return this.#asked !== undefined;
-  }
-
   /** Resolves with what the server grants. @throws TypeError while another one is unanswered */
   ask(): { readonly granted: Promise<Grant>; readonly onSeq: (seq: number) => void } {
     if (this.#asked !== undefined) throw new TypeError("a token is being refreshed already: await it");

@@ -345,3 +345,20 @@ describe("WebCrypto has several under way", () => {
     expect(got).toEqual(upTo(4));
   });
 });
+
+it("tells all who sent in one turn, however many they are", async () => {
+  const gated = new Gated(["seal"]);
+  const pair = await live({ codec: "cbor", backend: gated.backend });
+  await settle();
+  gated.closed = true;
+  const MANY = 20_000;
+  let sent = 0;
+  for (let n = 0; n < MANY; n++)
+    void sessionOf(pair, "client")
+      .send("t", n)
+      .then(() => sent++);
+  await settle();
+  gated.closed = false;
+  await gated.open();
+  await until(() => sent === MANY);
+});
