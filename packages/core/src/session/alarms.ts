@@ -3,6 +3,9 @@ import type { Clock } from "./socket.ts";
 /** setTimeout fires at once beyond it. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** Milliseconds: thousands of sessions can end at the same moment, and others are at work meanwhile. */
+const LONGEST_TURN = 20;
+
 /** What rings at a time that can change: one that everything of a kind has is one itself, others are in `Timers`. */
 export interface Alarm {
   /** Elapsed time; and for one time, the one that was set first. Both written by `Alarms`. */
@@ -101,7 +104,7 @@ export class Alarms {
     this.#halt();
     const now = this.clock.elapsed();
     this.#rings = Math.min(at, now + LONGEST_TIMER);
-    this.#stop = this.clock.schedule(() => this.#ring(), this.#rings - now);
+    this.#stop = this.clock.schedule(() => this.#ring(), Math.max(0, this.#rings - now));
   }
 
   #ring(): void {
@@ -111,10 +114,12 @@ export class Alarms {
     // What is set from here on has its own turn, which is awaited at the end.
     this.#rings = 0;
     const order = this.#order;
+    const until = this.clock.elapsed() + LONGEST_TURN;
     try {
       for (let next = this.#heap[0]; next !== undefined && next.at <= now && next.order < order; next = this.#heap[0]) {
         this.unset(next);
         next.ring(now);
+        if (this.clock.elapsed() > until) break;
       }
     } finally {
       this.#halt();

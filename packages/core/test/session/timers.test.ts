@@ -186,3 +186,19 @@ it("an alarm that is set again rings at its new time alone, sooner or later than
   expect(rung).toEqual(["sooner 10", "other 20", "later 25"]);
   expect(clock.pending).toBe(0);
 });
+
+it("what takes long at the same moment does so in several turns, in between which others are", async () => {
+  const clock = new VirtualClock();
+  let worked = 0;
+  const elapsed = clock.elapsed.bind(clock);
+  clock.elapsed = () => elapsed() + worked;
+  const rung: string[] = [];
+  for (const name of ["a", "b", "c", "d", "e"])
+    new Timers(clock).after(10, () => {
+      worked += 15;
+      rung.push(name);
+    });
+  clock.schedule(() => rung.push("another"), 10);
+  await clock.advance(100);
+  expect(rung).toEqual(["a", "b", "another", "c", "d", "e"]);
+});
