@@ -10,7 +10,7 @@ let repeats = 0;
 /** The clock of this machine. Timers do not keep a Node process alive. */
 export const systemClock: Clock = {
   unix: () => Date.now(),
-  /** Whole milliseconds. In a page performance.now() costs ten times as much as Date.now(): asked once that has moved. */
+  /** Whole milliseconds. In a page performance.now() costs much more than Date.now(): asked once that has moved. */
   elapsed() {
     const now = Date.now();
     if (now !== unix || ++repeats > REPEATS) {

@@ -60,12 +60,6 @@ export class NodeMac implements MacKey {
     return timingSafeEqual(write(computed, finish()), tag);
   }
 
-  /** As `sign`, for a result that is a secret: it is in these bytes alone, for the caller to overwrite. */
-  derive(data: Uint8Array, text: string): Buffer {
-    this.begin(data, text);
-    return hash("sha256", outer, "buffer");
-  }
-
   /** Up to the hash that is left to do, of what `outer` holds then. */
   private begin(data: Uint8Array, text: string): void {
     this.pad(innerKey, INNER);

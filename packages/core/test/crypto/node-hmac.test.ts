@@ -19,7 +19,6 @@ describe("HMAC by one-shot hashes", () => {
           for (const { raw, mac } of keys) {
             const tag = mac.sign(data, behind);
             expect(toHex(tag)).toBe(reference(raw, data, behind));
-            expect(toHex(mac.derive(data, behind))).toBe(toHex(tag));
             expect(mac.verify(data, tag, behind)).toBe(true);
           }
       }),
@@ -38,14 +37,11 @@ describe("HMAC by one-shot hashes", () => {
       }
   });
 
-  it("takes 32 bytes, keeps a copy of them, and shares no memory with what it gives", () => {
+  it("takes 32 bytes, and keeps a copy of them", () => {
     for (const length of [0, 31, 33, 64]) expect(() => new NodeMac(new Uint8Array(length))).toThrow(TypeError);
     const raw = KEY.slice();
     const mac = new NodeMac(raw);
     raw.fill(0);
-    const derived = mac.derive(text("a"), "");
-    expect(derived.buffer.byteLength).toBe(32);
-    derived.fill(0);
     expect(toHex(mac.sign(text("a")))).toBe(reference(KEY, text("a"), ""));
   });
 
