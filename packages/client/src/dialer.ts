@@ -88,7 +88,7 @@ export class Dialer {
   ): Promise<void> {
     const { platform, options, limits, protocols } = this.#o;
     const { tls } = options;
-    const ws = await openSocket(platform.WebSocket, credential, protocols, {
+    const { ws, stream } = await openSocket(platform.WebSocket, credential, protocols, {
       limits,
       signal,
       ...(tls === undefined ? {} : { tls }),
@@ -96,7 +96,7 @@ export class Dialer {
     await new Promise<void>((resolve, reject) => {
       const machine = handshakeOf(ws.protocol);
       const connection = new Connection({
-        socket: adaptWebSocket(ws, platform.clock),
+        socket: adaptWebSocket(ws, platform.clock, stream),
         clock: platform.clock,
         limits,
         handshake: { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) },

@@ -1,5 +1,5 @@
 import { type Limits, SealwireError } from "@sealwire/core";
-import { hintedError, type WebSocketLike } from "@sealwire/core/internal";
+import { hintedError, type WebSocketLike, type WrittenStream } from "@sealwire/core/internal";
 import type { Credential } from "./credential.ts";
 
 export interface SocketOptions {
@@ -11,13 +11,19 @@ export interface SocketOptions {
 /** In a browser this is the global WebSocket, which takes two arguments and has neither headers nor limits. */
 export type SocketConstructor = new (url: string, protocols: string[], options?: object) => WebSocketLike;
 
+export interface OpenSocket {
+  readonly ws: WebSocketLike;
+  /** What it writes to; undefined in a browser. */
+  readonly stream: WrittenStream | undefined;
+}
+
 /** Resolves when the WebSocket is open and a Sealwire subprotocol was selected; it does not read until `resume`. */
 export async function openSocket(
   WebSocket: SocketConstructor | null,
   { url, authorization, subprotocol }: Omit<Credential, "token">,
   protocols: readonly string[],
   { limits, signal, tls }: SocketOptions,
-): Promise<WebSocketLike> {
+): Promise<OpenSocket> {
   if (WebSocket === null) throw new TypeError("this platform has no WebSocket");
   if (authorization !== undefined && (WebSocket as unknown) === globalThis.WebSocket)
     throw new TypeError('tokenAtUpgrade: the WebSocket of this platform sends no headers; "subprotocol" works here');
@@ -31,13 +37,17 @@ export async function openSocket(
     ...(tls === undefined ? {} : { ca: tls.ca }),
     ...(authorization === undefined ? {} : { headers: { authorization } }),
   });
+  let stream: WrittenStream | undefined;
+  ws.on?.("upgrade", ({ socket }: { socket: WrittenStream }) => {
+    stream = socket;
+  });
   await opened(ws, signal);
   if (!protocols.includes(ws.protocol)) {
     ws.close(4406, "negotiate");
     ws.resume?.();
     throw downgrade(ws.protocol === "" ? "no subprotocol" : "another subprotocol");
   }
-  return ws;
+  return { ws, stream };
 }
 
 function opened(ws: WebSocketLike, signal: AbortSignal): Promise<void> {

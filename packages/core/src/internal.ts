@@ -87,7 +87,7 @@ export type { Clock, SessionSocket } from "./session/socket.ts";
 export { Timers } from "./session/timers.ts";
 export { type TopicChecks, topicChecks } from "./session/topics.ts";
 export { BEARER_SUBPROTOCOL, isSubprotocolToken, isTicket } from "./session/upgrade-forms.ts";
-export { adaptWebSocket, type WebSocketLike } from "./session/websocket.ts";
+export { adaptWebSocket, type WebSocketLike, type WrittenStream } from "./session/websocket.ts";
 export {
   decodeStandaloneClaims,
   encodeStandaloneClaims,

@@ -184,7 +184,7 @@ export class Accepting {
     this.#sockets.delete(socket);
     const machine = this.#handshake(ws.protocol, carried, signers, opening);
     const connection = new Connection({
-      socket: adaptWebSocket(ws as unknown as WebSocketLike, this.#clock, socket instanceof Socket),
+      socket: adaptWebSocket(ws as unknown as WebSocketLike, this.#clock, socket, socket instanceof Socket),
       clock: this.#clock,
       limits,
       handshake: {

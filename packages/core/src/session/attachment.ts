@@ -56,7 +56,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
   order = 0;
   place: number = UNSET;
   #retired = false;
-  /** What gathers is flushed at the end of this turn. */
+  /** At the end of this turn what gathers is sealed, and what is corked leaves. */
   #flushes = false;
   /** When that turn was: one time for all that shares a number. */
   #turn: Time | undefined;
@@ -176,19 +176,23 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
   add(message: Outgoing): Place {
     const { machine, connection } = this;
     const place: Place = { session: this.facts.id, seq: 0 };
+    if (message.alone && connection.cork()) this.#awaitFlush();
     machine.add(message, this.#turn ?? connection.time, place);
     if (!machine.gathers) this.#renewIfDue(machine.elapsed);
-    else if (!this.#flushes) {
-      this.#flushes = true;
-      this.#turn = connection.time;
-      queueMicrotask(() => this.#flush());
-    }
+    else this.#awaitFlush();
     return place;
+  }
+
+  #awaitFlush(): void {
+    if (this.#flushes) return;
+    this.#flushes = true;
+    this.#turn = this.connection.time;
+    queueMicrotask(() => this.#flush());
   }
 
   /** Waits until at most `mark` bytes are unsent, and answers with `value`. What gathers in this turn is sealed first. */
   drained<T>(mark: number, value: T): Maybe<T> {
-    if (!this.#flushes || this.outbox.sealsAtOnce) return this.outbox.drained(mark, value);
+    if (!this.machine.gathers || this.outbox.sealsAtOnce) return this.outbox.drained(mark, value);
     // Behind the flush, which is a microtask as well.
     return Promise.resolve().then(() => this.outbox.drained(mark, value));
   }
@@ -197,6 +201,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
     this.#flushes = false;
     this.#turn = undefined;
     this.machine.flush();
+    this.connection.uncork();
     this.#renewIfDue(this.machine.elapsed);
   }
 
@@ -210,6 +215,8 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
 
   #push(prepared: Prepared): void {
     if (prepared.control) this.#receipts?.sent();
+    // More of this turn is to come.
+    if (this.#flushes) this.connection.cork();
     this.outbox.push(prepared);
   }
 

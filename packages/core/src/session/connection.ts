@@ -186,6 +186,15 @@ export class Connection implements SocketEvents {
     if (this.#socketClosed === undefined) this.#socket.send(payload);
   }
 
+  /** What is sent from here on leaves at `uncork`, or earlier. False where it leaves at once. */
+  cork(): boolean {
+    return this.#socket.cork?.() ?? false;
+  }
+
+  uncork(): void {
+    this.#socket.uncork?.();
+  }
+
   drained(mark: number): Promise<void> {
     return this.#socket.drained(mark);
   }

@@ -7,6 +7,12 @@ export interface SessionSocket {
   /** Bytes handed over and not yet written to the network. */
   readonly bufferedAmount: number;
   send(payload: Payload): void;
+  /**
+   * What is sent from here on leaves at `uncork`, or earlier: one system call then serves several frames. False where that
+   * cannot be.
+   */
+  cork?(): boolean;
+  uncork?(): void;
   close(code: number, reason: string): void;
   /** Ends the connection without waiting for the peer. */
   terminate(): void;

@@ -17,6 +17,12 @@ export interface WebSocketLike {
   resume?(): void;
 }
 
+/** What `ws` writes to: a stream of Node. */
+export interface WrittenStream {
+  cork(): void;
+  uncork(): void;
+}
+
 const OPEN = 1;
 const CLOSED = 3;
 const POLL_MS = 10;
@@ -29,11 +35,23 @@ const LIMITS = new Set([
 ]);
 
 /**
- * The thin layer between a WebSocket and the session driver; the WebSocket is open, or about to be. `overSocket`: what `ws`
- * has written is on the network, or was copied. False where it may be in the hands of a stream that is no socket.
+ * Frames that leave together at the most. Those that wait for a slow peer are no longer than others in the memory that they
+ * are cut from, and the bound is what that can hold.
  */
-export function adaptWebSocket(ws: WebSocketLike, clock: Clock, overSocket = true): SessionSocket {
-  return new Adapter(ws, clock, overSocket);
+const CORKED = 16;
+
+/**
+ * The thin layer between a WebSocket and the session driver; the WebSocket is open, or about to be. `stream`: what `ws` writes
+ * to; none in a browser. `overSocket`: what `ws` has written is on the network, or was copied. False where it may be in the
+ * hands of a stream that is no socket.
+ */
+export function adaptWebSocket(
+  ws: WebSocketLike,
+  clock: Clock,
+  stream?: WrittenStream,
+  overSocket = true,
+): SessionSocket {
+  return new Adapter(ws, clock, stream, overSocket);
 }
 
 interface Waiter {
@@ -47,14 +65,19 @@ class Adapter implements SessionSocket {
   readonly #ws: WebSocketLike;
   /** Of a WebSocket of a browser, which has to be asked whether its buffer has emptied. */
   readonly #asks: Clock | undefined;
+  readonly #stream: WrittenStream | undefined;
   readonly #overSocket: boolean;
+  /** Frames that may still join those that are corked; 0 while nothing is. And what was unsent before them. */
+  #room = 0;
+  #before = 0;
   #waiters = NONE;
   /** While something is unsent. */
   #written: (() => void) | undefined;
   events: SocketEvents | undefined;
 
-  constructor(ws: WebSocketLike, clock: Clock, overSocket: boolean) {
+  constructor(ws: WebSocketLike, clock: Clock, stream: WrittenStream | undefined, overSocket: boolean) {
     this.#ws = ws;
+    this.#stream = stream;
     this.#overSocket = overSocket;
     if (ws.on === undefined) this.#asks = clock;
     else ws.close = closeByName;
@@ -69,20 +92,39 @@ class Adapter implements SessionSocket {
   }
 
   get bufferedAmount(): number {
-    return this.#ws.bufferedAmount;
+    return this.#room > 0 ? this.#before : this.#ws.bufferedAmount;
+  }
+
+  cork(): boolean {
+    if (this.#stream === undefined) return false;
+    if (this.#room > 0) return true;
+    this.#before = this.#ws.bufferedAmount;
+    this.#room = CORKED;
+    this.#stream.cork();
+    return true;
+  }
+
+  uncork(): void {
+    if (this.#room === 0) return;
+    this.#room = 0;
+    this.#stream?.uncork();
   }
 
   send(payload: Payload): void {
     const ws = this.#ws;
     if (ws.readyState !== OPEN) return;
-    if (this.native) ws.send(payload);
-    else {
-      this.#written ??= () => this.settle();
-      ws.send(
-        ws.bufferedAmount > 0 ? alone(payload) : payload,
-        this.#overSocket && isLarge(payload) ? this.givesBack(payload) : this.#written,
-      );
+    if (this.native) {
+      ws.send(payload);
+      return;
     }
+    const large = isLarge(payload);
+    this.#written ??= () => this.settle();
+    ws.send(
+      this.bufferedAmount > 0 ? alone(payload) : payload,
+      this.#overSocket && large ? this.givesBack(payload) : this.#written,
+    );
+    if (this.#room === 1 || large) this.uncork();
+    else if (this.#room > 0) this.#room--;
   }
 
   /** Called when the network has taken all of it, or never will: `ws` holds it no longer. */
@@ -94,11 +136,13 @@ class Adapter implements SessionSocket {
   }
 
   close(code: number, reason: string): void {
+    this.uncork();
     // A script may close with 1000 and from 3000 on only; the name then says the rest.
     this.#ws.close(this.native && code < 3000 ? 1000 : code, reason);
   }
 
   terminate(): void {
+    this.uncork();
     if (this.#ws.terminate === undefined) this.#ws.close();
     else this.#ws.terminate();
   }
@@ -112,7 +156,7 @@ class Adapter implements SessionSocket {
   }
 
   drained(mark: number): Promise<void> {
-    if (this.#ws.bufferedAmount <= mark || this.#ws.readyState === CLOSED) return Promise.resolve();
+    if (this.bufferedAmount <= mark || this.#ws.readyState === CLOSED) return Promise.resolve();
     return new Promise((resolve) => {
       this.#waiters = [...this.#waiters, { mark, resolve }];
       if (this.#waiters.length === 1) this.poll();

@@ -39,10 +39,11 @@ class FakeSocket implements WebSocketLike {
   }
 }
 
-function adapted(node: boolean) {
+function adapted(node: boolean, corkable = false) {
   const ws = new FakeSocket(node);
   const clock = new VirtualClock();
-  const socket = adaptWebSocket(ws, clock);
+  const stream = { cork: () => ws.calls.push(["cork"]), uncork: () => ws.calls.push(["uncork"]) };
+  const socket = adaptWebSocket(ws, clock, corkable ? stream : undefined);
   const events: unknown[][] = [];
   socket.listen({
     onMessage: (payload) => events.push(["message", payload]),
@@ -176,5 +177,62 @@ describe("waiting until less is unsent", () => {
     ws.emit("close", 1006, Buffer.alloc(0));
     await Promise.resolve();
     expect(done).toBe(2);
+  });
+});
+
+describe("frames that leave together", () => {
+  const names = ({ calls }: FakeSocket) => calls.map(([name]) => name);
+
+  it("are those from cork to uncork, and what they keep back is not what a slow peer leaves unsent", () => {
+    const { ws, socket } = adapted(true, true);
+    expect(socket.cork?.()).toBe(true);
+    expect(socket.cork?.()).toBe(true);
+    const piece = new Uint8Array(16_384).subarray(8, 11);
+    for (let i = 0; i < 2; i++) {
+      socket.send(piece);
+      ws.bufferedAmount += 3;
+      expect(socket.bufferedAmount).toBe(0);
+    }
+    expect(ws.calls[2]?.[1]).toBe(piece);
+    socket.uncork?.();
+    socket.uncork?.();
+    expect(names(ws)).toEqual(["cork", "send", "send", "uncork"]);
+    expect(socket.bufferedAmount).toBe(6);
+  });
+
+  it("are 16 at most, so that a slow peer holds that much memory of others and no more [limit:send-buffer]", () => {
+    const { ws, socket } = adapted(true, true);
+    socket.cork?.();
+    for (let i = 0; i < 16; i++) socket.send("x");
+    expect(names(ws)).toEqual(["cork", ...new Array(16).fill("send"), "uncork"]);
+    ws.bufferedAmount = 20;
+    socket.cork?.();
+    expect(socket.bufferedAmount).toBe(20);
+    const piece = new Uint8Array(16_384).subarray(8, 11);
+    socket.send(piece);
+    expect((ws.calls.at(-1)![1] as Uint8Array).buffer.byteLength).toBe(3);
+  });
+
+  it("a large one is not kept back", () => {
+    const { ws, socket } = adapted(true, true);
+    socket.cork?.();
+    socket.send("x");
+    socket.send(new Uint8Array(16_384));
+    expect(names(ws)).toEqual(["cork", "send", "send", "uncork"]);
+  });
+
+  it.each(["close", "terminate"] as const)("%s comes after them", (end) => {
+    const { ws, socket } = adapted(true, true);
+    socket.cork?.();
+    socket.send("x");
+    socket[end](1000, "normal");
+    expect(names(ws)).toEqual(["cork", "send", "uncork", end]);
+  });
+
+  it("a browser has none", () => {
+    const { ws, socket } = adapted(false);
+    expect(socket.cork?.()).toBe(false);
+    socket.uncork?.();
+    expect(ws.calls).toEqual([]);
   });
 });
