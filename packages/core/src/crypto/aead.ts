@@ -109,6 +109,18 @@ export class AeadSealer {
     return sealed instanceof Promise ? sealed.then(then, notSealed) : then(sealed);
   }
 
+  /** As `seal`, without a function. Undefined where the cipher answers later, and nothing was done. */
+  sealNow(seq: number, aad: Uint8Array, plaintext: Uint8Array, room: number): Uint8Array | undefined {
+    const key = this.#key;
+    if (key.sealNow === undefined) return undefined;
+    this.#use(seq);
+    try {
+      return key.sealNow(this.#iv, seq, aad, plaintext, room);
+    } catch (cause) {
+      return notSealed(cause);
+    }
+  }
+
   /** As `seal`, by the cipher's own promise alone. False where the cipher has none, and nothing was done. */
   begin(seq: number, aad: Uint8Array, plaintext: Uint8Array, room: number, ended: Ended, failed: Failed): boolean {
     const key = this.#key;
@@ -152,6 +164,15 @@ export class AeadOpener {
       return notOpened(cause);
     }
     return text instanceof Promise ? text.then(then, notOpened) : then(text);
+  }
+
+  /** As `open`, without a function. Undefined where the cipher answers later, and nothing was done. */
+  openNow(seq: number, aad: Uint8Array, data: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.#key.openNow?.(this.#iv, seq, aad, data);
+    } catch (cause) {
+      return notOpened(cause);
+    }
   }
 
   /** As `open`, by the cipher's own promise alone. False where the cipher has none, and nothing was done. */

@@ -27,6 +27,9 @@ export interface AeadKey {
    * nobody has to copy it. Only where the cipher answers at once.
    */
   openApart?(iv: Uint8Array, aad: Uint8Array, data: Uint8Array, at: number): Apart;
+  /** Where the cipher answers at once: as `seal` and `open` under the nonce of `seq`. What it answers with may be a Buffer. */
+  sealNow?(nonces: Nonces, seq: number, aad: Uint8Array, plaintext: Uint8Array, room: number): Uint8Array;
+  openNow?(nonces: Nonces, seq: number, aad: Uint8Array, data: Uint8Array): Uint8Array;
   /**
    * Where the cipher answers later: as `seal` under the nonce of `seq`, and what `then` makes of it by the same promise,
    * or `failed` of a failure of the cipher.

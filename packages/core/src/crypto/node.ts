@@ -19,12 +19,14 @@ import type { SuiteId } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
 import { concat, equal } from "../wire/bytes.ts";
 import { frameMemory, frames, LARGE } from "../wire/memory.ts";
+import { IV_BYTES } from "./aead.ts";
 import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
   AeadKey,
   Apart,
   CryptoBackend,
   KeyAgreement,
+  Nonces,
   PublicJwk,
   SharedSecret,
   Signer,
@@ -42,6 +44,8 @@ const ONE = Uint8Array.of(1);
 const SIGNATURE_BYTES = 64;
 /** Without it OpenSSL accepts tags of 4, 8 and 12 bytes. */
 const GCM = { authTagLength: TAG_BYTES };
+/** OpenSSL copies it before the call that it is written for returns. */
+const IV = Buffer.alloc(IV_BYTES);
 
 export const aeadKey = (raw: Uint8Array): AeadKey => new NodeAead(createSecretKey(raw));
 
@@ -52,6 +56,14 @@ class NodeAead implements AeadKey {
 
   constructor(key: KeyObject) {
     this.#key = key;
+  }
+
+  sealNow(nonces: Nonces, seq: number, aad: Uint8Array, plaintext: Uint8Array, room: number): Uint8Array {
+    return this.seal(nonces.write(seq, IV), aad, plaintext, room);
+  }
+
+  openNow(nonces: Nonces, seq: number, aad: Uint8Array, data: Uint8Array): Uint8Array {
+    return this.decrypt(nonces.write(seq, IV), aad, data);
   }
 
   seal(iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, room = 0): Uint8Array {
@@ -67,10 +79,14 @@ class NodeAead implements AeadKey {
   }
 
   open(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): Uint8Array {
+    return plain(this.decrypt(iv, aad, data));
+  }
+
+  private decrypt(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): Buffer {
     const decipher = this.decipher(iv, aad, data);
     const text = decipher.update(data.subarray(0, data.length - TAG_BYTES));
     decipher.final(); // throws unless the tag is right
-    return plain(text);
+    return text;
   }
 
   openApart(iv: Uint8Array, aad: Uint8Array, data: Uint8Array, at: number): Apart {

@@ -208,6 +208,11 @@ export class MessageOpener {
         return { control, seq, claims: parts[0], apart: parts[1], jws: undefined };
       }
     }
+    const claims = this.#aead.openNow(seq, aad, sealed);
+    return claims === undefined ? this.decryptLater(control, seq, aad, sealed) : this.decrypted(control, seq, claims);
+  }
+
+  private decryptLater(control: boolean, seq: number, aad: Uint8Array, sealed: Uint8Array): Maybe<OpenedFrame> {
     return this.#aead.open(seq, aad, sealed, (claims) => this.decrypted(control, seq, claims));
   }
 

@@ -145,10 +145,12 @@ export class MessageSealer {
 
   private encrypt(header: Header, parity: 0 | 1, seq: number, plaintext: Uint8Array): Maybe<Payload> {
     if (this.wire === "binary") {
-      const [h, length] = [2 * this.#epoch + parity, plaintext.length + TAG];
-      return this.#aead.seal(seq, header.aad, plaintext, shortJweRoom(h, seq, length), (sealed) =>
-        writeShortJwe(sealed, h, seq, length),
-      );
+      const h = 2 * this.#epoch + parity;
+      const length = plaintext.length + TAG;
+      const room = shortJweRoom(h, seq, length);
+      const sealed = this.#aead.sealNow(seq, header.aad, plaintext, room);
+      if (sealed !== undefined) return writeShortJwe(sealed, h, seq, length);
+      return this.#aead.seal(seq, header.aad, plaintext, room, behind(h, seq, length));
     }
     return this.#aead.seal(seq, header.aad, plaintext, 0, (sealed) =>
       encodeText({
@@ -161,3 +163,9 @@ export class MessageSealer {
     );
   }
 }
+
+/** Elsewhere than where it is rarely needed: what a function keeps is made wherever it might be. */
+const behind =
+  (h: number, seq: number, length: number) =>
+  (sealed: Uint8Array): Uint8Array =>
+    writeShortJwe(sealed, h, seq, length);

@@ -56,10 +56,9 @@ export class KeyUse {
   /** Time to renew the keys; `slack` 0.1 waits for a tenth more, so that both ends rarely propose at once. */
   due(last: number, elapsed: number, slack: number): boolean {
     const { rekeyMessages, rekeyBytes } = this.#limits;
-    const reached = (used: number, limit: number) => 10 * used >= Math.round(10 * (1 + slack)) * limit;
-    return (
-      reached(last - this.#base, rekeyMessages) || reached(this.#bytes, rekeyBytes) || elapsed >= this.dueAt(slack)
-    );
+    const tenths = Math.round(10 * (1 + slack));
+    const isReached = 10 * (last - this.#base) >= tenths * rekeyMessages || 10 * this.#bytes >= tenths * rekeyBytes;
+    return isReached || elapsed >= this.dueAt(slack);
   }
 
   /** Elapsed time at which the keys are old enough. */

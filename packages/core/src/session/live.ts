@@ -74,7 +74,7 @@ export class LiveSession implements Session {
   }
 
   /** Many send without looking at what becomes of it, to sessions that may end: only their own mistakes stay loud. */
-  send(topic: string, data: Data, options: SendOptions = {}): Promise<Sent> {
+  send(topic: string, data: Data, options: SendOptions = NO_OPTIONS): Promise<Sent> {
     let message: Outgoing;
     try {
       const { ttl, idempotent } = options;
@@ -290,6 +290,8 @@ export class LiveSession implements Session {
     this.#parts.life.end(info);
   }
 }
+
+const NO_OPTIONS: SendOptions = {};
 
 /** Nobody has to look at what becomes of it. */
 function unobserved<T>(promise: Promise<T>): Promise<T> {

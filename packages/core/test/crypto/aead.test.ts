@@ -60,6 +60,31 @@ describe.each(BACKENDS)("$name: AeadSealer", ({ aead }) => {
     await sealer.seal(6, EMPTY, EMPTY, 0, same);
   });
 
+  it("gives the same without a function, where the cipher answers at once; each number counts for both", async () => {
+    const key = await aead(new Uint8Array(32));
+    const [sealer, opener] = [new AeadSealer(key, new StaticIv(IV)), new AeadOpener(key, new StaticIv(IV))];
+    const [at, room, aad] = [2 ** 32 + 3, 2, text("a")];
+    const sealed = sealer.sealNow(at, aad, text("x"), room);
+    expect(sealed === undefined).toBe(key.sealNow === undefined);
+    expect(opener.openNow(at, aad, sealed?.subarray(room) ?? EMPTY) === undefined).toBe(key.openNow === undefined);
+    // Nothing was done where there is none: the number is still good.
+    if (sealed === undefined) await sealer.seal(at, EMPTY, EMPTY, 0, same);
+    else {
+      expect(sealed.subarray(room)).toEqual(await key.seal(nonce(IV, at), aad, text("x")));
+      expect(text("x")).toEqual(new Uint8Array(opener.openNow(at, aad, sealed.subarray(room)) as Uint8Array));
+      expect(await failure(() => sealer.sealNow(at, aad, text("x"), room))).toMatchObject({ code: "E_INTERNAL" });
+      for (const wrong of [sealed, sealed.subarray(room, 8), EMPTY])
+        expect(await failure(() => opener.openNow(at, aad, wrong))).toMatchObject({
+          code: "E_CRYPTO",
+          detail: undefined,
+        });
+      expect(await failure(() => opener.openNow(at + 1, aad, sealed.subarray(room)))).toMatchObject({
+        code: "E_CRYPTO",
+      });
+    }
+    expect(await failure(() => sealer.seal(at, EMPTY, EMPTY, 0, same))).toMatchObject({ code: "E_INTERNAL" });
+  });
+
   it("opens with E_CRYPTO, whatever is wrong", async () => {
     const key = await aead(new Uint8Array(32));
     const sealed = await new AeadSealer(key, new StaticIv(IV)).seal(3, EMPTY, text("x"), 0, same);
