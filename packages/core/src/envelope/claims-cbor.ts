@@ -23,15 +23,23 @@ const NAME = Object.fromEntries(
 ) as Readonly<Record<ClaimName, number>>;
 const CLAIMS = new Map(Object.entries(NAME).map(([name, code]) => [code, name as ClaimName]));
 
-/** Room for the claims beside data and texts: their names and heads. */
-const NAMES = 96;
+/** Bytes of the name of a claim. */
+const NAME_BYTES = 4;
 
 export function encodeCborClaims(claims: OutgoingClaims): Uint8Array {
   const { top, ref, req, data } = claims;
   const dat = encodeData(data);
   let members = 2; // top, dat
-  for (const other of [ref, req]) if (other !== undefined) members++;
-  const writer = common(claims, members, top.length + dat.length);
+  let room = 2 * NAME_BYTES + textSize(top) + (dat === data ? headSize(dat.length) : 0) + dat.length;
+  if (ref !== undefined) {
+    members++;
+    room += NAME_BYTES + refSize(ref);
+  }
+  if (req !== undefined) {
+    members++;
+    room += NAME_BYTES + 1;
+  }
+  const writer = common(claims, members, room);
   writer.three(NAME.top).text(top);
   if (ref !== undefined) writeRef(writer.three(NAME.ref), ref);
   if (req !== undefined) writer.three(NAME.req).simple(req);
@@ -50,7 +58,7 @@ export class CborBatch implements BatchWriter {
   #before = 0;
 
   constructor(claims: CommonClaims, room: number) {
-    this.#writer = common(claims, 1, room).three(NAME.bat);
+    this.#writer = common(claims, 1, NAME_BYTES + room).three(NAME.bat);
     this.#at = this.#writer.length;
     this.#writer.openArray();
     this.#items = this.#writer.length;
@@ -93,16 +101,25 @@ function writeRef(writer: CborWriter, ref: Ref): void {
   else writer.array(2).uint(ref[0]).uint(ref[1]);
 }
 
-/** The claims that all items have in common; `others` members and `bytes` bytes follow. */
+/** Of texts that are ASCII, as all claims are but the data. */
+const textSize = ({ length }: string): number => headSize(length) + length;
+
+const refSize = (ref: Ref): number =>
+  typeof ref === "number" ? headSize(ref) : 1 + headSize(ref[0]) + headSize(ref[1]);
+
+/** The claims that all items have in common; `others` members, in `bytes` bytes, follow. Room to the byte needs one view. */
 function common({ iss, aud, bnd, seq, jti, iat, exp }: CommonClaims, others: number, bytes: number): CborWriter {
   let members = others + 2; // seq, exp
-  let room = NAMES + bytes;
+  let room = 1 + 2 * NAME_BYTES + headSize(seq) + headSize(exp) + bytes;
   for (const text of [iss, aud, bnd, jti]) {
     if (text === undefined) continue;
     members++;
-    room += text.length;
+    room += NAME_BYTES + textSize(text);
   }
-  if (iat !== undefined) members++;
+  if (iat !== undefined) {
+    members++;
+    room += NAME_BYTES + headSize(iat);
+  }
   const writer = new CborWriter(claimsMemory.cut(room)).map(members);
   if (iss !== undefined) writer.three(NAME.iss).text(iss);
   if (aud !== undefined) writer.three(NAME.aud).text(aud);

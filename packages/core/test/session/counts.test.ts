@@ -267,3 +267,30 @@ describe("buffers", () => {
     });
   }
 });
+
+describe("claims of codec cbor", () => {
+  const texts = { iss: "https://a.example", aud: "b", bnd: "B".repeat(22) };
+  const id = { jti: "A".repeat(22), iat: 1_700_000_000 };
+  const rows: readonly Partial<Parameters<typeof encodeClaims>[1]>[] = [
+    {},
+    { seq: 24 },
+    { seq: 65_536, exp: 2 ** 40, top: "t".repeat(128) },
+    { ...texts, iat: 0 },
+    { ...texts, ...id },
+    { req: true },
+    { ref: 23 },
+    { ref: [256, 63] },
+    { data: new Uint8Array(0) },
+    { data: new Uint8Array(256) },
+    { data: { a: [1, "é", null] } },
+  ];
+  it.each(rows)("take as much memory as they are long: %j", (row) => {
+    const encode = () => encodeClaims("cbor", { seq: 1, exp: 1, top: "t", data: "x", ...row });
+    // A new block may begin between two, and once only.
+    const behind = upTo(3).map(() => {
+      const [one, next] = [encode(), encode()];
+      return next.buffer === one.buffer && next.byteOffset - one.byteOffset === one.length;
+    });
+    expect(behind.filter((is) => is).length).toBeGreaterThan(1);
+  });
+});
