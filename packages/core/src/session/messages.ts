@@ -34,6 +34,8 @@ export class Prepared {
   readonly claims: Uint8Array;
   readonly control: boolean;
   readonly #sealer: MessageSealer;
+  /** The cipher is done with the claims. */
+  sealed = false;
 
   constructor(seq: number, claims: Uint8Array, control: boolean, sealer: MessageSealer) {
     this.seq = seq;
@@ -44,7 +46,9 @@ export class Prepared {
 
   seal(): Maybe<Payload> {
     const { seq, claims } = this;
-    return this.control ? this.#sealer.control(seq, claims) : this.#sealer.application(seq, claims);
+    const sealed = this.control ? this.#sealer.control(seq, claims) : this.#sealer.application(seq, claims);
+    this.sealed = !(sealed instanceof Promise);
+    return sealed;
   }
 
   /** Seals it, and calls one of these later: by no promise but the cipher's own, where that is all. Never throws. */

@@ -67,7 +67,9 @@ export class Numbering {
 
   private seal(kept: Kept, claims: Uint8Array, sealer: MessageSealer): void {
     this.hold(kept, claims);
-    this.#o.onPrepared(new Prepared(kept.seq, claims, false, sealer));
+    const prepared = new Prepared(kept.seq, claims, false, sealer);
+    this.#o.onPrepared(prepared);
+    if (prepared.sealed) this.#o.ledger.retention.sealed(kept, claims);
   }
 
   private hold(kept: Kept, claims: Uint8Array): void {

@@ -1,3 +1,5 @@
+import { largeClaims } from "../wire/memory.ts";
+
 /** A piece of memory that several messages share, one behind the other. */
 export class Piece {
   readonly bytes: Uint8Array;
@@ -61,7 +63,12 @@ class Pieces {
   /** Keeps it for others where nothing is kept in it any more. Nobody finds there what it held. */
   give(piece: Piece): void {
     const { length: size } = piece.bytes;
-    if (piece.lent || piece.messages > 0 || this.#bytes + size > SPARE) return;
+    if (piece.lent || piece.messages > 0) return;
+    if (size > this.largest) {
+      largeClaims.giveBack(piece.bytes);
+      return;
+    }
+    if (this.#bytes + size > SPARE) return;
     piece.wipe();
     this.#bytes += size;
     const spare = this.#spare.get(size);

@@ -1,4 +1,5 @@
 import type { Limits } from "../registry.generated.ts";
+import { largeClaims } from "../wire/memory.ts";
 import { Piece, pieces } from "./pieces.ts";
 
 /** How many wait to be used again, at most. */
@@ -116,6 +117,11 @@ export class Kept {
     if (this.#lent) piece.lent = true;
   }
 
+  /** Nobody has its claims but those to whom it was lent. */
+  free(): void {
+    if (!this.#lent && this.#piece !== undefined) this.#piece.lent = false;
+  }
+
   /** It and its claims stay as they are for as long as anybody has this. */
   lend(): this {
     this.#lent = true;
@@ -156,17 +162,27 @@ export class Retention {
     this.#count(kept.count, kept.bytes);
   }
 
-  /** It is sealed: `claims` are what is sent again. They are copied where they are not large. */
+  /** It is about to be sealed: `claims` are what is sent again. They are copied where they are not large. */
   hold(kept: Kept, claims: Uint8Array): void {
     if (!this.#resumable) return;
     const { length } = claims;
     if (length > pieces.largest) {
-      kept.hold(new Piece(claims, true), 0, length);
+      // Lent to the cipher: a peer can acknowledge what it has not got.
+      const piece = new Piece(claims, true);
+      piece.messages = 1;
+      kept.hold(piece, 0, length);
       return;
     }
     const piece = this.#room(length);
     const start = piece.add(claims);
     kept.hold(piece, start, piece.used);
+  }
+
+  /** Its cipher is done with the claims: where they are large, their memory is used again when nobody else needs them. */
+  sealed(kept: Kept, claims: Uint8Array): void {
+    if (claims.length <= pieces.largest) return;
+    if (this.#resumable) kept.free();
+    else largeClaims.giveBack(claims);
   }
 
   /** A piece of memory in which there is room. */

@@ -117,22 +117,32 @@ class Adapter implements SessionSocket {
       ws.send(payload);
       return;
     }
-    const large = isLarge(payload);
+    if (isLarge(payload)) {
+      this.sendLarge(payload);
+      return;
+    }
     this.#written ??= () => this.settle();
-    ws.send(
-      this.bufferedAmount > 0 ? alone(payload) : payload,
-      this.#overSocket && large ? this.givesBack(payload) : this.#written,
-    );
-    if (this.#room === 1 || large) this.uncork();
+    ws.send(this.bufferedAmount > 0 ? alone(payload) : payload, this.#written);
+    if (this.#room === 1) this.uncork();
     else if (this.#room > 0) this.#room--;
   }
 
-  /** Called when the network has taken all of it, or never will: `ws` holds it no longer. */
-  private givesBack(payload: Uint8Array): () => void {
-    return () => {
-      frames.giveBack(payload);
-      this.settle();
+  /**
+   * Its memory is given back when the network has taken all of it, or never will: `ws` holds it no longer. Where nothing is
+   * unsent that is so at once; `ws` tells it in a later turn, when a file would have taken much more memory.
+   */
+  private sendLarge(payload: Uint8Array): void {
+    let held = this.#overSocket;
+    const giveBack = () => {
+      if (held) frames.giveBack(payload);
+      held = false;
     };
+    this.#ws.send(this.bufferedAmount > 0 ? alone(payload) : payload, () => {
+      giveBack();
+      this.settle();
+    });
+    this.uncork();
+    if (this.#ws.bufferedAmount === 0) giveBack();
   }
 
   close(code: number, reason: string): void {

@@ -26,19 +26,29 @@ export class Memory {
 
 /** What is shorter is not worth it to be lent. */
 export const LARGE = 16_384;
-/** Bytes that wait to be lent again: as many as are unsent by default before a sender waits (`highWaterMark`). */
-const SPARE = 1_048_576;
 /** A buffer serves frames of about one length. */
 const STEP = 4096;
 
+interface LendingOptions {
+  /** Bytes that wait to be lent again. */
+  readonly spare: number;
+  /** What is given back is overwritten with zeros: it was no one's to see. */
+  readonly wipes: boolean;
+}
+
 /**
- * Memory of large frames, which is written again once they are on the wire: chunks of a file then make no garbage outside of
- * the heap, for which the engine would look through all of it. It holds what everybody on the way can see, never claims.
+ * Memory of large messages, which is written again once nobody needs them: chunks of a file then make no garbage outside of
+ * the heap, for which the engine would look through all of it.
  */
 export class Lending {
+  readonly #options: LendingOptions;
   readonly #spare: ArrayBuffer[] = [];
   readonly #lent = new WeakSet<ArrayBufferLike>();
   #bytes = 0;
+
+  constructor(options: LendingOptions) {
+    this.#options = options;
+  }
 
   /** Any bytes, to be overwritten to the last one. The memory behind them is up to half as much again. */
   take(length: number): Uint8Array {
@@ -53,7 +63,9 @@ export class Lending {
   /** Nobody looks at these bytes any more. Without effect for any that were not lent, or were given back. */
   giveBack({ buffer }: Uint8Array): void {
     if (!this.#lent.delete(buffer)) return;
-    if (this.#bytes + buffer.byteLength > SPARE) return;
+    const { spare, wipes } = this.#options;
+    if (wipes) new Uint8Array(buffer).fill(0);
+    if (this.#bytes + buffer.byteLength > spare) return;
     this.#bytes += buffer.byteLength;
     this.#spare.push(buffer as ArrayBuffer);
   }
@@ -63,5 +75,17 @@ export class Lending {
 export const claimsMemory: Memory = new Memory();
 /** What goes to the wire. */
 export const frameMemory: Memory = new Memory();
-/** The same, where it is large. Lent by the ciphers that answer at once, given back by the socket. */
-export const frames: Lending = new Lending();
+/**
+ * The same, where it is large. Lent by the ciphers that answer at once, given back by the socket. As many wait as are unsent
+ * by default before a sender waits (`highWaterMark`).
+ */
+export const frames: Lending = new Lending({ spare: 1_048_576, wipes: false });
+/**
+ * Claims in clear that are large; given back after their receipt, of which there is one for each 262,144 bytes (`ackBytes`).
+ * No cipher may have them before it then.
+ */
+export const largeClaims: Lending = new Lending({ spare: 4_194_304, wipes: true });
+
+/** For claims that are written to the last byte. */
+export const claimsRoom = (length: number): Uint8Array =>
+  length < LARGE ? claimsMemory.cut(length) : largeClaims.take(length);

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/registry.generated.ts";
 import { Kept, Retention } from "../../src/session/retention.ts";
+import { largeClaims } from "../../src/wire/memory.ts";
 
 const message = (seq: number) => Kept.of(seq, undefined, 9, "t", 10);
 
@@ -76,6 +77,56 @@ describe("the claims of what is kept", () => {
     retention.add(next);
     retention.hold(next, new Uint8Array(4500).fill(8));
     expect(next.claims?.buffer).toBe(memory.buffer);
+  });
+
+  describe("where they are large, are in memory that is used again", () => {
+    const [SIZE, OTHERS] = [65_600, 70_000_000];
+    /** Nobody else's memory of that size waits. */
+    const isFree = (memory: Uint8Array) => {
+      const taken: Uint8Array[] = [];
+      for (let bytes = 0; bytes < OTHERS; bytes += SIZE) {
+        const one = largeClaims.take(SIZE);
+        if (one.buffer === memory.buffer) return true;
+        taken.push(one);
+      }
+      return false;
+    };
+    const send = (resumable = true) => {
+      const retention = start(0, 0, resumable);
+      const [kept, claims] = [message(1), largeClaims.take(SIZE).fill(7)];
+      retention.add(kept);
+      retention.hold(kept, claims);
+      return { retention, kept, claims };
+    };
+
+    it("after the receipt, and holds zeros until then", () => {
+      const { retention, kept, claims } = send();
+      retention.sealed(kept, claims);
+      expect(claims.every((byte) => byte === 7)).toBe(true);
+      retention.acknowledge(1);
+      expect(claims.every((byte) => byte === 0)).toBe(true);
+      expect(isFree(claims)).toBe(true);
+    });
+    it("not where the receipt comes before the cipher has answered: a peer may tell of what it has not got", () => {
+      const { retention, claims } = send();
+      retention.acknowledge(1);
+      expect(claims.every((byte) => byte === 7)).toBe(true);
+      expect(isFree(claims)).toBe(false);
+    });
+    it.each(["before", "after"])("not where somebody was given them %s they were sealed", (when) => {
+      const { retention, kept, claims } = send();
+      if (when === "before") retention.all();
+      retention.sealed(kept, claims);
+      if (when === "after") retention.all();
+      retention.acknowledge(1);
+      expect(claims.every((byte) => byte === 7)).toBe(true);
+      expect(isFree(claims)).toBe(false);
+    });
+    it("at once where nothing is sent again", () => {
+      const { retention, kept, claims } = send(false);
+      retention.sealed(kept, claims);
+      expect(isFree(claims)).toBe(true);
+    });
   });
 
   it("belong to an object that is used again after their receipt, unless somebody was given it or is about to seal it", () => {

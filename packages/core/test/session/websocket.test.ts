@@ -104,6 +104,17 @@ describe("messages and errors", () => {
     expect(lent()).toBe(true);
   });
 
+  it("where the network has all of it at once, its memory is lent again at once, and then no second time", () => {
+    const { ws, socket } = adapted(true);
+    const frame = frames.take(65_600);
+    socket.send(frame);
+    const taken = Array.from({ length: 20 }, () => frames.take(65_600));
+    expect(taken.filter(({ buffer }) => buffer === frame.buffer)).toHaveLength(1);
+    // Of whoever has it by now.
+    ws.done?.();
+    expect(frames.take(65_600).buffer).not.toBe(frame.buffer);
+  });
+
   it("bytes of a browser become a Uint8Array, others stay", () => {
     const { ws, events } = adapted(false);
     expect(ws.binaryType).toBe("arraybuffer");

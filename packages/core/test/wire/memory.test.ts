@@ -30,7 +30,7 @@ describe("lent memory", () => {
   const BIG = 65_600;
 
   it("is lent to one at a time, and again once it was given back", () => {
-    const frames = new Lending();
+    const frames = new Lending({ spare: 1_048_576, wipes: false });
     const [a, b] = [frames.take(BIG), frames.take(BIG)];
     expect([a.length, b.length]).toEqual([BIG, BIG]);
     expect(b.buffer).not.toBe(a.buffer);
@@ -42,7 +42,7 @@ describe("lent memory", () => {
   });
 
   it("is given back once, and only what was lent", () => {
-    const frames = new Lending();
+    const frames = new Lending({ spare: 1_048_576, wipes: false });
     const own = new Uint8Array(BIG);
     frames.giveBack(own);
     expect(frames.take(BIG).buffer).not.toBe(own.buffer);
@@ -53,8 +53,20 @@ describe("lent memory", () => {
     expect(frames.take(BIG).buffer).not.toBe(lent.buffer);
   });
 
+  it("holds zeros once it was given back, where it was of nobody else to see", () => {
+    for (const wipes of [true, false]) {
+      const claims = new Lending({ spare: 1_048_576, wipes });
+      const lent = claims.take(BIG).fill(7);
+      claims.giveBack(lent);
+      expect(lent.every((byte) => byte === 0)).toBe(wipes);
+      const own = new Uint8Array(BIG).fill(7);
+      claims.giveBack(own);
+      expect(own.every((byte) => byte === 7)).toBe(true);
+    }
+  });
+
   it("is never much more than was asked for, and no more than 1 MiB of it waits", () => {
-    const frames = new Lending();
+    const frames = new Lending({ spare: 1_048_576, wipes: false });
     const sizes = Array.from({ length: 200 }, (_, i) => 16_384 + ((i * 7919) % 400_000));
     for (const size of sizes) {
       const lent = frames.take(size);
