@@ -63,7 +63,7 @@ export async function sealwire({ level, wire, codec }: Setting, data: Data, own:
     const claims = encodeClaims(codec, { iss, aud, bnd, seq: ++seq, jti, iat, exp, top, ref, req, data });
     return chain(sealer.application(seq, claims), (payload) =>
       chain(
-        opener.open(decodePayload(wire, payload), () => {}),
+        opener.open(decodePayload(wire, payload), { check() {} }),
         (opened) => checkApplicationClaims(decodeClaims(codec, opened.claims), level).items[0]?.data,
       ),
     );

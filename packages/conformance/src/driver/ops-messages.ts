@@ -90,7 +90,7 @@ async function heard(input: Opens, frame: WireFrame): Promise<ReceivedControl | 
   const opener = new MessageOpener({ ...(await protectionOf(input)), level: "aead" });
   if (opener.admits(frame) !== "control") return undefined;
   try {
-    return decodeControl((await opener.open(frame, () => {})).claims);
+    return decodeControl((await opener.open(frame, { check() {} })).claims);
   } catch {
     return undefined;
   }
@@ -148,9 +148,7 @@ const at = (seconds: number): { unix: number; elapsed: number } => ({ unix: seco
 /** What the machine makes of one message. */
 async function received(machine: SessionMachine, frame: WireFrame, now: number): Promise<Received> {
   const all: Received[] = [];
-  await machine.receive(frame, at(now), (one) => {
-    all.push(one);
-  });
+  await machine.receive(frame, at(now), { onReceived: (one) => void all.push(one) });
   return all[0] as Received;
 }
 

@@ -26,8 +26,10 @@ export interface OpenedFrame {
 
 export type FrameKind = "application" | "control";
 
-/** Called in step `sequence`, before anything is decrypted; throws for a number that is not acceptable. */
-export type SequenceCheck = (seq: number) => void;
+/** Asked in step `sequence`, before anything is decrypted; throws for a number that is not acceptable. */
+export interface SequenceCheck {
+  check(seq: number): void;
+}
 
 /** What was begun ahead of its turn: one of them once the cipher has answered, so that its turn needs no promise. */
 export interface Begun {
@@ -97,14 +99,14 @@ export class MessageOpener {
   /** `kind`: what `admits` says of the frame. `begun`: what `begin` made of it, which has come to its end. */
   open(
     frame: WireFrame,
-    check: SequenceCheck,
+    sequence: SequenceCheck,
     kind: FrameKind | undefined = this.admits(frame),
     begun?: Begun,
   ): Maybe<OpenedFrame> {
     if (kind === undefined || frame.form === 0)
       throw new SealwireError("E_HEADER", { detail: "not in the receive table" });
     const seq = this.seqOf(frame);
-    if (seq !== undefined) check(seq);
+    if (seq !== undefined) sequence.check(seq);
     if (begun?.by === this) {
       if (begun.opened === undefined) throw begun.failure?.cause;
       return begun.opened;

@@ -13,7 +13,7 @@ import type { Established, SessionFacts } from "./established.ts";
 import type { Place } from "./gathering.ts";
 import { type SessionHooks, trace } from "./hooks.ts";
 import type { Ledger } from "./ledger.ts";
-import type { MachineEvents, SessionMachine } from "./machine.ts";
+import type { MachineEvents, ReceivedBy, SessionMachine } from "./machine.ts";
 import type { Outgoing, Prepared, Received } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import type { Time } from "./payload.ts";
@@ -37,7 +37,7 @@ export interface Attached {
 }
 
 /** A session's hold on one connection: keys, receipts, liveness. Released with the connection; the session can go on. */
-export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Alarm {
+export class Attachment implements Receiver, MachineEvents, ReceivedBy<void>, AcknowledgerHost, Alarm {
   readonly connection: Connection;
   readonly machine: SessionMachine;
   readonly outbox: Outbox;
@@ -193,7 +193,11 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
   /** Waits until at most `mark` bytes are unsent, and answers with `value`. What gathers in this turn is sealed first. */
   drained<T>(mark: number, value: T): Maybe<T> {
     if (!this.machine.gathers || this.outbox.sealsAtOnce) return this.outbox.drained(mark, value);
-    // Behind the flush, which is a microtask as well.
+    return this.#drainLater(mark, value);
+  }
+
+  /** Behind the flush, which is a microtask as well. */
+  #drainLater<T>(mark: number, value: T): Promise<T> {
     return Promise.resolve().then(() => this.outbox.drained(mark, value));
   }
 
@@ -344,7 +348,7 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
   }
 
   receive(frame: WireFrame, begun?: Begun): Maybe<void> {
-    return this.machine.receive(frame, this.connection.time, (received) => this.#onReceived(received), begun);
+    return this.machine.receive(frame, this.connection.time, this, begun);
   }
 
   get opensLater(): boolean {
@@ -355,7 +359,8 @@ export class Attachment implements Receiver, MachineEvents, AcknowledgerHost, Al
     return this.machine.begin(frame, done);
   }
 
-  #onReceived(received: Received): Maybe<void> {
+  /** What the machine made of it. */
+  onReceived(received: Received): Maybe<void> {
     // It was being opened when this side ended the session: nothing more is delivered.
     if (this.connection.failed && !isSilence(this.connection.error)) return;
     if (received.kind === "message") this.#onMessage(received.seq, received.size, received.claims.items.length);

@@ -1,7 +1,7 @@
 import type { Data } from "../wire/json.ts";
 import type { EpochOptions } from "./epoch.ts";
 import type { SessionHooks } from "./hooks.ts";
-import type { Received } from "./messages.ts";
+import type { ReceivedMessage } from "./messages.ts";
 import type { Message } from "./types.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -15,7 +15,7 @@ export class Description {
 
   /** `offset`: milliseconds from the server's clock to this one; `hooks` tell the token of the peer at this moment. */
   constructor(
-    { seq, claims, jws }: Received & { readonly kind: "message" },
+    { seq, claims, jws }: ReceivedMessage,
     keys: Pick<EpochOptions, "role" | "clientKey" | "serverKey">,
     offset: number,
     hooks: Pick<SessionHooks, "peerToken">,

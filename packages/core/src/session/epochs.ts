@@ -1,6 +1,6 @@
 import type { Control } from "../envelope/control.ts";
 import type { Direction } from "../envelope/headers.ts";
-import type { Begun, OpenedFrame } from "../envelope/opener.ts";
+import type { Begun, OpenedFrame, SequenceCheck } from "../envelope/opener.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { WireFrame } from "../wire/frame.ts";
@@ -37,6 +37,9 @@ const openedIn = (
   epoch,
   others,
 });
+
+const openedLater = (opened: Promise<OpenedFrame>, epoch: Epoch): Promise<OpenedIn> =>
+  opened.then((later) => openedIn(later, epoch, NONE));
 
 const headerError = (detail: string): never => {
   throw new SealwireError("E_HEADER", { stage: "header", detail });
@@ -111,16 +114,15 @@ export class Epochs {
   }
 
   /** Steps header to inner. */
-  open(frame: WireFrame, check: (seq: number) => void, begun?: Begun): Maybe<OpenedIn> {
+  open(frame: WireFrame, sequence: SequenceCheck, begun?: Begun): Maybe<OpenedIn> {
     const current = this.#current;
     const kind = current?.opener.headerTellsEpoch ? current.opener.admits(frame) : undefined;
-    if (current === undefined || kind === undefined) return this.search(frame, check, begun);
-    const opened = current.opener.open(frame, check, kind, begun);
-    if (opened instanceof Promise) return opened.then((later) => openedIn(later, current, NONE));
-    return openedIn(opened, current, NONE);
+    if (current === undefined || kind === undefined) return this.search(frame, sequence, begun);
+    const opened = current.opener.open(frame, sequence, kind, begun);
+    return opened instanceof Promise ? openedLater(opened, current) : openedIn(opened, current, NONE);
   }
 
-  private search(frame: WireFrame, check: (seq: number) => void, begun: Begun | undefined): Maybe<OpenedIn> {
+  private search(frame: WireFrame, sequence: SequenceCheck, begun: Begun | undefined): Maybe<OpenedIn> {
     const [epoch = headerError("not in the receive table"), ...others] = [
       this.#current,
       this.#next,
@@ -129,9 +131,11 @@ export class Epochs {
     const { opener } = epoch;
     if (this.ordered && epoch === this.#next && opener.headerTellsEpoch && opener.admits(frame) === "application")
       headerError("application message before ack");
-    const checked = (seq: number) => {
-      this.assertOpen(epoch, seq);
-      check(seq);
+    const checked: SequenceCheck = {
+      check: (seq) => {
+        this.assertOpen(epoch, seq);
+        sequence.check(seq);
+      },
     };
     return chain(opener.open(frame, checked, undefined, begun), (opened) => openedIn(opened, epoch, others));
   }

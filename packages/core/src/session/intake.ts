@@ -10,7 +10,7 @@ import { Description } from "./describe.ts";
 import type { Farewell } from "./farewell.ts";
 import { type SessionHooks, trace } from "./hooks.ts";
 import type { Life } from "./life.ts";
-import type { Received, ReceivedControl } from "./messages.ts";
+import type { Received, ReceivedControl, ReceivedMessage } from "./messages.ts";
 import type { Refusals } from "./refusals.ts";
 import type { PendingRequests } from "./requests.ts";
 import type { Rights } from "./rights.ts";
@@ -49,11 +49,15 @@ export class Intake {
   dispatch(received: Received, from: Attachment): Maybe<void> {
     const before = this.#dispatching;
     const { elapsed } = from.machine;
-    const done =
-      before === undefined
-        ? this.take(received, from, elapsed)
-        : before.then(() => this.take(received, from, from.connection.clock.elapsed()));
-    if (!(done instanceof Promise)) return;
+    const done = before === undefined ? this.take(received, from, elapsed) : this.takeBehind(before, received, from);
+    if (done instanceof Promise) return this.awaits(done);
+  }
+
+  private takeBehind(before: Promise<void>, received: Received, from: Attachment): Promise<void> {
+    return before.then(() => this.take(received, from, from.connection.clock.elapsed()));
+  }
+
+  private awaits(done: Promise<void>): Promise<void> {
     const settled = () => {
       if (this.#dispatching === tail) this.#dispatching = undefined;
     };
@@ -88,18 +92,30 @@ export class Intake {
       connection.throttle(this.#items.spend(claims.items.length, elapsed));
     }
     const settled = claims.batch && ledger.part?.seq === seq ? ledger.part.settled : NONE;
-    if (late !== undefined) {
-      if (isPast) return;
-      if (settled.length === 0) return this.refuse(seq, late);
-      // By its number all of it would be.
-      return inOrder(claims.items, (_, i) => (settled.includes(i) ? undefined : this.refuse([seq, i], late)));
-    }
+    if (late !== undefined) return isPast ? undefined : this.refuseAll(received, settled, late);
     const description = new Description(received, facts.keys, this.#o.life.offset, hooks);
     if (!claims.batch) {
       const item = claims.items[0] as Item;
       const message = description.of(item.topic, item.data, undefined);
       return this.#o.delivery.item(item, message, size, from, this.once(claims, from));
     }
+    return this.takeBatch(received, from, description, settled);
+  }
+
+  private refuseAll({ seq, claims }: ReceivedMessage, settled: readonly number[], code: ErrorCode): Maybe<void> {
+    if (settled.length === 0) return this.refuse(seq, code);
+    // By its number all of it would be.
+    return inOrder(claims.items, (_, i) => (settled.includes(i) ? undefined : this.refuse([seq, i], code)));
+  }
+
+  /** Apart from the rest: what its functions keep would be made for each message. */
+  private takeBatch(
+    { seq, claims, size }: ReceivedMessage,
+    from: Attachment,
+    description: Description,
+    settled: readonly number[],
+  ): Maybe<void> {
+    const { ledger } = from;
     const shares = sharesOf(claims.items, size);
     // All of them before the first is decided: the batch can be left to another node meanwhile.
     for (const index of settled) {

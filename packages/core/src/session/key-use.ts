@@ -28,9 +28,9 @@ export class KeyUse {
   /** Before `seq` is sealed. The last number, and room for its claims, are kept for the bye: a session ends in order. */
   seal(seq: number, bytes: number, elapsed: number, bye: boolean): void {
     const { keyMessages, keyBytes } = this.#limits;
-    const [messages, room] = bye ? [keyMessages, keyBytes] : [keyMessages - 1, keyBytes - BYE_BYTES];
     // Its own time may have come because the keys are old.
-    this.check(seq, bytes, bye ? this.#since : elapsed, messages, room);
+    if (bye) this.check(seq, bytes, this.#since, keyMessages, keyBytes);
+    else this.check(seq, bytes, elapsed, keyMessages - 1, keyBytes - BYE_BYTES);
   }
 
   /** True where `bytes` more can be sealed under a number that is in use. */

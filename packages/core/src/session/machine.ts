@@ -2,7 +2,7 @@ import { checkApplicationClaims, fail, type Ref } from "../envelope/claims.ts";
 import { decodeClaims } from "../envelope/codec.ts";
 import { type Control, decodeControl } from "../envelope/control.ts";
 import type { Direction } from "../envelope/headers.ts";
-import type { Begun } from "../envelope/opener.ts";
+import type { Begun, SequenceCheck } from "../envelope/opener.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
@@ -50,12 +50,17 @@ export interface MachineEvents {
   onAcknowledged(rcv: number, room: boolean): void;
 }
 
+/** Whom a message is for that came. */
+export interface ReceivedBy<T> {
+  onReceived(received: Received): Maybe<T>;
+}
+
 /**
  * An established session on one connection as a state machine: sequence numbers, keys and states; no socket, no clock,
  * no timer. What outlives the connection stands in the ledger.
  * Up to step `claims` nothing changes; `commit` and what follows work on an authentic message.
  */
-export class SessionMachine implements RekeyHost, NumberingHost {
+export class SessionMachine implements RekeyHost, NumberingHost, SequenceCheck {
   readonly facts: SessionFacts;
   readonly #limits: Limits;
   readonly #serverTime: MachineOptions["serverTime"];
@@ -225,25 +230,27 @@ export class SessionMachine implements RekeyHost, NumberingHost {
   }
 
   /**
-   * Steps header to time; `then` gets the result at once, so that what is committed is handled, whichever connection
+   * Steps header to time; `host` gets the result at once, so that what is committed is handled, whichever connection
    * takes over. Throws SealwireError, or returns a promise that rejects with one.
    */
-  receive<T = Received>(
-    frame: WireFrame,
-    time: Time,
-    then: (received: Received) => Maybe<T> = (received) => received as T,
-    begun?: Begun,
-  ): Maybe<T> {
+  receive<T>(frame: WireFrame, time: Time, host: ReceivedBy<T>, begun?: Begun): Maybe<T> {
     this.#elapsed = time.elapsed;
-    if (this.#received instanceof ReplayWindow)
-      return chain(
-        attempt(
-          () => chain(this.#open(frame, begun), (opened) => this.#accept(opened, time)),
-          (error) => this.#drop(error),
-        ),
-        then,
-      );
-    return chain(this.#open(frame, begun), (opened) => then(this.#accept(opened, time)));
+    if (this.#received instanceof ReplayWindow) return this.#receiveInWindow(frame, time, host, begun);
+    const opened = this.epochs.open(frame, this, begun);
+    if (opened instanceof Promise) return this.#receiveLater(opened, time, host);
+    return host.onReceived(this.#accept(opened, time));
+  }
+
+  #receiveLater<T>(opened: Promise<OpenedIn>, time: Time, host: ReceivedBy<T>): Promise<T> {
+    return opened.then((later) => host.onReceived(this.#accept(later, time)));
+  }
+
+  #receiveInWindow<T>(frame: WireFrame, time: Time, host: ReceivedBy<T>, begun: Begun | undefined): Maybe<T> {
+    const received = attempt(
+      () => chain(this.epochs.open(frame, this, begun), (opened) => this.#accept(opened, time)),
+      (error) => this.#drop(error),
+    );
+    return chain(received, (one) => host.onReceived(one));
   }
 
   /** True where messages may be opened ahead of their turn, and the cipher answers later: never in window order. */
@@ -266,13 +273,10 @@ export class SessionMachine implements RekeyHost, NumberingHost {
     return isNext;
   }
 
-  #check(seq: number): void {
+  /** Step sequence. */
+  check(seq: number): void {
     this.#received.check(seq);
     this.#promised = Math.max(this.#promised, seq);
-  }
-
-  #open(frame: WireFrame, begun: Begun | undefined): Maybe<OpenedIn> {
-    return this.epochs.open(frame, (seq) => this.#check(seq), begun);
   }
 
   #accept(opened: OpenedIn, time: Time): Received {

@@ -65,21 +65,21 @@ export class Prepared {
 
 export type Received =
   /** With `error` a failure that ends nothing yet (window order); without it a message that is not to be delivered. */
-  | { readonly kind: "dropped"; readonly error?: SealwireError }
-  | ReceivedControl
-  | {
-      readonly kind: "message";
-      readonly seq: number;
-      readonly claims: ApplicationClaims;
-      /** As they came; what is `apart` stands behind it. */
-      readonly raw: Uint8Array;
-      readonly apart: Uint8Array | undefined;
-      /** Bytes of the claims. */
-      readonly size: number;
-      readonly jws: string | undefined;
-      /** Step time failed: the message is not delivered, its seq is used up. */
-      readonly late: ErrorCode | undefined;
-    };
+  { readonly kind: "dropped"; readonly error?: SealwireError } | ReceivedControl | ReceivedMessage;
+
+export interface ReceivedMessage {
+  readonly kind: "message";
+  readonly seq: number;
+  readonly claims: ApplicationClaims;
+  /** As they came; what is `apart` stands behind it. */
+  readonly raw: Uint8Array;
+  readonly apart: Uint8Array | undefined;
+  /** Bytes of the claims. */
+  readonly size: number;
+  readonly jws: string | undefined;
+  /** Step time failed: the message is not delivered, its seq is used up. */
+  readonly late: ErrorCode | undefined;
+}
 
 export interface ReceivedControl {
   readonly kind: "control";

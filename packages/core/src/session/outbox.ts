@@ -130,6 +130,10 @@ export class Outbox {
   drained<T>(mark: number, value: T): Maybe<T> {
     const last = this.#last;
     if (last === undefined) return this.unsent <= mark ? value : this.#drain(mark, value);
+    return this.#drainBehind(last, mark, value);
+  }
+
+  #drainBehind<T>(last: Waiting, mark: number, value: T): Promise<T> {
     return new Promise((resolve) => {
       // A list: thousands may be sent in one turn.
       last.done ??= [];

@@ -1,5 +1,6 @@
 import { fail } from "../envelope/claims.ts";
 import { type Control, decodeControl, encodeControl } from "../envelope/control.ts";
+import type { SequenceCheck } from "../envelope/opener.ts";
 import { SealwireError } from "../errors.ts";
 import type { Limits } from "../registry.generated.ts";
 import { StrictCounter } from "../replay/strict.ts";
@@ -39,12 +40,16 @@ export interface Resumed {
   readonly message: Control & { readonly top: "resumed" };
 }
 
+const NUMBER_0: SequenceCheck = {
+  check(seq) {
+    if (seq !== 0) throw new SealwireError("E_SEQ", { stage: "sequence", detail: "resumed has number 0" });
+  },
+};
+
 /** The peer's `resumed`: control under epoch 0, with number 0, and nothing else. */
 export async function openResumed(epoch: Epoch, frame: WireFrame): Promise<Resumed> {
   if (epoch.opener.admits(frame) !== "control") throw new SealwireError("E_HEADER", { detail: "resumed is awaited" });
-  const opened = await epoch.opener.open(frame, (seq) => {
-    if (seq !== 0) throw new SealwireError("E_SEQ", { stage: "sequence", detail: "resumed has number 0" });
-  });
+  const opened = await epoch.opener.open(frame, NUMBER_0);
   const { seq, rcv, message } = decodeControl(opened.claims);
   if (message.top !== "resumed" || rcv === undefined) return fail("resumed is awaited");
   if (seq !== 0) throw new SealwireError("E_SEQ", { stage: "claims", detail: "seq differs from the IV" });

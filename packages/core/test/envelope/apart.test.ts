@@ -91,7 +91,7 @@ describe("a message of large data", () => {
     const found = messages.map(({ top, data }, i) => {
       const calls = spy.mock.calls.length;
       const sealed = sealer.application(i, encodeClaims("cbor", { seq: i, exp: 1, top, data })) as Uint8Array;
-      const { claims, apart } = opener.open(decodeFrame(sealed), () => {}) as Opened;
+      const { claims, apart } = opener.open(decodeFrame(sealed), { check() {} }) as Opened;
       const { dat } = decodeClaims("cbor", claims, apart);
       expect(Buffer.compare(dat as Uint8Array, data)).toBe(0);
       opener.sawData(claims.length + (apart?.length ?? 0) - data.length, data);
@@ -124,7 +124,7 @@ describe("a message of large data", () => {
     const parted = ["x".repeat(2 * LARGE), "y".repeat(2 * LARGE), new Uint8Array(LARGE), new Uint8Array(LARGE)].map(
       (data, i) => {
         const sealed = sealer.application(3 + i, encodeClaims("cbor", { seq: 3 + i, exp: 1, top: "t", data }));
-        const { claims, apart } = opener.open(decodeFrame(sealed as Uint8Array), () => {}) as Opened;
+        const { claims, apart } = opener.open(decodeFrame(sealed as Uint8Array), { check() {} }) as Opened;
         const { dat } = decodeClaims("cbor", claims, apart);
         expect(dat).toEqual(data);
         if (dat instanceof Uint8Array) opener.sawData(claims.length + (apart?.length ?? 0) - dat.length, dat);
@@ -140,9 +140,11 @@ describe("a message of large data", () => {
     const sealed = sealer.application(3, encodeClaims("cbor", { seq: 3, exp: 1, ...all[0]! })) as Uint8Array;
     for (const at of [15, 40, 60, LARGE, sealed.length - 17, sealed.length - 1]) {
       const changed = sealed.map((byte, i) => (i === at ? byte ^ 1 : byte));
-      expect(() => opener.open(decodeFrame(changed), () => {})).toThrow(expect.objectContaining({ code: "E_CRYPTO" }));
+      expect(() => opener.open(decodeFrame(changed), { check() {} })).toThrow(
+        expect.objectContaining({ code: "E_CRYPTO" }),
+      );
     }
-    expect(() => opener.open(decodeFrame(sealed), () => {})).not.toThrow();
+    expect(() => opener.open(decodeFrame(sealed), { check() {} })).not.toThrow();
   });
 
   it("is parted by the cipher anywhere, each piece in memory of its own", async () => {

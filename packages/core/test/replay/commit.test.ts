@@ -64,7 +64,8 @@ async function machine(options: PairOptions): Promise<{ puppet: Puppet; receive:
   const time = { unix: pair.clock.unix(), elapsed: 0 };
   return {
     puppet,
-    receive: (payload) => session.receive(decodePayload(pair.wire, payload), time, (received) => received as never),
+    receive: (payload) =>
+      session.receive(decodePayload(pair.wire, payload), time, { onReceived: (received) => received as never }),
   };
 }
 

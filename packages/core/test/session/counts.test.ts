@@ -238,7 +238,7 @@ describe("buffers", () => {
     const protection: Protection = { wire: "binary", level, codec: "cbor", epoch: 0, keys };
     const [sealer, opener] = [new MessageSealer(protection), new MessageOpener(protection)];
     // The first message makes the header, which is kept.
-    opener.open(decodeFrame(seal(sealer, 1, new Uint8Array(1))), () => {});
+    opener.open(decodeFrame(seal(sealer, 1, new Uint8Array(1))), { check() {} });
     return { sealer, opener };
   }
 
@@ -252,7 +252,7 @@ describe("buffers", () => {
       const sealed = buffersOf(() => seal(sealer, 2, data));
       expect(sealed.sizes).toHaveLength(2);
       expect(sealed.result.length - data.length).toBeLessThan(96);
-      const opened = buffersOf(() => opener.open(decodeFrame(sealed.result), () => {}));
+      const opened = buffersOf(() => opener.open(decodeFrame(sealed.result), { check() {} }));
       expect(opened.sizes).toEqual([]);
     });
 
@@ -260,7 +260,7 @@ describe("buffers", () => {
       const { sealer, opener } = await ends(level);
       const data = new Uint8Array(256);
       const passed = buffersOf(() => {
-        for (const seq of upTo(100)) opener.open(decodeFrame(seal(sealer, 1 + seq, data)), () => {});
+        for (const seq of upTo(100)) opener.open(decodeFrame(seal(sealer, 1 + seq, data)), { check() {} });
       });
       expect(new Set(passed.sizes)).toEqual(new Set([16_384]));
       expect(passed.sizes.length).toBeLessThan(9);
