@@ -1,7 +1,7 @@
 import { SealwireError } from "../errors.ts";
 import type { Maybe } from "../maybe.ts";
 import { frameMemory } from "../wire/memory.ts";
-import type { AeadKey, Apart, Nonces } from "./backend.ts";
+import type { AeadKey, Apart, Awaiting, Nonces } from "./backend.ts";
 
 export const IV_BYTES = 12;
 const TWO_32 = 2 ** 32;
@@ -75,9 +75,6 @@ export function seqOfNonce(staticIv: Uint8Array, iv: Uint8Array): number {
 }
 
 type Then<T> = (bytes: Uint8Array) => Maybe<T>;
-/** Neither throws. */
-type Ended = (bytes: Uint8Array) => void;
-type Failed = (cause: unknown) => void;
 
 /** Seals under one key, each sequence number at most once: the same (key, nonce) twice would break AES-GCM. */
 export class AeadSealer {
@@ -101,7 +98,8 @@ export class AeadSealer {
     const key = this.#key;
     let sealed: Maybe<Uint8Array>;
     try {
-      if (key.sealLater !== undefined) return key.sealLater(this.#iv, seq, aad, plaintext, room, then, notSealed);
+      if (key.sealLater !== undefined)
+        return key.sealLater(this.#iv, seq, aad, plaintext, room, { ended: then, failed: notSealed });
       sealed = key.seal(this.#iv.nonce(seq), aad, plaintext, room);
     } catch (cause) {
       return notSealed(cause);
@@ -121,13 +119,16 @@ export class AeadSealer {
     }
   }
 
-  /** As `seal`, by the cipher's own promise alone. False where the cipher has none, and nothing was done. */
-  begin(seq: number, aad: Uint8Array, plaintext: Uint8Array, room: number, ended: Ended, failed: Failed): boolean {
+  /** As `seal`, by the cipher's own promise alone. Undefined where the cipher has none, and nothing was done. */
+  begin<T>(seq: number, aad: Uint8Array, plaintext: Uint8Array, room: number, to: Awaiting<T>): Promise<T> | undefined {
     const key = this.#key;
-    if (key.sealLater === undefined) return false;
+    if (key.sealLater === undefined) return undefined;
     this.#use(seq);
-    void key.sealLater(this.#iv, seq, aad, plaintext, room, ended, failed);
-    return true;
+    return key.sealLater(this.#iv, seq, aad, plaintext, room, to);
+  }
+
+  get answersLater(): boolean {
+    return this.#key.sealLater !== undefined;
   }
 
   #use(seq: number): void {
@@ -158,7 +159,8 @@ export class AeadOpener {
     const key = this.#key;
     let text: Maybe<Uint8Array>;
     try {
-      if (key.openLater !== undefined) return key.openLater(this.#iv, seq, aad, data, then, notOpened);
+      if (key.openLater !== undefined)
+        return key.openLater(this.#iv, seq, aad, data, { ended: then, failed: notOpened });
       text = key.open(this.#iv.nonce(seq), aad, data);
     } catch (cause) {
       return notOpened(cause);
@@ -176,10 +178,10 @@ export class AeadOpener {
   }
 
   /** As `open`, by the cipher's own promise alone. False where the cipher has none, and nothing was done. */
-  begin(seq: number, aad: Uint8Array, data: Uint8Array, ended: Ended, failed: Failed): boolean {
+  begin(seq: number, aad: Uint8Array, data: Uint8Array, to: Awaiting<void>): boolean {
     const key = this.#key;
     if (key.openLater === undefined) return false;
-    void key.openLater(this.#iv, seq, aad, data, ended, failed);
+    void key.openLater(this.#iv, seq, aad, data, to);
     return true;
   }
 

@@ -31,8 +31,7 @@ export interface AeadKey {
   sealNow?(nonces: Nonces, seq: number, aad: Uint8Array, plaintext: Uint8Array, room: number): Uint8Array;
   openNow?(nonces: Nonces, seq: number, aad: Uint8Array, data: Uint8Array): Uint8Array;
   /**
-   * Where the cipher answers later: as `seal` under the nonce of `seq`, and what `then` makes of it by the same promise,
-   * or `failed` of a failure of the cipher.
+   * Where the cipher answers later: as `seal` under the nonce of `seq`, and what `to` makes of it by the same promise.
    */
   sealLater?<T>(
     nonces: Nonces,
@@ -40,18 +39,16 @@ export interface AeadKey {
     aad: Uint8Array,
     plaintext: Uint8Array,
     room: number,
-    then: (sealed: Uint8Array) => Maybe<T>,
-    failed: (cause: unknown) => T,
+    to: Awaiting<T>,
   ): Promise<T>;
   /** The same of `open`. */
-  openLater?<T>(
-    nonces: Nonces,
-    seq: number,
-    aad: Uint8Array,
-    data: Uint8Array,
-    then: (text: Uint8Array) => Maybe<T>,
-    failed: (cause: unknown) => T,
-  ): Promise<T>;
+  openLater?<T>(nonces: Nonces, seq: number, aad: Uint8Array, data: Uint8Array, to: Awaiting<T>): Promise<T>;
+}
+
+/** Whoever awaits the cipher: one of these is called, once. One object for each message, where two functions would be more. */
+export interface Awaiting<T> {
+  ended(bytes: Uint8Array): Maybe<T>;
+  failed(cause: unknown): Maybe<T>;
 }
 
 /** The IV of each sequence number, written to 12 bytes. */

@@ -1,5 +1,4 @@
 import { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
 import type { SignatureAlg, SuiteId } from "../registry.generated.ts";
 import { ascii, concat } from "../wire/bytes.ts";
 import { frameMemory } from "../wire/memory.ts";
@@ -7,6 +6,7 @@ import { IV_BYTES } from "./aead.ts";
 import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
   AeadKey,
+  Awaiting,
   CryptoBackend,
   KeyAgreement,
   MacKey,
@@ -102,29 +102,27 @@ class WebAead implements AeadKey {
     aad: Uint8Array,
     text: Uint8Array,
     room: number,
-    then: (sealed: Uint8Array) => Maybe<T>,
-    failed: (cause: unknown) => T,
+    to: Awaiting<T>,
   ): Promise<T> {
     const params = takeParams(nonces, seq, aad);
-    return this.#subtle.encrypt(params, this.#key, source(text)).then((sealed) => {
-      giveBack(params);
-      return then(behind(room, sealed));
-    }, failed);
+    return this.#subtle.encrypt(params, this.#key, source(text)).then(
+      (sealed) => {
+        giveBack(params);
+        return to.ended(behind(room, sealed));
+      },
+      (cause) => to.failed(cause),
+    );
   }
 
-  openLater<T>(
-    nonces: Nonces,
-    seq: number,
-    aad: Uint8Array,
-    data: Uint8Array,
-    then: (text: Uint8Array) => Maybe<T>,
-    failed: (cause: unknown) => T,
-  ): Promise<T> {
+  openLater<T>(nonces: Nonces, seq: number, aad: Uint8Array, data: Uint8Array, to: Awaiting<T>): Promise<T> {
     const params = takeParams(nonces, seq, aad);
-    return this.#subtle.decrypt(params, this.#key, source(data)).then((text) => {
-      giveBack(params);
-      return then(bytesOf(text));
-    }, failed);
+    return this.#subtle.decrypt(params, this.#key, source(data)).then(
+      (text) => {
+        giveBack(params);
+        return to.ended(bytesOf(text));
+      },
+      (cause) => to.failed(cause),
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { AeadOpener } from "../crypto/aead.ts";
-import type { MacKey, Verifier } from "../crypto/backend.ts";
+import type { Awaiting, MacKey, Verifier } from "../crypto/backend.ts";
 import { SealwireError } from "../errors.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
@@ -31,12 +31,57 @@ export interface SequenceCheck {
   check(seq: number): void;
 }
 
-/** What was begun ahead of its turn: one of them once the cipher has answered, so that its turn needs no promise. */
-export interface Begun {
+/** Whoever begins to open messages ahead of their turn. */
+export interface Reader {
+  /** `begun` is at an end. Never called at once. */
+  onOpened(begun: Begun): void;
+}
+
+/** What knows the turns. */
+export interface Turns {
+  /** True for the next one that may be opened ahead of its turn. */
+  isNext(seq: number): boolean;
+}
+
+/** What was begun ahead of its turn: it has one of them once the cipher has answered, so that its turn needs no promise. */
+export class Begun implements Awaiting<void> {
   /** Keys can change meanwhile: nobody else goes on with it. */
   readonly by: MessageOpener;
+  readonly #control: boolean;
+  readonly #seq: number | undefined;
+  readonly #reader: Reader;
   opened: OpenedFrame | undefined;
   failure: { readonly cause: unknown } | undefined;
+
+  constructor(by: MessageOpener, control: boolean, seq: number | undefined, reader: Reader) {
+    this.by = by;
+    this.#control = control;
+    this.#seq = seq;
+    this.#reader = reader;
+  }
+
+  get isDone(): boolean {
+    return this.opened !== undefined || this.failure !== undefined;
+  }
+
+  /** Where nothing but the cipher had to answer. */
+  ended(claims: Uint8Array): void {
+    this.done({ control: this.#control, seq: this.#seq, claims, apart: undefined, jws: undefined });
+  }
+
+  failed(cause: unknown): void {
+    this.refused(new SealwireError("E_CRYPTO", { cause }));
+  }
+
+  done(opened: OpenedFrame): void {
+    this.opened = opened;
+    this.#reader.onOpened(this);
+  }
+
+  refused(cause: unknown): void {
+    this.failure = { cause };
+    this.#reader.onOpened(this);
+  }
 }
 
 /**
@@ -117,57 +162,37 @@ export class MessageOpener {
   }
 
   /**
-   * Begins steps crypto and inner of a frame that `open` is called for later, or never; `done` is called when they are at an
-   * end, never at once. Undefined where the header or `isNext` says that it cannot come now.
+   * Begins steps crypto and inner of a frame that `open` is called for later, or never; `reader` is told when they are at an
+   * end. Undefined where the header or `turns` say that it cannot come now.
    */
-  begin(frame: WireFrame, isNext: (seq: number) => boolean, done: () => void): Begun | undefined {
+  begin(frame: WireFrame, turns: Turns, reader: Reader): Begun | undefined {
     const kind = this.admits(frame);
     if (kind === undefined || frame.form === 0) return undefined;
     const seq = this.seqOf(frame);
-    if (seq !== undefined && !isNext(seq)) return undefined;
-    const begun: Begun = { by: this, opened: undefined, failure: undefined };
+    if (seq !== undefined && !turns.isNext(seq)) return undefined;
     const control = kind === "control";
-    if (this.beginAlone(frame, control, begun, done)) return begun;
-    this.later(frame, control, seq).then(
-      (opened) => {
-        begun.opened = opened;
-        done();
-      },
-      (cause: unknown) => {
-        begun.failure = { cause };
-        done();
-      },
-    );
+    const begun = new Begun(this, control, seq, reader);
+    if (!this.beginAlone(frame, control, begun)) void this.beginMore(frame, control, seq, begun);
     return begun;
   }
 
   /** Where nothing but the cipher has to answer. False where it is not so. */
-  private beginAlone(frame: WireFrame, control: boolean, begun: Begun, done: () => void): boolean {
+  private beginAlone(frame: WireFrame, control: boolean, begun: Begun): boolean {
     if (frame.form !== 3 || frame.sealed.length < TAG || (!control && this.direction.inner !== undefined)) return false;
-    const { seq, sealed } = frame;
     const { aad } = control ? this.direction.control : this.direction.application;
-    return this.#aead.begin(
-      seq,
-      aad,
-      sealed,
-      (claims) => {
-        begun.opened = { control, seq, claims, apart: undefined, jws: undefined };
-        done();
-      },
-      (cause) => {
-        begun.failure = { cause: new SealwireError("E_CRYPTO", { cause }) };
-        done();
-      },
-    );
+    return this.#aead.begin(frame.seq, aad, frame.sealed, begun);
   }
 
-  /** What is thrown is a rejection as well: it is told in its turn. */
-  private later(frame: WireFrame, control: boolean, seq: number | undefined): Promise<OpenedFrame> {
+  /** Also what is thrown at once is told in its turn. */
+  private async beginMore(frame: WireFrame, control: boolean, seq: number | undefined, begun: Begun): Promise<void> {
+    let opened: OpenedFrame;
     try {
-      return Promise.resolve(this.unseal(frame, control, seq));
+      opened = await this.unseal(frame, control, seq);
     } catch (cause) {
-      return Promise.reject(cause);
+      begun.refused(cause);
+      return;
     }
+    begun.done(opened);
   }
 
   /** Told of data of bytes that ended the claims of an authentic message, of which `before` bytes stand before it. */

@@ -1,5 +1,5 @@
 import { AeadSealer } from "../crypto/aead.ts";
-import type { AeadKey, MacKey, Signer } from "../crypto/backend.ts";
+import type { AeadKey, Awaiting, MacKey, Signer } from "../crypto/backend.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import type { Codec, Level } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
@@ -96,28 +96,28 @@ export class MessageSealer {
   }
 
   /**
-   * As `control` and `application`, by no promise but the cipher's own. False where there is more to be done than that, and
-   * nothing was.
+   * As `control` and `application`, by no promise but the cipher's own; `framed` makes the payload of what it answers with.
+   * Undefined where there is more to be done than that, and nothing was.
    */
-  begin(
-    control: boolean,
-    seq: number,
-    claims: Uint8Array,
-    ended: (frame: Uint8Array) => void,
-    failed: (cause: unknown) => void,
-  ): boolean {
-    if (this.wire !== "binary" || (control ? this.#signing !== undefined : this.direction.level !== "aead"))
-      return false;
+  begin<T>(control: boolean, seq: number, claims: Uint8Array, to: Awaiting<T>): Promise<T> | undefined {
+    if (!this.sealsLater(control)) return undefined;
     const { aad } = control ? this.direction.control : this.direction.application;
-    const [h, length] = [2 * this.#epoch + (control ? 1 : 0), claims.length + TAG];
-    return this.#aead.begin(
-      seq,
-      aad,
-      claims,
-      shortJweRoom(h, seq, length),
-      (sealed) => ended(writeShortJwe(sealed, h, seq, length)),
-      failed,
-    );
+    const room = shortJweRoom(this.headerOf(control), seq, claims.length + TAG);
+    return this.#aead.begin(seq, aad, claims, room, to);
+  }
+
+  sealsLater(control: boolean): boolean {
+    const alone = control ? this.#signing === undefined : this.direction.level === "aead";
+    return alone && this.wire === "binary" && this.#aead.answersLater;
+  }
+
+  framed(control: boolean, seq: number, { length }: Uint8Array, sealed: Uint8Array): Payload {
+    return writeShortJwe(sealed, this.headerOf(control), seq, length + TAG);
+  }
+
+  /** How a short frame names its header. */
+  private headerOf(control: boolean): number {
+    return 2 * this.#epoch + (control ? 1 : 0);
   }
 
   /** Signatures can be ready in any order; the cipher takes each number after the one before it. */

@@ -1,5 +1,5 @@
 import type { Control } from "../envelope/control.ts";
-import type { Begun } from "../envelope/opener.ts";
+import type { Begun, Reader } from "../envelope/opener.ts";
 import { asError, SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
@@ -355,8 +355,8 @@ export class Attachment implements Receiver, MachineEvents, ReceivedBy<void>, Ac
     return this.machine.opensLater;
   }
 
-  begin(frame: WireFrame, done: () => void): Begun | undefined {
-    return this.machine.begin(frame, done);
+  begin(frame: WireFrame, reader: Reader): Begun | undefined {
+    return this.machine.begin(frame, reader);
   }
 
   /** What the machine made of it. */

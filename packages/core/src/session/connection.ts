@@ -1,4 +1,4 @@
-import type { Begun } from "../envelope/opener.ts";
+import type { Begun, Reader } from "../envelope/opener.ts";
 import type { Payload } from "../envelope/sealer.ts";
 import { asError, SealwireError } from "../errors.ts";
 import type { Limits } from "../registry.generated.ts";
@@ -27,7 +27,7 @@ export interface Receiver {
   /** False where the cipher answers at once, as far as that is known: nothing is gained by `begin`. */
   readonly opensLater: boolean;
   /** Begins to open a message before its turn, which decides about it all the same. Undefined: not before its turn. */
-  begin(frame: WireFrame, done: () => void): Begun | undefined;
+  begin(frame: WireFrame, reader: Reader): Begun | undefined;
   /** True while the application has more to do than it may; nothing more is read then. */
   readonly full: boolean;
   /** Seals `bye` with the coarse name of the error, if that is still possible and right. */
@@ -74,7 +74,7 @@ interface Opening extends Pick<ConnectionOptions, "handshake" | "onEstablished">
  * One WebSocket from the first byte to the last: an inbound queue in arrival order, the handshake, and the end.
  * Every failure goes through `fail`, every end through `#finish`, once; after it no timer is left.
  */
-export class Connection implements SocketEvents {
+export class Connection implements SocketEvents, Reader {
   readonly #socket: SessionSocket;
   readonly #clock: Clock;
   readonly #limits: Limits;
@@ -328,7 +328,7 @@ export class Connection implements SocketEvents {
       if (blocked || this.#busy || first === undefined) return blocked;
       if (!this.#opens) this.#openAhead();
       // Whoever opens it says so.
-      if (first.begun !== undefined && !isDone(first.begun)) return false;
+      if (first.begun?.isDone === false) return false;
       this.#queue.shift();
       this.#queuedBytes -= first.size;
       this.#ahead?.end(first.size);
@@ -381,9 +381,7 @@ export class Connection implements SocketEvents {
       const next = this.#queue.at(this.#ahead?.count ?? 0);
       if (next === undefined || this.#ahead?.takes(next.size) === false) return;
       try {
-        next.begun = receiver.begin(this.#frameOf(next), () => {
-          if (next === this.#queue.at(0)) this.pump();
-        });
+        next.begun = receiver.begin(this.#frameOf(next), this);
       } catch {
         return;
       }
@@ -391,6 +389,10 @@ export class Connection implements SocketEvents {
       this.#ahead ??= new Ahead();
       this.#ahead.begin(next.size);
     }
+  }
+
+  onOpened(begun: Begun): void {
+    if (this.#queue.at(0)?.begun === begun) this.pump();
   }
 
   /** Decodes it once, also where it is no frame: each message that comes behind it asks again. */
@@ -457,5 +459,3 @@ export class Connection implements SocketEvents {
     this.#error ??= remoteError(name, "said by the peer in a sealed bye");
   }
 }
-
-const isDone = ({ opened, failure }: Begun): boolean => opened !== undefined || failure !== undefined;

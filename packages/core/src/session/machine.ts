@@ -2,7 +2,7 @@ import { checkApplicationClaims, fail, type Ref } from "../envelope/claims.ts";
 import { decodeClaims } from "../envelope/codec.ts";
 import { type Control, decodeControl } from "../envelope/control.ts";
 import type { Direction } from "../envelope/headers.ts";
-import type { Begun, SequenceCheck } from "../envelope/opener.ts";
+import type { Begun, Reader, SequenceCheck, Turns } from "../envelope/opener.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
 import { attempt, chain, type Maybe } from "../maybe.ts";
@@ -60,7 +60,7 @@ export interface ReceivedBy<T> {
  * no timer. What outlives the connection stands in the ledger.
  * Up to step `claims` nothing changes; `commit` and what follows work on an authentic message.
  */
-export class SessionMachine implements RekeyHost, NumberingHost, SequenceCheck {
+export class SessionMachine implements RekeyHost, NumberingHost, SequenceCheck, Turns {
   readonly facts: SessionFacts;
   readonly #limits: Limits;
   readonly #serverTime: MachineOptions["serverTime"];
@@ -260,14 +260,14 @@ export class SessionMachine implements RekeyHost, NumberingHost, SequenceCheck {
 
   /**
    * Begins to open a message ahead of its turn; nothing changes by it, and `receive` decides about all of it in its turn,
-   * after `done` was called. Undefined where it has to wait for that, as the keys will have changed.
+   * after `reader` was told. Undefined where it has to wait for that, as the keys will have changed.
    */
-  begin(frame: WireFrame, done: () => void): Begun | undefined {
-    return this.epochs.receive.opener.begin(frame, (seq) => this.#promise(seq), done);
+  begin(frame: WireFrame, reader: Reader): Begun | undefined {
+    return this.epochs.receive.opener.begin(frame, this, reader);
   }
 
   /** The next one of what may be opened ahead of its turn (specs/replay.md, section 4.1). */
-  #promise(seq: number): boolean {
+  isNext(seq: number): boolean {
     const isNext = seq === Math.max(this.#promised, this.#received.last) + 1;
     if (isNext) this.#promised = seq;
     return isNext;

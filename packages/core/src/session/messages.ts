@@ -1,3 +1,4 @@
+import type { Awaiting } from "../crypto/backend.ts";
 import type { ApplicationClaims, Ref } from "../envelope/claims.ts";
 import type { Control } from "../envelope/control.ts";
 import type { MessageSealer, Payload } from "../envelope/sealer.ts";
@@ -28,7 +29,7 @@ export interface Role {
   readonly jti: string | undefined;
 }
 
-/** A message whose sequence number is fixed. `seal`, or `begin`, is called once, in the order of the numbers. */
+/** A message whose sequence number is fixed. `seal`, or else `begin`, is called once, in the order of the numbers. */
 export class Prepared {
   readonly seq: number;
   readonly claims: Uint8Array;
@@ -51,15 +52,21 @@ export class Prepared {
     return sealed;
   }
 
-  /** Seals it, and calls one of these later: by no promise but the cipher's own, where that is all. Never throws. */
-  begin(ended: (payload: Payload) => void, failed: (cause: unknown) => void): void {
-    try {
-      if (this.#sealer.begin(this.control, this.seq, this.claims, ended, failed)) return;
-      Promise.resolve(this.seal()).then(ended, failed);
-    } catch (cause) {
-      // It has its turn as well.
-      Promise.reject(cause).catch(failed);
-    }
+  /**
+   * Seals it by no promise but the cipher's own, which answers with what `to` makes of it; `framed` makes the payload.
+   * Undefined where there is more to be done, and nothing was.
+   */
+  begin<T>(to: Awaiting<T>): Promise<T> | undefined {
+    return this.#sealer.begin(this.control, this.seq, this.claims, to);
+  }
+
+  /** There is no more to be done: `begin` is what does it. */
+  get sealsLater(): boolean {
+    return this.#sealer.sealsLater(this.control);
+  }
+
+  framed(sealed: Uint8Array): Payload {
+    return this.#sealer.framed(this.control, this.seq, this.claims, sealed);
   }
 }
 

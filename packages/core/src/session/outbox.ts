@@ -1,3 +1,4 @@
+import type { Awaiting } from "../crypto/backend.ts";
 import type { Payload } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
 import type { Maybe } from "../maybe.ts";
@@ -6,12 +7,76 @@ import type { Connection } from "./connection.ts";
 import type { Prepared } from "./messages.ts";
 
 /** A message that waits for its cipher, or for the one before it. */
-interface Waiting {
+class Waiting implements Awaiting<unknown> {
   readonly prepared: Prepared;
+  readonly #outbox: Outbox;
   sealed: Payload | undefined;
   failure: { readonly cause: unknown } | undefined;
-  /** Those that asked: it was sent, or nothing more is. */
-  done: (() => void)[] | undefined;
+  /** Of the cipher, until that has answered: also the answer to whoever asks first, who gets `#value` below `#mark`. */
+  #sealing: Promise<unknown> | undefined;
+  #mark: number | undefined;
+  #value: unknown;
+  /** The others that asked. */
+  #done: (() => void)[] | undefined;
+  #left = false;
+
+  constructor(prepared: Prepared, outbox: Outbox) {
+    this.prepared = prepared;
+    this.#outbox = outbox;
+  }
+
+  /** `sealing`: where it was begun already. */
+  begin(sealing?: Promise<Payload>): void {
+    this.#sealing = sealing === undefined ? this.prepared.begin(this) : undefined;
+    this.#sealing ??= this.#seal(sealing);
+  }
+
+  /** Also what is thrown has its turn. */
+  async #seal(sealing?: Promise<Payload>): Promise<unknown> {
+    try {
+      this.sealed = await (sealing ?? this.prepared.seal());
+    } catch (cause) {
+      return this.failed(cause);
+    }
+    return this.#answered();
+  }
+
+  ended(sealed: Uint8Array): Maybe<unknown> {
+    this.sealed = this.prepared.framed(sealed);
+    return this.#answered();
+  }
+
+  failed(cause: unknown): Maybe<unknown> {
+    this.failure = { cause };
+    return this.#answered();
+  }
+
+  #answered(): Maybe<unknown> {
+    this.#sealing = undefined;
+    this.#outbox.flush();
+    if (this.#mark === undefined) return;
+    return this.#left ? this.#outbox.below(this.#mark, this.#value) : this.drained(this.#mark, this.#value);
+  }
+
+  /** Waits until it has left. Answers with `value` once at most `mark` bytes are unsent. */
+  drained<T>(mark: number, value: T): Promise<T> {
+    if (this.#sealing !== undefined && this.#mark === undefined) {
+      this.#mark = mark;
+      this.#value = value;
+      return this.#sealing as Promise<T>;
+    }
+    return new Promise((resolve) => {
+      // A list: thousands may be sent in one turn.
+      this.#done ??= [];
+      this.#done.push(() => resolve(this.#outbox.below(mark, value)));
+    });
+  }
+
+  /** It was sent, or nothing more is. */
+  leave(): void {
+    this.#left = true;
+    if (this.#done !== undefined) for (const tell of this.#done) tell();
+  }
 }
 
 /**
@@ -51,7 +116,7 @@ export class Outbox {
   push(prepared: Prepared): void {
     if (this.#broken) return;
     this.#pending += prepared.claims.length;
-    if (this.#last !== undefined) {
+    if (this.#last !== undefined || (this.#later !== undefined && prepared.sealsLater)) {
       this.#enqueue(prepared);
       this.#sealAhead();
     } else if (!this.#pushFirst(prepared)) return;
@@ -69,9 +134,15 @@ export class Outbox {
       return false;
     }
     this.#sealsAtOnce = !(sealed instanceof Promise);
-    if (sealed instanceof Promise) this.#begin(this.#enqueue(prepared), sealed);
+    if (sealed instanceof Promise) this.#awaitFirst(prepared, sealed);
     else this.#sent(prepared, sealed);
     return sealed instanceof Promise;
+  }
+
+  #awaitFirst(prepared: Prepared, sealing: Promise<Payload>): void {
+    const waiting = this.#enqueue(prepared);
+    this.#later?.ahead.begin(prepared.claims.length);
+    waiting.begin(sealing);
   }
 
   get #last(): Waiting | undefined {
@@ -79,7 +150,7 @@ export class Outbox {
   }
 
   #enqueue(prepared: Prepared): Waiting {
-    const waiting: Waiting = { prepared, sealed: undefined, failure: undefined, done: undefined };
+    const waiting = new Waiting(prepared, this);
     this.#later ??= { queue: [], ahead: new Ahead() };
     this.#later.queue.push(waiting);
     return waiting;
@@ -89,30 +160,15 @@ export class Outbox {
     for (let later = this.#later; later !== undefined; ) {
       const next = later.queue[later.ahead.count];
       if (next === undefined || !later.ahead.takes(next.prepared.claims.length)) return;
-      this.#begin(next);
+      later.ahead.begin(next.prepared.claims.length);
+      next.begin();
     }
   }
 
-  /** `sealing`: where that was begun already. */
-  #begin(waiting: Waiting, sealing?: Promise<Payload>): void {
-    const { prepared } = waiting;
-    this.#later?.ahead.begin(prepared.claims.length);
-    const ended = (payload: Payload) => {
-      waiting.sealed = payload;
-      this.#flush();
-    };
-    const failed = (cause: unknown) => {
-      waiting.failure = { cause };
-      this.#flush();
-    };
-    if (sealing === undefined) prepared.begin(ended, failed);
-    else sealing.then(ended, failed);
-  }
-
   /** Hands over what is sealed, up to the first that is not. */
-  #flush(): void {
+  flush(): void {
     for (let later = this.#later; later !== undefined; ) {
-      const [first] = later.queue;
+      const first = later.queue[0];
       if (first?.failure !== undefined) {
         this.#failed(first.failure.cause);
         return;
@@ -121,24 +177,19 @@ export class Outbox {
       later.queue.shift();
       later.ahead.end(first.prepared.claims.length);
       this.#sent(first.prepared, first.sealed);
-      told(first);
+      first.leave();
     }
     this.#sealAhead();
   }
 
   /** Waits until nothing is left for the cipher, and at most `mark` bytes are unsent. Answers with `value`. */
   drained<T>(mark: number, value: T): Maybe<T> {
-    const last = this.#last;
-    if (last === undefined) return this.unsent <= mark ? value : this.#drain(mark, value);
-    return this.#drainBehind(last, mark, value);
+    return this.#last?.drained(mark, value) ?? this.below(mark, value);
   }
 
-  #drainBehind<T>(last: Waiting, mark: number, value: T): Promise<T> {
-    return new Promise((resolve) => {
-      // A list: thousands may be sent in one turn.
-      last.done ??= [];
-      last.done.push(() => resolve(this.unsent <= mark ? value : this.#drain(mark, value)));
-    });
+  /** As `drained`, whatever is left for the cipher. */
+  below<T>(mark: number, value: T): Maybe<T> {
+    return this.unsent <= mark ? value : this.#drain(mark, value);
   }
 
   async #drain<T>(mark: number, value: T): Promise<T> {
@@ -179,7 +230,7 @@ export class Outbox {
   stop(): void {
     this.#broken = true;
     this.#later?.ahead.clear();
-    for (const waiting of this.#later?.queue.splice(0) ?? []) told(waiting);
+    for (const waiting of this.#later?.queue.splice(0) ?? []) waiting.leave();
   }
 
   /** The number is used up and nothing was sent under it: the session cannot go on. */
@@ -188,7 +239,3 @@ export class Outbox {
     this.#connection.fail(new SealwireError("E_INTERNAL", { stage: "local", detail: "sealing failed", cause }));
   }
 }
-
-const told = ({ done }: Waiting): void => {
-  if (done !== undefined) for (const tell of done) tell();
-};
