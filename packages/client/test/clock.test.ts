@@ -19,6 +19,15 @@ describe("the clock of the machine", () => {
     expect(now).toHaveBeenCalledTimes(2);
   });
 
+  it("asks the wall clock once for both times", () => {
+    const unix = vi.spyOn(Date, "now").mockReturnValue(4_000_000);
+    vi.spyOn(performance, "now").mockReturnValue(7.5);
+    expect(systemClock.time?.()).toEqual({ unix: 4_000_000, elapsed: 7 });
+    unix.mockReturnValue(4_000_001);
+    expect(systemClock.time?.()).toEqual({ unix: 4_000_001, elapsed: 7 });
+    expect(unix).toHaveBeenCalledTimes(2);
+  });
+
   it("goes on where the wall clock is set back, or stands still", () => {
     const unix = vi.spyOn(Date, "now").mockReturnValue(2_000_000);
     const now = vi.spyOn(performance, "now").mockReturnValue(10);

@@ -129,7 +129,7 @@ export class Connection implements SocketEvents, Reader {
   }
 
   get time(): Time {
-    return { unix: this.#clock.unix(), elapsed: this.#clock.elapsed() };
+    return this.#clock.time?.() ?? { unix: this.#clock.unix(), elapsed: this.#clock.elapsed() };
   }
 
   get bufferedAmount(): number {

@@ -1,4 +1,5 @@
 import type { Payload } from "../envelope/sealer.ts";
+import type { Time } from "./payload.ts";
 
 /** The transport as the driver sees it: a WebSocket whose subprotocol is selected. Made by the client and the server SDK. */
 export interface SessionSocket {
@@ -38,6 +39,8 @@ export interface Clock {
   unix(): number;
   /** Milliseconds of a clock that never jumps. */
   elapsed(): number;
+  /** Both of one moment, where that costs less than to ask twice. */
+  time?(): Time;
   /** Runs `fn` once after `ms`; the result cancels it. A timer must not keep a process alive by itself. */
   schedule(fn: () => void, ms: number): () => void;
 }
