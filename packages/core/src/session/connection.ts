@@ -376,10 +376,9 @@ export class Connection implements SocketEvents, Reader {
   /** While one is being opened elsewhere, so are those behind it. What is wrong with one of them is said in its turn. */
   #openAhead(): void {
     const receiver = this.#receiver;
-    if (!receiver?.opensLater) return;
-    for (;;) {
-      const next = this.#queue.at(this.#ahead?.count ?? 0);
-      if (next === undefined || this.#ahead?.takes(next.size) === false) return;
+    if (!receiver?.opensLater || this.#ahead?.isLow === false) return;
+    for (let next = this.#queue.at(this.#ahead?.count ?? 0); next !== undefined; next = next.next) {
+      if (this.#ahead?.takes(next.size) === false) return;
       try {
         next.begun = receiver.begin(this.#frameOf(next), this);
       } catch {

@@ -157,6 +157,7 @@ export class Outbox {
   }
 
   #sealAhead(): void {
+    if (this.#later?.ahead.isLow === false) return;
     for (let later = this.#later; later !== undefined; ) {
       const next = later.queue[later.ahead.count];
       if (next === undefined || !later.ahead.takes(next.prepared.claims.length)) return;

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { backend as webcrypto } from "../../src/crypto/webcrypto.ts";
 import { SealwireError } from "../../src/errors.ts";
+import { Ahead } from "../../src/session/ahead.ts";
 import { settle, until } from "../support/clock.ts";
 import { Gated } from "../support/gated.ts";
 import { end, gate, type Live, live, seqsOf, upTo, WIRES } from "../support/live.ts";
@@ -70,18 +71,40 @@ describe("a cipher that answers later has several to open", () => {
     expect(gates.got).toEqual(upTo(5));
   });
 
-  it("what is delivered makes room for the next ones", async () => {
-    const gates = await opensLater();
-    sendAll(gates, upTo(100));
+  it("what is delivered makes room for the next ones, which are begun together", async () => {
+    const { gated, got, ...gates } = await opensLater();
+    sendAll({ gated, got, ...gates }, upTo(100));
     await settle();
-    for (const n of upTo(10)) {
-      gates.gated.work.shift()?.release();
+    let times = 0;
+    for (const n of upTo(100)) {
+      const left = gated.work.length - 1;
+      gated.work.shift()?.release();
       await settle();
-      expect(gates.got).toEqual(upTo(n));
-      expect(gates.gated.work).toHaveLength(32);
+      expect(got).toEqual(upTo(n));
+      if (gated.work.length === left) continue;
+      times++;
+      // It never had nothing to do, nor was woken for each of them.
+      expect(left).toBeGreaterThan(0);
+      expect(left).toBeLessThanOrEqual(16);
+      expect(gated.work).toHaveLength(Math.min(32, 100 - n));
     }
-    await gates.gated.open();
-    expect(gates.got).toEqual(upTo(100));
+    expect(got).toHaveLength(100);
+    expect(times).toBeGreaterThan(2);
+    expect(times).toBeLessThan(16);
+  });
+
+  it("large ones do not wait for each other: a call costs little beside the work", async () => {
+    const { pair, gated, got } = await opensLater();
+    for (const data of sizes(20, 60_000)) void sessionOf(pair, "client").send("t", data);
+    await settle();
+    for (const n of upTo(4)) {
+      gated.work.shift()?.release();
+      await settle();
+      expect(got).toHaveLength(n);
+      expect(gated.work).toHaveLength(Math.min(17, 20 - n));
+    }
+    await gated.open();
+    expect(got).toHaveLength(20);
   });
 
   it("one that does not open ends it in its turn: those before it are delivered, none behind it [seq:commit]", async () => {
@@ -185,10 +208,16 @@ describe("a cipher that answers later has several to open", () => {
 
   it("no more than 32 at once", async () => {
     const gates = await opensLater();
+    const { work } = gates.gated;
     sendAll(gates, upTo(100));
     await settle();
-    expect(gates.gated.work).toHaveLength(32);
-    await gates.gated.open();
+    let most = work.length;
+    while (work.length > 0) {
+      work.shift()?.release();
+      await settle();
+      most = Math.max(most, work.length);
+    }
+    expect(most).toBe(32);
     expect(gates.got).toEqual(upTo(100));
   });
 
@@ -361,4 +390,35 @@ it("tells all who sent in one turn, however many they are", async () => {
   gated.closed = false;
   await gated.open();
   await until(() => sent === MANY);
+});
+
+describe("how many are begun together", () => {
+  const many = (ahead: Ahead) => {
+    for (let i = 0; i < 32; i++) ahead.begin(100);
+  };
+
+  it("all that wait, by a cipher whose calls have answered when they return", async () => {
+    const ahead = new Ahead();
+    ahead.begin(100);
+    await Promise.resolve();
+    ahead.end(100);
+    await settle();
+    many(ahead);
+    ahead.end(100);
+    expect(ahead.isLow).toBe(true);
+  });
+
+  it("those for which half of the ones before them make room, by one that answers in another turn", async () => {
+    const ahead = new Ahead();
+    ahead.begin(100);
+    await settle();
+    ahead.end(100);
+    many(ahead);
+    const low = upTo(32).map(() => {
+      ahead.end(100);
+      return ahead.isLow;
+    });
+    expect(low.indexOf(true)).toBe(15);
+    expect(low.lastIndexOf(false)).toBe(14);
+  });
 });
