@@ -27,8 +27,12 @@ class Waiting implements Awaiting<unknown> {
 
   /** `sealing`: where it was begun already. */
   begin(sealing?: Promise<Payload>): void {
-    this.#sealing = sealing === undefined ? this.prepared.begin(this) : undefined;
-    this.#sealing ??= this.#seal(sealing);
+    try {
+      this.#sealing = sealing === undefined ? this.prepared.begin(this) : undefined;
+      this.#sealing ??= this.#seal(sealing);
+    } catch (cause) {
+      this.#sealing = this.#seal(Promise.reject(cause));
+    }
   }
 
   /** Also what is thrown has its turn. */

@@ -359,20 +359,30 @@ describe("WebCrypto has several under way", () => {
     expect(got).toEqual(upTo(4));
   });
 
-  it("one that cannot be sealed ends it: those before it are sent, none behind it", async () => {
-    const { pair, got } = await under();
-    const encrypt = subtle.encrypt.bind(subtle);
-    let count = 0;
-    const spy = vi.spyOn(subtle, "encrypt").mockImplementation(async (...args) => {
-      if (++count === 5) throw new Error("the cipher is gone");
-      return await encrypt(...args);
-    });
-    onTestFinished(() => spy.mockRestore());
-    for (const n of upTo(8)) void sessionOf(pair, "client").send("t", n);
-    expect((await end(pair, "client")).error).toMatchObject({ code: "E_INTERNAL", detail: "sealing failed" });
-    await settle();
-    expect(got).toEqual(upTo(4));
-  });
+  it.each([
+    ["rejects", (cause: Error) => Promise.reject(cause)],
+    [
+      "throws",
+      (cause: Error) => {
+        throw cause;
+      },
+    ],
+  ])(
+    "one that cannot be sealed, since its cipher %s, ends it: those before it are sent, none behind it",
+    async (_, fail) => {
+      const { pair, got } = await under();
+      const encrypt = subtle.encrypt.bind(subtle);
+      let count = 0;
+      const spy = vi
+        .spyOn(subtle, "encrypt")
+        .mockImplementation((...args) => (++count === 5 ? fail(new Error("the cipher is gone")) : encrypt(...args)));
+      onTestFinished(() => spy.mockRestore());
+      for (const n of upTo(8)) void sessionOf(pair, "client").send("t", n);
+      expect((await end(pair, "client")).error).toMatchObject({ code: "E_INTERNAL", detail: "sealing failed" });
+      await settle();
+      expect(got).toEqual(upTo(4));
+    },
+  );
 });
 
 it("tells all who sent in one turn, however many they are", async () => {
