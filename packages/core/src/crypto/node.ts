@@ -33,14 +33,13 @@ import type {
   Verifier,
 } from "./backend.ts";
 import { assertDecryptionJwk, assertPrivateJwk, publicJwkOf, signatureAlgOf, suiteOf } from "./jwk.ts";
-import { MAC_BYTES, NodeMac, sha256 } from "./node-hmac.ts";
+import { expand, expandKey } from "./node-hkdf.ts";
+import { NodeMac, sha256 } from "./node-hmac.ts";
 import { algOfPair, isKeyPair, proveSigner, refusePrivateJwk } from "./signing.ts";
 
 // Everything here is synchronous: an AES-GCM call costs 4 µs, a promise around it would cost more.
 
 const TAG_BYTES = 16;
-const KEY_BYTES = 32;
-const ONE = Uint8Array.of(1);
 const SIGNATURE_BYTES = 64;
 /** Without it OpenSSL accepts tags of 4, 8 and 12 bytes. */
 const GCM = { authTagLength: TAG_BYTES };
@@ -107,7 +106,7 @@ class NodeAead implements AeadKey {
 
 /**
  * Overwrites `z`: from here on only OpenSSL holds it, and what HKDF (RFC 5869) extracts of it, of which all keys come: no
- * `NodeMac`, which nobody overwrites at its end. By HMAC, since `hkdfSync` extracts anew for each key.
+ * `NodeMac`, which nobody overwrites at its end. Not by `hkdfSync`, which extracts anew for each key.
  */
 export function sharedSecret(z: Uint8Array): SharedSecret {
   const key = overwritten(z, createSecretKey);
@@ -120,25 +119,11 @@ export function sharedSecret(z: Uint8Array): SharedSecret {
     }
     return extracted.prk;
   };
-  const bytes = (salt: Uint8Array, info: Uint8Array, length: number): Uint8Array => expand(prkOf(salt), info, length);
   return {
-    bytes,
-    aead: (salt, info) => overwritten(bytes(salt, info, KEY_BYTES), aeadKey),
-    mac: (salt, info) => overwritten(bytes(salt, info, KEY_BYTES), macKey),
+    bytes: (salt, info, length) => expand(prkOf(salt), info, length),
+    aead: (salt, info) => overwritten(expandKey(prkOf(salt), info), aeadKey),
+    mac: (salt, info) => overwritten(expandKey(prkOf(salt), info), macKey),
   };
-}
-
-/** HKDF-Expand (RFC 5869 section 2.3). */
-function expand(prk: KeyObject, info: Uint8Array, length: number): Uint8Array {
-  if (length > 255 * MAC_BYTES) throw new RangeError("HKDF-SHA-256 gives up to 8160 bytes");
-  let block = createHmac("sha256", prk).update(info).update(ONE).digest();
-  if (length <= MAC_BYTES) return plain(block.subarray(0, length));
-  const okm = new Uint8Array(length);
-  for (let at = 0, n = 2; at < length; at += MAC_BYTES, n++) {
-    okm.set(block.subarray(0, length - at), at);
-    block = createHmac("sha256", prk).update(block).update(info).update(Uint8Array.of(n)).digest();
-  }
-  return okm;
 }
 
 /** What `make` makes of a secret, which is nowhere else then. */

@@ -1,0 +1,59 @@
+import { createSecretKey, hkdfSync } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
+import { sharedSecret } from "../../src/crypto/node.ts";
+import { expand, expandKey } from "../../src/crypto/node-hkdf.ts";
+import { hex, text, toHex } from "./backends.ts";
+
+const { hashed } = vi.hoisted(() => ({ hashed: new Set<Uint8Array>() }));
+
+vi.mock("node:crypto", async (original) => {
+  const crypto = await original<typeof import("node:crypto")>();
+  return {
+    ...crypto,
+    hash: (algorithm: string, data: Uint8Array, encoding: "buffer") => {
+      hashed.add(data);
+      return crypto.hash(algorithm, data, encoding);
+    },
+  };
+});
+
+describe("HKDF by one-shot hashes", () => {
+  it("is that of node:crypto, for any two secrets in turn", async () => {
+    const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+    const derivation = fc.tuple(fc.uint8Array({ maxLength: 300 }), fc.nat({ max: 100 }), fc.boolean());
+    await fc.assert(
+      fc.asyncProperty(bytes(32), bytes(32), bytes(32), fc.array(derivation), async (a, b, salt, derivations) => {
+        const secrets = [a, b].map((z) => ({ z: z.slice(), secret: sharedSecret(z) }));
+        for (const [info, length, later] of derivations)
+          for (const { z, secret } of secrets) {
+            const expected = new Uint8Array(hkdfSync("sha256", z, salt, info, length));
+            if (later) await undefined;
+            expect(toHex(await secret.bytes(salt, info, length))).toBe(toHex(expected));
+          }
+      }),
+    );
+  });
+
+  it("overwrites the key that it pads at the end of the turn, whatever was derived", async () => {
+    const [a, b] = [createSecretKey(new Uint8Array(32).fill(1)), createSecretKey(new Uint8Array(32).fill(2))];
+    hashed.clear();
+    const first = expandKey(a, text("key"));
+    expand(b, text("kid"), 16);
+    const memory = [...hashed].map(({ buffer, byteOffset }) => new Uint8Array(buffer, byteOffset, 32));
+    const heads = () => new Set(memory.map((pad) => toHex(pad)));
+    // Of the second one.
+    expect(heads()).toEqual(new Set(["34".repeat(32), "5e".repeat(32)]));
+    await undefined;
+    expect(heads()).toEqual(new Set(["36".repeat(32), "5c".repeat(32)]));
+    expect(toHex(expandKey(a, text("key")))).toBe(toHex(first));
+  });
+
+  it("gives a key to be overwritten, in memory of its own", () => {
+    const prk = createSecretKey(hex("0b".repeat(32)));
+    const keys = [expandKey(prk, text("1")), expandKey(prk, text("2"))];
+    expect(toHex(keys[0] as Buffer)).toBe(toHex(expand(prk, text("1"), 32)));
+    expect(keys[0]?.buffer).not.toBe(keys[1]?.buffer);
+    expect(keys[0]?.buffer.byteLength).toBe(32);
+  });
+});
