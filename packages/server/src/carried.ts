@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { type Awaitable, type Limits, SealwireError } from "@sealwire/core";
-import { BEARER_SUBPROTOCOL, type Clock, isSubprotocolToken, isTicket } from "@sealwire/core/internal";
+import { BEARER_SUBPROTOCOL, type Clock, isSubprotocolToken, isTicket, type Maybe } from "@sealwire/core/internal";
 import { dpopHolds } from "./dpop.ts";
 import type { ServerOptions } from "./options.ts";
 import type { TicketRecord } from "./tickets.ts";
@@ -14,7 +14,7 @@ export interface Carried {
   /** The check before the 101, where it is asked for; what resolves to undefined lets the upgrade go on. */
   readonly early: (() => Promise<Refusal | undefined>) | undefined;
   readonly verifyToken: VerifyToken;
-  readonly admit: (token: CheckedToken) => Promise<boolean>;
+  readonly admit: (token: CheckedToken) => Maybe<boolean>;
 }
 
 /** Reads the ways that are enabled; the others are not looked at. */
@@ -25,6 +25,11 @@ export function carrierReader(
   clock: Clock,
 ): (req: IncomingMessage) => Carried | Refusal {
   const { tokenAtUpgrade = [], tickets, cookie, verifyAtUpgrade = false, admit } = options;
+  const asksNobody = cookie === undefined && admit === undefined;
+  const consent = async ({ principal }: CheckedToken, value: string | undefined): Promise<boolean> =>
+    (cookie === undefined ||
+      (await given("cookie.verify", () => cookie.verify(value as string, principal))) === true) &&
+    (admit === undefined || (await given("admit", () => admit(principal))) === true);
   const redeem = (ticket: string) => redeemTicket(ticket, tickets as NonNullable<typeof tickets>, limits, clock);
   return (req) => {
     const header = tokenAtUpgrade.includes("authorization") ? bearerTokens(req) : [];
@@ -52,13 +57,12 @@ export function carrierReader(
         verifyAtUpgrade && token !== undefined
           ? () => inTime(verifyEarly(req, token, verify, limits, clock), limits.handshakeSeconds, clock)
           : undefined,
-      admit: async (checked) =>
-        (cookie === undefined ||
-          (await given("cookie.verify", () => cookie.verify(value as string, checked.principal))) === true) &&
-        (admit === undefined || (await given("admit", () => admit(checked.principal))) === true),
+      admit: asksNobody ? admitted : (checked) => consent(checked, value),
     };
   };
 }
+
+const admitted = (): boolean => true;
 
 /** What the application gave is asked. Where it fails, `onError` is told which option it was, and why; the peer is not. */
 async function given<T>(option: string, ask: () => Awaitable<T>): Promise<T> {

@@ -1,4 +1,11 @@
-import type { Connection, Established, HelloCheck, ServerStep } from "@sealwire/core/internal";
+import {
+  type Connection,
+  chain,
+  type Established,
+  type HelloCheck,
+  type Maybe,
+  type ServerStep,
+} from "@sealwire/core/internal";
 import type { Carried } from "./carried.ts";
 import type { SessionHost } from "./hosting.ts";
 import type { Resumable } from "./resumable.ts";
@@ -26,11 +33,13 @@ export class Opening {
     return this.#found;
   }
 
-  async admit(token: CheckedToken): Promise<boolean> {
-    if (!(await this.#carried.admit(token)) || this.#over) return false;
-    // One that is resumed has its room already, or takes it from the store.
-    if (this.#found === undefined) this.#place = this.#host.room(token);
-    return true;
+  admit(token: CheckedToken): Maybe<boolean> {
+    return chain(this.#carried.admit(token), (admitted) => {
+      if (!admitted || this.#over) return false;
+      // One that is resumed has its room already, or takes it from the store.
+      if (this.#found === undefined) this.#place = this.#host.room(token);
+      return true;
+    });
   }
 
   /** Both ends have confirmed the connection. */

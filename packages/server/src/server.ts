@@ -106,7 +106,8 @@ class Server {
       report: (detail, cause) => this.#failed(detail, cause),
     });
     const verify = tokenVerifier(policies, { audience: options.identity.id, limits, now, backend });
-    const verifyToken: VerifyToken = async (token, jkt) => directory.assertNotRevoked(await verify(token, jkt));
+    const verifyToken: VerifyToken = (token, jkt) =>
+      verify(token, jkt).then((checked) => directory.assertNotRevoked(checked));
     const report: typeof this.report = (error, where) => this.report(error, where);
     this.#directory = directory;
     this.#host = new SessionHost({

@@ -6,7 +6,7 @@ import { clientAuthHeader, type Header, proofHeader, type SignerId } from "../en
 import { parseHeader } from "../envelope/parsed-header.ts";
 import { SealwireError } from "../errors.ts";
 import { thumbprint } from "../keys/thumbprint.ts";
-import type { Maybe } from "../maybe.ts";
+import { chain, type Maybe } from "../maybe.ts";
 import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
 import { compactText, equal, utf8 } from "../wire/bytes.ts";
 import { compactJws, decodeText, signingInput, type WireFrame } from "../wire/frame.ts";
@@ -35,8 +35,8 @@ export interface SealedClientAuth {
 }
 
 /** `ath`: the hash that stands for a token that went with the upgrade request. Only a proof makes it mean anything. */
-export async function tokenHash(backend: CryptoBackend, token: string): Promise<string> {
-  return encodeBase64url(await backend.sha256(utf8.encode(token)));
+export function tokenHash(backend: CryptoBackend, token: string): Maybe<string> {
+  return chain(backend.sha256(utf8.encode(token)), encodeBase64url);
 }
 
 export async function sealClientAuth(
@@ -85,30 +85,30 @@ export function clientAuthVariant(kid: string, frame: WireFrame): { readonly hea
 
 const DOT = 0x2e;
 
-export async function readClientAuth(
+export function readClientAuth(
   backend: CryptoBackend,
   plaintext: Uint8Array,
   withProof: boolean,
-): Promise<OpenedClientAuth> {
+): Maybe<OpenedClientAuth> {
   if (!withProof) return { plaintext, ...readClaims(plaintext), proof: undefined };
   const jws = decodeText(compactText(plaintext), "inner", claimsMemory);
   if (jws.form !== 1) throw new SealwireError("E_MALFORMED", { stage: "inner", detail: "CA holds no JWS" });
   const header = parseHeader(jws.protected, "sealwire-auth+jwt", { jwk: true });
   const checked = checkPublicJwk(header.jwk, "sign", { exact: true });
   if (!checked.ok) throw new SealwireError("E_KEY", { stage: "header", detail: checked.detail });
-  const alg = signatureAlgOf(checked.jwk);
+  const { jwk } = checked;
+  const alg = signatureAlgOf(jwk);
   if (header.alg !== alg) throw new SealwireError("E_ALG");
   header.assertContentType();
-  return {
+  const claims = readClaims(jws.payload);
+  // What was signed, as it came: base64url has one spelling here.
+  const signed = plaintext.subarray(0, plaintext.lastIndexOf(DOT));
+  const verify = (verifier: Verifier) => verifier.verify(signed, jws.signature);
+  return chain(thumbprint(backend, jwk), (name) => ({
     plaintext,
-    ...readClaims(jws.payload),
-    proof: {
-      jwk: checked.jwk,
-      id: { alg, thumbprint: await thumbprint(backend, checked.jwk) },
-      // What was signed, as it came: base64url has one spelling here.
-      verify: (verifier) => verifier.verify(plaintext.subarray(0, plaintext.lastIndexOf(DOT)), jws.signature),
-    },
-  };
+    ...claims,
+    proof: { jwk, id: { alg, thumbprint: name }, verify },
+  }));
 }
 
 function readClaims(json: Uint8Array): Pick<OpenedClientAuth, "claims" | "at" | "ath"> {

@@ -1,6 +1,7 @@
-import type { CryptoBackend, Verifier } from "../crypto/backend.ts";
+import type { CryptoBackend, KeyAgreement, SharedSecret, Verifier } from "../crypto/backend.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
+import { all, attempt, chain, type Maybe } from "../maybe.ts";
 import type { Codec, Level, Limits, Subprotocol, SuiteId } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { WireFrame } from "../wire/frame.ts";
@@ -8,7 +9,7 @@ import { clientAuthVariant, type OpenedClientAuth, readClientAuth, tokenHash } f
 import type { HandshakeStep, ProofKey } from "./client-handshake.ts";
 import { agreementKey, type ClientHello, decodeClientHello, type Offer, select } from "./client-hello.ts";
 import { sharedOptions } from "./epoch.ts";
-import { establish } from "./established.ts";
+import { type Established, establish, type SessionFacts } from "./established.ts";
 import { openHandshakeObject } from "./handshake-object.ts";
 import { encodePayload, type Time, wireOf } from "./payload.ts";
 import { type HandshakeKeys, KeySchedule, sessionId, transcriptHash } from "./schedule.ts";
@@ -78,6 +79,21 @@ interface AuthState {
   readonly peerMessageBytes: number;
 }
 
+/** What the hello of the client and the server have in common, and the key that signs. */
+interface Choice {
+  readonly suite: SuiteId;
+  readonly level: Level;
+  readonly codec: Codec;
+  readonly signer: ProofKey;
+}
+
+interface Authenticated<T> {
+  readonly ca: OpenedClientAuth;
+  readonly token: T;
+  /** Of the proof, where there is one. */
+  readonly verifier: Verifier | undefined;
+}
+
 /** The server's side of CH, SH, CA, SR (specs/session.md, server states wait-CH and wait-CA). */
 export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
   readonly #o: ServerHandshakeOptions<T>;
@@ -105,10 +121,11 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
   }
 
   async receive(frame: WireFrame, time: Time): Promise<ServerStep<T>> {
-    if (this.#auth !== undefined) return await this.#onClientAuth(frame, this.#auth, time);
+    // Both are done at once but for what others are asked: no promise but theirs.
+    if (this.#auth !== undefined) return this.#onClientAuth(frame, this.#auth, time);
     // A JWS in place of CH: the resume of a session.
     if (this.#resume === undefined && frame.form === 1) this.#resume = this.#startResume();
-    return await (this.#resume?.receive(frame, time) ?? this.#onClientHello(frame, time));
+    return this.#resume?.receive(frame, time) ?? this.#onClientHello(frame, time);
   }
 
   #startResume(): ServerResume<T> {
@@ -129,38 +146,58 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     if (hello.aud !== id) throw new SealwireError("E_NEGOTIATE", { detail: "the client wants another server" });
   }
 
-  async #onClientHello(frame: WireFrame, time: Time): Promise<HandshakeStep> {
-    const { backend, id, limits, protocol, proof, order = "strict", resume = 0 } = this.#o;
+  #onClientHello(frame: WireFrame, time: Time): Maybe<HandshakeStep> {
+    const { limits } = this.#o;
     if (frame.form !== 0) throw new SealwireError("E_HEADER", { detail: "CH is not clear JSON" });
     const m1 = frame.json;
     // On the text wire a character may be several bytes.
     if (m1.length > limits.clientHelloBytes) throw new SealwireError("E_TOO_BIG", { detail: "clientHelloBytes" });
     const hello = decodeClientHello(m1);
     this.#checkHello(hello);
-    const { suite, level, codec, signer } = this.#choose(hello);
-    const peerKey = agreementKey(hello, suite);
-    const agreement = await this.#ephemeralKey(suite);
+    const choice = this.#choose(hello);
+    const peerKey = agreementKey(hello, choice.suite);
+    return chain(this.#ephemeralKey(choice.suite), (agreement) =>
+      chain(this.#serverHello(m1, choice, agreement, time), (serverHello) =>
+        chain(agreement.agree(peerKey), (secret) => this.#answer(m1, serverHello, secret, choice.signer, hello.msg)),
+      ),
+    );
+  }
+
+  #serverHello(m1: Uint8Array, choice: Choice, { publicJwk }: KeyAgreement, time: Time): Maybe<ServerHello> {
+    const { backend, id, limits, protocol, proof, order = "strict", resume = 0 } = this.#o;
+    const { suite, level, codec } = choice;
     const signed = level === "sig" || level === "nest";
-    const serverHello: ServerHello = {
+    return chain(transcriptHash(backend, "ch", m1), (th) => ({
       iss: id,
       iat: Math.floor(time.unix / 1000),
-      th: encodeBase64url(await transcriptHash(backend, "ch", m1)),
+      th: encodeBase64url(th),
       rnd: encodeBase64url(backend.random(32)),
       prt: protocol,
       st: suite,
-      epk: agreement.publicJwk,
+      epk: publicJwk,
       lvl: level,
       cod: codec,
       pol: policyOf(signed ? "required" : proof, order === "strict" ? resume : 0, order),
       msg: limits.messageBytes,
-    };
-    const schedule = await agreement.agree(peerKey);
-    const sh = await signServerHello(serverHello, signer.signer, signer.id);
-    const th2 = await transcriptHash(backend, "th2", m1, sh.text);
-    const keySchedule = new KeySchedule(schedule, th2);
-    const keys = await keySchedule.handshakeKeys("c", th2);
-    this.#auth = { hello: serverHello, th2, schedule: keySchedule, keys, signer, peerMessageBytes: hello.msg };
-    return { send: encodePayload(this.#wire, sh.frame) };
+    }));
+  }
+
+  #answer(
+    m1: Uint8Array,
+    hello: ServerHello,
+    secret: SharedSecret,
+    signer: ProofKey,
+    peerMessageBytes: number,
+  ): Maybe<HandshakeStep> {
+    return chain(signServerHello(hello, signer.signer, signer.id), (sh) =>
+      chain(transcriptHash(this.#o.backend, "th2", m1, sh.text), (th2) => {
+        const schedule = new KeySchedule(secret, th2);
+        return chain(schedule.handshakeKeys("c", th2), (keys) => {
+          this.#auth = { hello, th2, schedule, keys, signer, peerMessageBytes };
+          return { send: encodePayload(this.#wire, sh.frame) };
+        });
+      }),
+    );
   }
 
   get #ephemeralKey(): CryptoBackend["generateKeyAgreement"] {
@@ -168,7 +205,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     return ephemeralKey ?? ((suite) => backend.generateKeyAgreement(suite));
   }
 
-  #choose(hello: ClientHello) {
+  #choose(hello: ClientHello): Choice {
     const { accept, signers } = this.#o;
     const suite = select(hello.st, accept.suites);
     const level = select(hello.lvl, accept.levels);
@@ -184,28 +221,59 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     return { suite, level, codec, signer };
   }
 
-  async #onClientAuth(frame: WireFrame, state: AuthState, time: Time): Promise<ServerStep<T>> {
-    const { backend } = this.#o;
+  #onClientAuth(frame: WireFrame, state: AuthState, time: Time): Maybe<ServerStep<T>> {
     const variant = clientAuthVariant(state.keys.kid, frame);
-    const plaintext = await openHandshakeObject(state.keys, frame, variant.header);
-    const { ca, token, verifier } = await this.#authenticate(plaintext, variant.proof, state, time).catch(unauthorized);
-    if ((await this.#o.admit(token)) !== true) throw new SealwireError("E_FORBIDDEN", { stage: "claims" });
-    const th3 = await transcriptHash(backend, "th3", state.th2, plaintext);
-    const { schedule, hello } = state;
-    const { id, limits, protocol, exportableChain = false } = this.#o;
-    const signed = hello.lvl === "sig" || hello.lvl === "nest";
+    return chain(openHandshakeObject(state.keys, frame, variant.header), (plaintext) =>
+      chain(
+        attempt(() => this.#authenticate(plaintext, variant.proof, state, time), unauthorized),
+        (authenticated) =>
+          chain(this.#o.admit(authenticated.token), (admitted) => {
+            if (admitted !== true) throw new SealwireError("E_FORBIDDEN", { stage: "claims" });
+            return this.#ready(plaintext, authenticated, state, time);
+          }),
+      ),
+    );
+  }
+
+  #ready(plaintext: Uint8Array, authenticated: Authenticated<T>, state: AuthState, time: Time): Maybe<ServerStep<T>> {
+    const { backend, limits } = this.#o;
+    const { schedule, th2 } = state;
+    const { token } = authenticated;
     const iat = Math.floor(time.unix / 1000);
     const exp = Math.min(token.expiresAt, iat + limits.sessionSeconds);
-    const ready = await sealServerReady(await schedule.handshakeKeys("s", th3), {
-      th: encodeBase64url(th3),
-      iat,
-      exp,
-      sub: token.subject,
-      scp: token.scopes,
-      cb: encodeBase64url(await schedule.channelBinding(th3)),
+    return chain(transcriptHash(backend, "th3", th2, plaintext), (th3) => {
+      const derived = all<readonly [HandshakeKeys, Uint8Array, string]>([
+        schedule.handshakeKeys("s", th3),
+        schedule.channelBinding(th3),
+        sessionId(backend, th2),
+      ]);
+      return chain(derived, ([keys, cb, id]) => {
+        const ready = sealServerReady(keys, {
+          th: encodeBase64url(th3),
+          iat,
+          exp,
+          sub: token.subject,
+          scp: token.scopes,
+          cb: encodeBase64url(cb),
+        });
+        const facts = this.#facts(id, authenticated, state, iat);
+        return chain(ready, (frame) =>
+          chain(this.#establish(facts, token, exp, schedule, th3, time), (established) => ({
+            send: encodePayload(this.#wire, frame),
+            established,
+            token,
+          })),
+        );
+      });
     });
-    const facts = {
-      id: await sessionId(backend, state.th2),
+  }
+
+  #facts(id: string, { ca, token, verifier }: Authenticated<T>, state: AuthState, iat: number): SessionFacts {
+    const { backend, limits, exportableChain = false } = this.#o;
+    const { hello } = state;
+    const signed = hello.lvl === "sig" || hello.lvl === "nest";
+    return {
+      id,
       policy: hello.pol,
       keys: sharedOptions({
         backend,
@@ -213,7 +281,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
         level: hello.lvl as Level,
         codec: hello.cod as Codec,
         suite: hello.st as SuiteId,
-        serverId: id,
+        serverId: this.#o.id,
         serverKey: state.signer,
         clientKey: ca.proof && {
           id: ca.proof.id,
@@ -227,38 +295,38 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
       subject: token.subject,
       startedAt: hello.iat,
       longestEnd: iat + limits.sessionSeconds,
-    } as const;
-    const { scopes } = token;
-    const established = await establish({
-      facts,
-      protocol,
-      schedule,
-      ctx: th3,
-      limits,
-      offset: 0,
-      time,
-      scopes,
-      expiresAt: exp,
-    });
-    return { send: encodePayload(this.#wire, ready), established, token };
+    };
+  }
+
+  #establish(
+    facts: SessionFacts,
+    { scopes }: T,
+    expiresAt: number,
+    schedule: KeySchedule,
+    ctx: Uint8Array,
+    time: Time,
+  ): Maybe<Established> {
+    const { protocol, limits } = this.#o;
+    return establish({ facts, protocol, schedule, ctx, limits, offset: 0, time, scopes, expiresAt });
   }
 
   /** The checks of CA in their normative order; the token is the first signature that is verified. */
-  async #authenticate(
-    plaintext: Uint8Array,
-    withProof: boolean,
-    { th2, hello }: AuthState,
-    time: Time,
-  ): Promise<{ ca: OpenedClientAuth; token: T; verifier: Verifier | undefined }> {
+  #authenticate(plaintext: Uint8Array, withProof: boolean, state: AuthState, time: Time): Maybe<Authenticated<T>> {
     const { backend, id, limits } = this.#o;
-    const ca = await readClientAuth(backend, plaintext, withProof);
-    const { claims, proof } = ca;
-    if (claims.th !== encodeBase64url(th2)) throw new SealwireError("E_TRANSCRIPT");
-    if (claims.aud !== id) throw new SealwireError("E_BINDING", { detail: "CA is for another server" });
-    const now = Math.floor(time.unix / 1000);
-    const late = checkLife(claims, now, limits.skewSeconds, limits.clientAuthLifeSeconds);
-    if (late !== undefined) throw new SealwireError("E_POP", { stage: "claims", detail: `CA: ${late}` });
-    const token = await this.#o.verifyToken(await this.#tokenOf(ca));
+    return chain(readClientAuth(backend, plaintext, withProof), (ca) => {
+      const { claims } = ca;
+      if (claims.th !== encodeBase64url(state.th2)) throw new SealwireError("E_TRANSCRIPT");
+      if (claims.aud !== id) throw new SealwireError("E_BINDING", { detail: "CA is for another server" });
+      const now = Math.floor(time.unix / 1000);
+      const late = checkLife(claims, now, limits.skewSeconds, limits.clientAuthLifeSeconds);
+      if (late !== undefined) throw new SealwireError("E_POP", { stage: "claims", detail: `CA: ${late}` });
+      const verified = chain(this.#tokenOf(ca), (text) => this.#o.verifyToken(text));
+      return chain(verified, (token) => this.#checkProof(ca, token, state.hello, now));
+    });
+  }
+
+  #checkProof(ca: OpenedClientAuth, token: T, { pol }: ServerHello, now: number): Maybe<Authenticated<T>> {
+    const { proof } = ca;
     if (token.expiresAt <= now)
       throw new SealwireError("E_TOKEN", { stage: "claims", detail: "the token has expired" });
     if (token.jkt === undefined ? proof !== undefined : proof === undefined) {
@@ -267,27 +335,34 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
         detail: token.jkt === undefined ? "proof with a bearer token" : "key-bound token without proof",
       });
     }
-    if (hello.pol.pop === "required" && proof === undefined) {
+    if (pol.pop === "required" && proof === undefined) {
       throw new SealwireError("E_POP", { stage: "claims", detail: "this server requires a key-bound token" });
     }
     if (this.#o.upgradeToken !== undefined && token.jkt !== undefined && ca.ath === undefined) {
       throw new SealwireError("E_POP", { stage: "claims", detail: "a key-bound upgrade token is proven by ath" });
     }
-    return { ca, token, verifier: proof && (await this.#verifyProof(proof, token.jkt)) };
+    if (proof === undefined) return { ca, token, verifier: undefined };
+    return chain(this.#verifyProof(proof, token.jkt), (verifier) => ({ ca, token, verifier }));
   }
 
-  async #verifyProof({ id, jwk, verify }: NonNullable<OpenedClientAuth["proof"]>, jkt: string | undefined) {
+  #verifyProof({ id, jwk, verify }: NonNullable<OpenedClientAuth["proof"]>, jkt: string | undefined): Maybe<Verifier> {
     const { backend, proofKeys } = this.#o;
-    // Looked for after the token was checked: how long that takes tells nobody else who has been here.
-    const verifier = id.thumbprint === jkt && (proofKeys?.find(jkt) ?? (await backend.importVerifier(jwk)));
-    if (verifier === false || !(await verify(verifier)))
+    const refuse = (): never => {
       throw new SealwireError("E_POP", { stage: "claims", detail: "the proof is not by the token's key" });
-    proofKeys?.keep(id.thumbprint, verifier);
-    return verifier;
+    };
+    if (id.thumbprint !== jkt) return refuse();
+    // Looked for after the token was checked: how long that takes tells nobody else who has been here.
+    return chain(proofKeys?.find(jkt) ?? backend.importVerifier(jwk), (verifier) =>
+      chain(verify(verifier), (holds) => {
+        if (!holds) return refuse();
+        proofKeys?.keep(id.thumbprint, verifier);
+        return verifier;
+      }),
+    );
   }
 
   /** Exactly one source: `at`, or the upgrade token that `ath` (under a proof) or `at` (bearer) confirms. */
-  async #tokenOf({ at, ath, proof }: OpenedClientAuth): Promise<string> {
+  #tokenOf({ at, ath, proof }: OpenedClientAuth): Maybe<string> {
     const { upgradeToken, backend, limits } = this.#o;
     if (ath !== undefined && proof === undefined)
       throw new SealwireError("E_POP", { stage: "claims", detail: "ath without a proof" });
@@ -297,13 +372,16 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     if (token.length > limits.tokenBytes) throw new SealwireError("E_TOKEN", { stage: "claims", detail: "tokenBytes" });
     if (upgradeToken === undefined) return token;
     const same =
-      at !== undefined ? at === upgradeToken || proof !== undefined : ath === (await tokenHash(backend, token));
-    if (!same)
+      at !== undefined
+        ? at === upgradeToken || proof !== undefined
+        : chain(tokenHash(backend, token), (hash) => ath === hash);
+    return chain(same, (holds) => {
+      if (holds) return token;
       throw new SealwireError("E_TOKEN", {
         stage: "claims",
         detail: "CA confirms another token than the upgrade brought",
       });
-    return token;
+    });
   }
 }
 

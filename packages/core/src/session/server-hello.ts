@@ -5,6 +5,7 @@ import { type Header, type SignerId, serverHelloHeader } from "../envelope/heade
 import { parseHeader } from "../envelope/parsed-header.ts";
 import { SealwireError } from "../errors.ts";
 import type { KeySet } from "../keys/keyset.ts";
+import { chain, type Maybe } from "../maybe.ts";
 import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
 import { concat, passingUtf8, utf8 } from "../wire/bytes.ts";
 import { compactJws, signingInput, signingInputOf, type WireFrame } from "../wire/frame.ts";
@@ -63,20 +64,21 @@ export function encodeServerHello(h: ServerHello): Uint8Array {
   return passingUtf8(JSON.stringify({ iss, iat, th, rnd, prt, st, epk, lvl, cod, pol, lim: { msg }, rs }));
 }
 
-export async function signServerHello(h: ServerHello, signer: Signer, id: SignerId): Promise<SignedHello> {
-  return await signHello(serverHelloHeader(id), encodeServerHello(h), signer);
+export function signServerHello(h: ServerHello, signer: Signer, id: SignerId): Maybe<SignedHello> {
+  return signHello(serverHelloHeader(id), encodeServerHello(h), signer);
 }
 
 /** `key` signs: a private key, or the MAC key of a resume. */
-export async function signHello(
+export function signHello(
   header: Header,
   payload: Uint8Array,
   key: Pick<Signer, "sign"> | Pick<MacKey, "sign">,
-): Promise<SignedHello> {
+): Maybe<SignedHello> {
   const input = signingInputOf(header.signed, payload);
-  const signature = await key.sign(input);
-  const text = concat(input, passingUtf8(`.${encodeBase64url(signature)}`));
-  return { frame: { form: 1, protected: header.json, payload, signature }, text };
+  return chain(key.sign(input), (signature) => ({
+    frame: { form: 1, protected: header.json, payload, signature },
+    text: concat(input, passingUtf8(`.${encodeBase64url(signature)}`)),
+  }));
 }
 
 /** A hello whose signature holds; what it says is compared by the caller. */

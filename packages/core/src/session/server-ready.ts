@@ -1,6 +1,7 @@
 import { fail, isInteger } from "../envelope/claims.ts";
 import { decodeObject } from "../envelope/claims-json.ts";
 import { serverReadyHeader } from "../envelope/headers.ts";
+import type { Maybe } from "../maybe.ts";
 import { isBase64url } from "../wire/base64url.ts";
 import { passingUtf8 } from "../wire/bytes.ts";
 import type { WireFrame } from "../wire/frame.ts";
@@ -18,13 +19,10 @@ export interface ServerReady {
   readonly cb?: string;
 }
 
-export async function sealServerReady(keys: HandshakeKeys, ready: ServerReady): Promise<WireFrame> {
+export function sealServerReady(keys: HandshakeKeys, ready: ServerReady): Maybe<WireFrame> {
   const { th, iat, exp, sub, scp, cb } = ready;
-  return await sealHandshakeObject(
-    keys,
-    serverReadyHeader(keys.kid),
-    passingUtf8(JSON.stringify({ th, iat, exp, sub, scp, cb })),
-  );
+  const claims = passingUtf8(JSON.stringify({ th, iat, exp, sub, scp, cb }));
+  return sealHandshakeObject(keys, serverReadyHeader(keys.kid), claims);
 }
 
 export async function openServerReady(frame: WireFrame, keys: HandshakeKeys): Promise<ServerReady> {

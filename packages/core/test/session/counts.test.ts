@@ -7,10 +7,14 @@ import { encodeClaims } from "../../src/envelope/codec.ts";
 import { MessageOpener } from "../../src/envelope/opener.ts";
 import { MessageSealer, type Protection } from "../../src/envelope/sealer.ts";
 import type { Level } from "../../src/registry.generated.ts";
+import { ClientHandshake, type HandshakeStep } from "../../src/session/client-handshake.ts";
+import { decodePayload } from "../../src/session/payload.ts";
+import { ServerHandshake } from "../../src/session/server-handshake.ts";
 import { decodeFrame } from "../../src/wire/frame.ts";
 import { settle, VirtualClock } from "../support/clock.ts";
 import type { Link } from "../support/link.ts";
 import { live, upTo, WIRES } from "../support/live.ts";
+import { openPair } from "../support/pair.ts";
 import { sessionOf } from "../support/reconnect.ts";
 
 /** Calls of node:crypto, by name, while they are counted. */
@@ -112,6 +116,51 @@ describe("with node:crypto nothing waits", () => {
       await settle();
     }
     expect(seen).toEqual(upTo(MESSAGES).map((n) => ({ promises: 0, delivered: n })));
+  });
+});
+
+describe("the server's side of a handshake", () => {
+  /** What `run` takes until it is done: promises, with that of its result, and calls of node:crypto. */
+  async function costOf<T>(run: () => Promise<T>) {
+    let promises = 0;
+    calls.counts = {};
+    const hook = createHook({
+      init(_, type) {
+        if (type === "PROMISE") promises++;
+      },
+    }).enable();
+    const result = run();
+    await result;
+    hook.disable();
+    const { counts } = calls;
+    calls.counts = undefined;
+    return { promises, counts, result: await result };
+  }
+
+  it("takes the promises of its results, and those of whoever checks the token; keys are not derived by objects", async () => {
+    const pair = await openPair({ backend });
+    const { clock, wire, handshakes } = pair;
+    const time = { unix: clock.unix(), elapsed: clock.elapsed() };
+    const frame = ({ send }: HandshakeStep) => decodePayload(wire, send as Uint8Array);
+    const client = new ClientHandshake(handshakes.client);
+    const server = new ServerHandshake(handshakes.server);
+    const ch = frame(await client.start());
+    const hello = await costOf(() => server.receive(ch, time));
+    const ca = frame(await client.receive(frame(hello.result), time));
+    const auth = await costOf(() => server.receive(ca, time));
+    expect(auth.result.established).toBeDefined();
+    expect({ hello: hello.promises, auth: auth.promises }).toEqual({ hello: 4, auth: 9 });
+    // The key pair, the agreement and its secret, what is extracted, a key; two hashes a derivation, and the transcript.
+    const pairAndKeys = {
+      generateKeyPairSync: 1,
+      createPublicKey: 1,
+      diffieHellman: 1,
+      createSecretKey: 3,
+      createHmac: 1,
+    };
+    expect(hello.counts).toEqual({ ...pairAndKeys, hash: 8, randomFillSync: 1, sign: 1 });
+    const ciphers = { createDecipheriv: 1, createCipheriv: 1, createSecretKey: 3 };
+    expect(auth.counts).toEqual({ ...ciphers, createPublicKey: 1, verify: 1, hash: 27 });
   });
 });
 
