@@ -51,9 +51,14 @@ export function expandKey(prk: KeyObject, info: Uint8Array): Buffer {
   return hash("sha256", outer, "buffer");
 }
 
-/** Bytes that are no secret, or not kept as one: what they pass through is a string. */
+/** Others than 32 bytes are no secret here: what they pass through is a string, which nobody can overwrite. */
 export function expand(prk: KeyObject, info: Uint8Array, length: number): Uint8Array {
   if (length > 255 * HASH_BYTES) throw new RangeError("HKDF-SHA-256 gives up to 8160 bytes");
+  // Also the secret of a session for a store.
+  if (length === HASH_BYTES) {
+    const { buffer, byteOffset } = expandKey(prk, info);
+    return new Uint8Array(buffer, byteOffset, length);
+  }
   pad(prk);
   const okm = new Uint8Array(length);
   for (let at = 0, n = 1; at < length; at += HASH_BYTES, n++) {

@@ -5,7 +5,7 @@ import { sharedSecret } from "../../src/crypto/node.ts";
 import { expand, expandKey } from "../../src/crypto/node-hkdf.ts";
 import { hex, text, toHex } from "./backends.ts";
 
-const { hashed } = vi.hoisted(() => ({ hashed: new Set<Uint8Array>() }));
+const { hashed, answers } = vi.hoisted(() => ({ hashed: new Set<Uint8Array>(), answers: [] as string[] }));
 
 vi.mock("node:crypto", async (original) => {
   const crypto = await original<typeof import("node:crypto")>();
@@ -13,6 +13,7 @@ vi.mock("node:crypto", async (original) => {
     ...crypto,
     hash: (algorithm: string, data: Uint8Array, encoding: "buffer") => {
       hashed.add(data);
+      answers.push(encoding);
       return crypto.hash(algorithm, data, encoding);
     },
   };
@@ -47,6 +48,16 @@ describe("HKDF by one-shot hashes", () => {
     await undefined;
     expect(heads()).toEqual(new Set(["36".repeat(32), "5c".repeat(32)]));
     expect(toHex(expandKey(a, text("key")))).toBe(toHex(first));
+  });
+
+  it("makes no string of 32 bytes, which may be the secret of a session for a store", () => {
+    const prk = createSecretKey(hex("0b".repeat(32)));
+    answers.length = 0;
+    const bytes = expand(prk, text("chain"), 32);
+    // That of the inner hash says nothing without the key.
+    expect(answers).toEqual(["binary", "buffer"]);
+    expect(bytes.constructor).toBe(Uint8Array);
+    expect(toHex(bytes)).toBe(toHex(expandKey(prk, text("chain"))));
   });
 
   it("gives a key to be overwritten, in memory of its own", () => {
