@@ -1,7 +1,10 @@
 /** A value that is there at once (node:crypto) or later (WebCrypto). One code path serves both; see `chain`. */
 export type Maybe<T> = T | Promise<T>;
 
-/** Continues with `f` at once where the value is there: an async function would cost ten times as much per step. */
+/**
+ * Continues with `f` at once where the value is there: an async function would cost ten times as much per step. A promise of
+ * another realm, or of a library, is taken for a value: who decides by one takes nothing but `true` for yes.
+ */
 export function chain<T, U>(value: Maybe<T>, f: (value: T) => Maybe<U>): Maybe<U> {
   return value instanceof Promise ? value.then(f) : f(value);
 }

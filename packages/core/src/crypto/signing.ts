@@ -35,7 +35,7 @@ function algOfKey(key: CryptoKey): SignatureAlg | undefined {
 export function proveSigner(signer: Signer, verifier: Verifier): Maybe<Signer> {
   return chain(signer.sign(PROBE), (signature) =>
     chain(verifier.verify(PROBE, signature), (belongs) => {
-      if (!belongs) throw new TypeError("The private key does not belong to the public key beside it.");
+      if (belongs !== true) throw new TypeError("The private key does not belong to the public key beside it.");
       return signer;
     }),
   );

@@ -256,7 +256,7 @@ export class MessageOpener {
       ? (this.#verifier as Verifier).verify(signingInputOf(header.signed, claims), signature)
       : (this.#mac as MacKey).verify(header.signed, signature, encodeBase64url(claims));
     return chain(verdict, (ok) => {
-      if (!ok) throw new SealwireError("E_CRYPTO");
+      if (ok !== true) throw new SealwireError("E_CRYPTO");
       const jws = signed ? compactJws({ form: 1, protected: header.json, payload: claims, signature }) : undefined;
       return { control: false, seq: undefined, claims, apart: undefined, jws };
     });
@@ -270,7 +270,7 @@ export class MessageOpener {
     if (!equal(frame.protected, header.json)) throw new SealwireError("E_CRYPTO", { stage: "inner" });
     const verdict = (this.#verifier as Verifier).verify(signingInputOf(header.signed, frame.payload), frame.signature);
     return chain(verdict, (ok) => {
-      if (!ok) throw new SealwireError("E_CRYPTO", { stage: "inner" });
+      if (ok !== true) throw new SealwireError("E_CRYPTO", { stage: "inner" });
       return { control: false, seq, claims: frame.payload, apart: undefined, jws };
     });
   }

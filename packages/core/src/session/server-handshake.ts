@@ -354,7 +354,7 @@ export class ServerHandshake<T extends VerifiedToken = VerifiedToken> {
     // Looked for after the token was checked: how long that takes tells nobody else who has been here.
     return chain(proofKeys?.find(jkt) ?? backend.importVerifier(jwk), (verifier) =>
       chain(verify(verifier), (holds) => {
-        if (!holds) return refuse();
+        if (holds !== true) return refuse();
         proofKeys?.keep(id.thumbprint, verifier);
         return verifier;
       }),

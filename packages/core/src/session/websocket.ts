@@ -123,7 +123,8 @@ class Adapter implements SessionSocket {
     }
     this.#written ??= () => this.settle();
     ws.send(this.bufferedAmount > 0 ? alone(payload) : payload, this.#written);
-    if (this.#room === 1) this.uncork();
+    // A large text is lent by nobody, and not kept back either.
+    if (this.#room === 1 || payload.length >= LARGE) this.uncork();
     else if (this.#room > 0) this.#room--;
   }
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import type { CryptoBackend, Verifier } from "../../src/crypto/backend.ts";
 import { backend as node } from "../../src/crypto/node.ts";
@@ -154,8 +155,14 @@ describe("admission [auth:connection]", () => {
 });
 
 describe("the order of the checks [ca:order]", () => {
+  const flip: Edit = (ca) => Object.assign(ca, { signature: flipBit });
+
   /** A server that notes when it looks at a token and when it verifies a signature. */
-  async function order(ca: Edit, options: PairOptions = {}): Promise<{ steps: string[]; code: string | undefined }> {
+  async function order(
+    ca: Edit,
+    options: PairOptions = {},
+    verdict?: Promise<boolean>,
+  ): Promise<{ steps: string[]; code: string | undefined }> {
     const steps: string[] = [];
     const serverBackend: CryptoBackend = {
       ...node,
@@ -165,7 +172,7 @@ describe("the order of the checks [ca:order]", () => {
           ...verifier,
           verify: (...args: Parameters<Verifier["verify"]>) => {
             steps.push("proof");
-            return verifier.verify(...args);
+            return verdict ?? verifier.verify(...args);
           },
         };
       },
@@ -195,8 +202,12 @@ describe("the order of the checks [ca:order]", () => {
     expect(await order(nothing)).toMatchObject({ steps: ["token", "proof"] });
   });
 
+  it("nothing but true is a proof that holds: a promise of another realm is a value here [ca:coarse]", async () => {
+    const verdict = runInNewContext("Promise.resolve(false)") as Promise<boolean>;
+    expect(await order(flip, {}, verdict)).toEqual({ steps: ["token", "proof"], code: "E_POP" });
+  });
+
   const late = { exp: 1_893_456_000 + 61 };
-  const flip: Edit = (ca) => Object.assign(ca, { signature: flipBit });
   it.each([
     ["header before syntax", both(inner({ typ: "JWT" }), claim({ aud: 1 })), "E_TYP"],
     ["syntax before th", both(claim({ aud: 1, th: "A".repeat(43) })), "E_CLAIMS"],

@@ -224,11 +224,11 @@ describe("frames that leave together", () => {
     expect((ws.calls.at(-1)![1] as Uint8Array).buffer.byteLength).toBe(3);
   });
 
-  it("a large one is not kept back", () => {
+  it.each([new Uint8Array(16_384), "x".repeat(16_384)])("a large one is not kept back", (large) => {
     const { ws, socket } = adapted(true, true);
     socket.cork?.();
     socket.send("x");
-    socket.send(new Uint8Array(16_384));
+    socket.send(large);
     expect(names(ws)).toEqual(["cork", "send", "send", "uncork"]);
   });
 
