@@ -21,8 +21,8 @@ const thisTurn = Promise.resolve();
 function pad(prk: KeyObject): void {
   if (padded === prk) return;
   if (padded === undefined) void thisTurn.then(overwrite);
-  padded = prk;
   const raw = prk.export();
+  padded = prk;
   for (let i = 0; i < HASH_BYTES; i++) {
     inner[i] = (raw[i] as number) ^ INNER;
     outer[i] = (raw[i] as number) ^ OUTER;
@@ -38,6 +38,7 @@ function overwrite(): void {
 
 /** Leaves block `n` to be hashed, of what `outer` holds then. `at`: where the info stands. */
 function begin(at: number, info: Uint8Array, n: number): void {
+  if (info.length > LONGEST) throw new RangeError("HKDF: info is too long");
   inner.set(info, at);
   inner[at + info.length] = n;
   // A character for each byte: it says nothing without the key.

@@ -5,8 +5,8 @@
 const MOST = { messages: 32, bytes: 1_048_576 } as const;
 
 /**
- * A thread that is called while it sleeps has to be woken, which costs more than the work on a short message: in Firefox a
- * third of the time of a session. Where so many are under way the next ones are begun together, once half of them are done;
+ * A thread that is called while it sleeps has to be woken, which costs more than the work on a short message, as in Firefox.
+ * Where so many are under way the next ones are begun together, once half of them are done;
  * not where they are so large that a call does not matter.
  */
 const ENOUGH = { messages: 8, bytes: 65_536 } as const;

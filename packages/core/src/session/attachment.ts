@@ -204,8 +204,11 @@ export class Attachment implements Receiver, MachineEvents, ReceivedBy<void>, Ac
   #flush(): void {
     this.#flushes = false;
     this.#turn = undefined;
-    this.machine.flush();
-    this.connection.uncork();
+    try {
+      this.machine.flush();
+    } finally {
+      this.connection.uncork();
+    }
     this.#renewIfDue(this.machine.elapsed);
   }
 

@@ -82,7 +82,7 @@ export const frameMemory: Memory = new Memory();
 export const frames: Lending = new Lending({ spare: 1_048_576, wipes: false });
 /**
  * Claims in clear that are large; given back after their receipt, of which there is one for each 262,144 bytes (`ackBytes`).
- * No cipher may have them before it then.
+ * Whoever gives them back knows that their cipher has answered.
  */
 export const largeClaims: Lending = new Lending({ spare: 4_194_304, wipes: true });
 

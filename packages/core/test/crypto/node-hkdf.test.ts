@@ -60,6 +60,24 @@ describe("HKDF by one-shot hashes", () => {
     expect(toHex(bytes)).toBe(toHex(expandKey(prk, text("chain"))));
   });
 
+  it("never takes the key of another derivation for one that cannot be read", () => {
+    const [known, gone] = [createSecretKey(hex("0b".repeat(32))), createSecretKey(hex("0c".repeat(32)))];
+    const key = toHex(expandKey(known, text("1")));
+    vi.spyOn(gone, "export").mockImplementation(() => {
+      throw new Error("gone");
+    });
+    // The second time as well: nothing was left behind that says it is there.
+    for (let i = 0; i < 2; i++) expect(() => expandKey(gone, text("1"))).toThrow("gone");
+    expect(toHex(expandKey(known, text("1")))).toBe(key);
+  });
+
+  it("refuses an info for which it has no room, whose counter would be lost", () => {
+    const prk = createSecretKey(hex("0b".repeat(32)));
+    expect(toHex(expand(prk, new Uint8Array(1024), 40))).toHaveLength(80);
+    for (const length of [1025, 1056, 1057, 2000])
+      expect(() => expand(prk, new Uint8Array(length), 40)).toThrow(RangeError);
+  });
+
   it("gives a key to be overwritten, in memory of its own", () => {
     const prk = createSecretKey(hex("0b".repeat(32)));
     const keys = [expandKey(prk, text("1")), expandKey(prk, text("2"))];
