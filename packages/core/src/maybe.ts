@@ -2,18 +2,28 @@
 export type Maybe<T> = T | Promise<T>;
 
 /**
- * Continues with `f` at once where the value is there: an async function would cost ten times as much per step. A promise of
- * another realm, or of a library, is taken for a value: who decides by one takes nothing but `true` for yes.
+ * True for what has to be awaited, by whatever class it was made. In a page with zone.js `Promise` is not the class of what
+ * WebCrypto and async functions answer with.
  */
+export function isPromise<T>(value: Maybe<T>): value is Promise<T> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+/** What an application or a library answered: its promises may have no more than `then`. */
+export function promised<T>(value: T | PromiseLike<T>): Maybe<T> {
+  return isPromise(value as Maybe<T>) ? Promise.resolve(value) : (value as T);
+}
+
+/** Continues with `f` at once where the value is there: an async function would cost ten times as much per step. */
 export function chain<T, U>(value: Maybe<T>, f: (value: T) => Maybe<U>): Maybe<U> {
-  return value instanceof Promise ? value.then(f) : f(value);
+  return isPromise(value) ? value.then(f) : f(value);
 }
 
 /** Runs `attempt`; a throw and a rejection both go to `recover`. */
 export function attempt<T, U>(run: () => Maybe<T>, recover: (error: unknown) => U): Maybe<T | U> {
   try {
     const value = run();
-    return value instanceof Promise ? value.catch(recover) : value;
+    return isPromise(value) ? value.then(undefined, recover) : value;
   } catch (error) {
     return recover(error);
   }
@@ -21,14 +31,12 @@ export function attempt<T, U>(run: () => Maybe<T>, recover: (error: unknown) => 
 
 /** Maps in order; a Promise only if one of the results is one. */
 export function all<T extends readonly unknown[]>(values: { readonly [K in keyof T]: Maybe<T[K]> }): Maybe<T> {
-  return values.some((v) => v instanceof Promise)
-    ? (Promise.all(values) as unknown as Promise<T>)
-    : (values as unknown as T);
+  return values.some(isPromise) ? (Promise.all(values) as unknown as Promise<T>) : (values as unknown as T);
 }
 
 /** `value`, or a rejection with the signal's reason if that comes first: what never answers holds nothing up. */
 export function unlessAborted<T>(signal: AbortSignal, value: Maybe<T>): Maybe<T> {
-  if (!(value instanceof Promise)) return value;
+  if (!isPromise(value)) return value;
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
     // A listener on a signal that has told its end would stay.

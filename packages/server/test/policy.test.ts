@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { type AuthorizeContext, type PolicyRule, policy } from "../src/index.ts";
 import { token } from "./support/keys.ts";
@@ -134,7 +135,10 @@ describe("conditions", () => {
       asked.push(context.data);
       return answer as boolean;
     };
-    for (const answer of [true, Promise.resolve(true)]) expect(await grants({ when: when(answer) }, {})).toBe(true);
+    const elsewhere = runInNewContext("Promise.resolve(true)");
+    for (const answer of [true, Promise.resolve(true), elsewhere]) {
+      expect(await grants({ when: when(answer) }, {})).toBe(true);
+    }
     for (const answer of [false, 1, "yes", {}, undefined, Promise.resolve(1)]) {
       expect(await grants({ when: when(answer) }, {})).toBe(false);
     }

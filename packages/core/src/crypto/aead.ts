@@ -1,5 +1,5 @@
 import { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
+import { isPromise, type Maybe } from "../maybe.ts";
 import { frameMemory } from "../wire/memory.ts";
 import type { AeadKey, Apart, Awaiting, Nonces } from "./backend.ts";
 
@@ -104,7 +104,7 @@ export class AeadSealer {
     } catch (cause) {
       return notSealed(cause);
     }
-    return sealed instanceof Promise ? sealed.then(then, notSealed) : then(sealed);
+    return isPromise(sealed) ? sealed.then(then, notSealed) : then(sealed);
   }
 
   /** As `seal`, without a function. Undefined where the cipher answers later, and nothing was done. */
@@ -165,7 +165,7 @@ export class AeadOpener {
     } catch (cause) {
       return notOpened(cause);
     }
-    return text instanceof Promise ? text.then(then, notOpened) : then(text);
+    return isPromise(text) ? text.then(then, notOpened) : then(text);
   }
 
   /** As `open`, without a function. Undefined where the cipher answers later, and nothing was done. */

@@ -1,4 +1,4 @@
-import { chain, type Maybe } from "../maybe.ts";
+import { chain, isPromise, type Maybe } from "../maybe.ts";
 import type { SuiteId } from "../registry.generated.ts";
 import { concat, lengthPrefixed, uint32, utf8 } from "../wire/bytes.ts";
 import type { KeyAgreement } from "./backend.ts";
@@ -46,7 +46,7 @@ export function proveAgreement(key: KeyAgreement, other: KeyAgreement): Maybe<Ke
       chain(key.contentKey(other.publicJwk), (ours) => {
         try {
           const opened = ours.open(IV, PROBE, sealed);
-          return opened instanceof Promise ? opened.then(() => key, refuse) : key;
+          return isPromise(opened) ? opened.then(() => key, refuse) : key;
         } catch (cause) {
           return refuse(cause);
         }

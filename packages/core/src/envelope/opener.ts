@@ -1,7 +1,7 @@
 import { AeadOpener } from "../crypto/aead.ts";
 import type { Awaiting, MacKey, Verifier } from "../crypto/backend.ts";
 import { SealwireError } from "../errors.ts";
-import { chain, type Maybe } from "../maybe.ts";
+import { chain, isPromise, type Maybe } from "../maybe.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { compactText, concat, equal } from "../wire/bytes.ts";
 import { compactJws, decodeText, signingInputOf, type Wire, type WireFrame } from "../wire/frame.ts";
@@ -157,7 +157,7 @@ export class MessageOpener {
       return begun.opened;
     }
     const opened = this.unseal(frame, kind === "control", seq);
-    this.#opensLater = opened instanceof Promise;
+    this.#opensLater = isPromise(opened);
     return opened;
   }
 

@@ -1,6 +1,6 @@
 import { AeadSealer } from "../crypto/aead.ts";
 import type { AeadKey, Awaiting, MacKey, Signer } from "../crypto/backend.ts";
-import { chain, type Maybe } from "../maybe.ts";
+import { chain, isPromise, type Maybe } from "../maybe.ts";
 import type { Codec, Level } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { ascii } from "../wire/bytes.ts";
@@ -122,7 +122,7 @@ export class MessageSealer {
 
   /** Signatures can be ready in any order; the cipher takes each number after the one before it. */
   private inTurn<T>(value: Maybe<T>): Maybe<T> {
-    if (!(value instanceof Promise) && this.#signing === undefined) return value;
+    if (!isPromise(value) && this.#signing === undefined) return value;
     const inTurn = Promise.all([value, this.#signing]).then(([own]) => own);
     const signing = inTurn
       .catch(() => {})

@@ -1,7 +1,7 @@
 import type { Control } from "../envelope/control.ts";
 import type { Begun, Reader } from "../envelope/opener.ts";
 import { asError, SealwireError } from "../errors.ts";
-import { attempt, chain, type Maybe } from "../maybe.ts";
+import { attempt, chain, isPromise, type Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { Acknowledger, type AcknowledgerHost } from "./acknowledger.ts";
@@ -368,7 +368,7 @@ export class Attachment implements Receiver, MachineEvents, ReceivedBy<void>, Ac
     if (this.connection.failed && !isSilence(this.connection.error)) return;
     if (received.kind === "message") this.#onMessage(received.seq, received.size, received.claims.items.length);
     const handled = this.#handle(received);
-    if (handled instanceof Promise) return handled.then(() => this.#onHandled());
+    if (isPromise(handled)) return handled.then(() => this.#onHandled());
     this.#onHandled();
   }
 

@@ -1,6 +1,7 @@
 import type { Begun, Reader } from "../envelope/opener.ts";
 import type { Payload } from "../envelope/sealer.ts";
 import { asError, SealwireError } from "../errors.ts";
+import { isPromise } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import { Ahead } from "./ahead.ts";
@@ -225,7 +226,7 @@ export class Connection implements SocketEvents, Reader {
       return;
     }
     const said = receiver.byeSent ? undefined : receiver.farewell(error, coarseName(error));
-    if (!(said instanceof Promise)) {
+    if (!isPromise(said)) {
       close();
       return;
     }
@@ -334,7 +335,7 @@ export class Connection implements SocketEvents, Reader {
       this.#ahead?.end(first.size);
       try {
         const result = this.#process(first);
-        if (result instanceof Promise) this.#run(result);
+        if (isPromise(result)) this.#run(result);
       } catch (error) {
         this.fail(asError(error));
       }

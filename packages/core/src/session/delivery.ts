@@ -1,6 +1,6 @@
 import { type Item, isTopic, type Ref } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
-import { attempt, chain, type Maybe } from "../maybe.ts";
+import { attempt, chain, isPromise, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
 import { type Handlers, handlerOf, withHandler, withoutHandler } from "./handlers.ts";
@@ -78,9 +78,6 @@ class Context implements HandlerContext {
     return this.#session.signal;
   }
 }
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 
 /** What the peer calls it. */
 const refOf = ({ seq, index }: Message): Ref => (index === undefined ? seq : [seq, index]);
@@ -237,7 +234,7 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
     const kind = request ? "request" : "message";
     const ok = isGranted(this.#o.hooks, "in", kind, topic, data);
     // Without a closure where the answer is there.
-    if (ok instanceof Promise) return ok.then((later) => this.#decided(arrival, grants, later, next));
+    if (isPromise(ok)) return ok.then((later) => this.#decided(arrival, grants, later, next));
     return this.#decided(arrival, grants, ok, next);
   }
 
@@ -358,7 +355,7 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
     try {
       const handled = (handler as AnyHandler)(item.data, new Context(message, this.#o));
       // What a library calls a promise may be one of its own.
-      if (isThenable(handled)) return this.#handled(arrival, Promise.resolve(handled));
+      if (isPromise(handled)) return this.#handled(arrival, Promise.resolve(handled));
       return item.request ? this.#answered(arrival, handled) : undefined;
     } catch (cause) {
       this.#handlingFailed(arrival, cause);

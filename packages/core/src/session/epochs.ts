@@ -2,7 +2,7 @@ import type { Control } from "../envelope/control.ts";
 import type { Direction } from "../envelope/headers.ts";
 import type { Begun, OpenedFrame, SequenceCheck } from "../envelope/opener.ts";
 import { SealwireError } from "../errors.ts";
-import { chain, type Maybe } from "../maybe.ts";
+import { chain, isPromise, type Maybe } from "../maybe.ts";
 import type { WireFrame } from "../wire/frame.ts";
 import type { Epoch } from "./epoch.ts";
 
@@ -119,7 +119,7 @@ export class Epochs {
     const kind = current?.opener.headerTellsEpoch ? current.opener.admits(frame) : undefined;
     if (current === undefined || kind === undefined) return this.search(frame, sequence, begun);
     const opened = current.opener.open(frame, sequence, kind, begun);
-    return opened instanceof Promise ? openedLater(opened, current) : openedIn(opened, current, NONE);
+    return isPromise(opened) ? openedLater(opened, current) : openedIn(opened, current, NONE);
   }
 
   private search(frame: WireFrame, sequence: SequenceCheck, begun: Begun | undefined): Maybe<OpenedIn> {

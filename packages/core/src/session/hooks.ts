@@ -1,5 +1,5 @@
 import { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
+import { isPromise, type Maybe, promised } from "../maybe.ts";
 import type { Data } from "../wire/json.ts";
 import type { Chain } from "./chain.ts";
 import type { ConnectionEnd } from "./close-info.ts";
@@ -96,8 +96,8 @@ export function isGranted(
     return false;
   };
   try {
-    const granted = hooks.authorize({ topic, direction, kind, data });
-    return granted instanceof Promise ? granted.then(isTrue, failed) : granted === true;
+    const granted = promised(hooks.authorize({ topic, direction, kind, data }));
+    return isPromise(granted) ? granted.then(isTrue, failed) : granted === true;
   } catch (cause) {
     return failed(cause);
   }

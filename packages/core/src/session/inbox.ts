@@ -1,4 +1,4 @@
-import type { Maybe } from "../maybe.ts";
+import { isPromise, type Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
 import { Queue, type Queued } from "./queue.ts";
 import type { Message } from "./types.ts";
@@ -101,7 +101,7 @@ export class Inbox<T extends Waiting<T>> {
       this.#bytes -= next.size;
       this.#host.onTaken();
       const admitted = this.#host.admit(next);
-      if (admitted instanceof Promise) {
+      if (isPromise(admitted)) {
         this.#admitting = true;
         void admitted.then((later) => {
           this.#admitting = false;
@@ -116,7 +116,7 @@ export class Inbox<T extends Waiting<T>> {
 
   #begin(admitted: boolean, next: T): void {
     const done = admitted ? this.#host.run(next) : undefined;
-    if (done instanceof Promise)
+    if (isPromise(done))
       void done.then(() => {
         this.#end(next);
         this.#next();
@@ -189,7 +189,7 @@ export class MessageStream implements AsyncIterableIterator<Message> {
       const { message, size, admit } = this.#queue.shift() as Unread;
       this.#bytes -= size;
       const admitted = admit();
-      if (admitted instanceof Promise) {
+      if (isPromise(admitted)) {
         this.#admitting = true;
         void admitted.then((later) => {
           this.#admitting = false;

@@ -1,6 +1,6 @@
 import type { ApplicationClaims, Item, Ref } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
-import { chain, type Maybe } from "../maybe.ts";
+import { chain, isPromise, type Maybe } from "../maybe.ts";
 import type { ErrorCode, Limits } from "../registry.generated.ts";
 import { concat } from "../wire/bytes.ts";
 import type { Attachment } from "./attachment.ts";
@@ -50,7 +50,7 @@ export class Intake {
     const before = this.#dispatching;
     const { elapsed } = from.machine;
     const done = before === undefined ? this.take(received, from, elapsed) : this.takeBehind(before, received, from);
-    if (done instanceof Promise) return this.awaits(done);
+    if (isPromise(done)) return this.awaits(done);
   }
 
   private takeBehind(before: Promise<void>, received: Received, from: Attachment): Promise<void> {
@@ -167,6 +167,6 @@ export class Intake {
 function inOrder(items: readonly Item[], deliver: (item: Item, index: number) => Maybe<void>, from = 0): Maybe<void> {
   for (let i = from; i < items.length; i++) {
     const done = deliver(items[i] as Item, i);
-    if (done instanceof Promise) return done.then(() => inOrder(items, deliver, i + 1));
+    if (isPromise(done)) return done.then(() => inOrder(items, deliver, i + 1));
   }
 }

@@ -1,5 +1,5 @@
 import { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
+import { isPromise, type Maybe } from "../maybe.ts";
 import type { Level, Limits } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import type { Data, Json } from "../wire/json.ts";
@@ -94,7 +94,7 @@ export class LiveSession implements Session {
     const { sender } = this.#parts;
     const sent = sender.transmit(message, "message", signal && { signal });
     // To wait for the network never rejects.
-    return sent instanceof Promise ? unobserved(sent.then((later) => sender.drained(later))) : sender.drained(sent);
+    return isPromise(sent) ? unobserved(sent.then((later) => sender.drained(later))) : sender.drained(sent);
   }
 
   #messageId(): string {

@@ -5,7 +5,7 @@ import type { Direction } from "../envelope/headers.ts";
 import type { Begun, Reader, SequenceCheck, Turns } from "../envelope/opener.ts";
 import { checkLife } from "../envelope/time.ts";
 import { SealwireError } from "../errors.ts";
-import { attempt, chain, type Maybe } from "../maybe.ts";
+import { attempt, chain, isPromise, type Maybe } from "../maybe.ts";
 import type { Limits } from "../registry.generated.ts";
 import type { StrictCounter } from "../replay/strict.ts";
 import { ReplayWindow } from "../replay/window.ts";
@@ -237,7 +237,7 @@ export class SessionMachine implements RekeyHost, NumberingHost, SequenceCheck, 
     this.#elapsed = time.elapsed;
     if (this.#received instanceof ReplayWindow) return this.#receiveInWindow(frame, time, host, begun);
     const opened = this.epochs.open(frame, this, begun);
-    if (opened instanceof Promise) return this.#receiveLater(opened, time, host);
+    if (isPromise(opened)) return this.#receiveLater(opened, time, host);
     return host.onReceived(this.#accept(opened, time));
   }
 

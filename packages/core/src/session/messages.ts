@@ -3,7 +3,7 @@ import type { ApplicationClaims, Ref } from "../envelope/claims.ts";
 import type { Control } from "../envelope/control.ts";
 import type { MessageSealer, Payload } from "../envelope/sealer.ts";
 import type { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
+import { isPromise, type Maybe } from "../maybe.ts";
 import type { ErrorCode } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
 
@@ -48,7 +48,7 @@ export class Prepared {
   seal(): Maybe<Payload> {
     const { seq, claims } = this;
     const sealed = this.control ? this.#sealer.control(seq, claims) : this.#sealer.application(seq, claims);
-    this.sealed = !(sealed instanceof Promise);
+    this.sealed = !isPromise(sealed);
     return sealed;
   }
 

@@ -1,7 +1,7 @@
 import type { Awaiting } from "../crypto/backend.ts";
 import type { Payload } from "../envelope/sealer.ts";
 import { SealwireError } from "../errors.ts";
-import type { Maybe } from "../maybe.ts";
+import { isPromise, type Maybe } from "../maybe.ts";
 import { Ahead } from "./ahead.ts";
 import type { Connection } from "./connection.ts";
 import type { Prepared } from "./messages.ts";
@@ -137,10 +137,10 @@ export class Outbox {
       this.#failed(cause);
       return false;
     }
-    this.#sealsAtOnce = !(sealed instanceof Promise);
-    if (sealed instanceof Promise) this.#awaitFirst(prepared, sealed);
+    this.#sealsAtOnce = !isPromise(sealed);
+    if (isPromise(sealed)) this.#awaitFirst(prepared, sealed);
     else this.#sent(prepared, sealed);
-    return sealed instanceof Promise;
+    return isPromise(sealed);
   }
 
   #awaitFirst(prepared: Prepared, sealing: Promise<Payload>): void {

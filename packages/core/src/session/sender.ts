@@ -2,7 +2,7 @@ import { isTopic } from "../envelope/claims.ts";
 import { encodeClaims } from "../envelope/codec.ts";
 import type { Control } from "../envelope/control.ts";
 import { SealwireError } from "../errors.ts";
-import { type Maybe, unlessAborted } from "../maybe.ts";
+import { isPromise, type Maybe, unlessAborted } from "../maybe.ts";
 import { type Codec, DEFAULT_LIMITS, type Limits } from "../registry.generated.ts";
 import { measureData } from "../wire/data.ts";
 import type { Data } from "../wire/json.ts";
@@ -127,13 +127,12 @@ export class Sender {
     const reply = message.ref !== undefined;
     const checked = hooks.topics?.outgoing(reply ? "reply" : kind, topic, data);
     // The caller goes on meanwhile: what was checked is what is sent.
-    const due = checked instanceof Promise ? copyOf(message) : message;
-    const granted =
-      checked instanceof Promise ? checked.then(() => this.#isGranted(due, kind)) : this.#isGranted(due, kind);
-    if (this.#length === 0 && !(granted instanceof Promise) && (!granted || this.#ready))
+    const due = isPromise(checked) ? copyOf(message) : message;
+    const granted = isPromise(checked) ? checked.then(() => this.#isGranted(due, kind)) : this.#isGranted(due, kind);
+    if (this.#length === 0 && !isPromise(granted) && (!granted || this.#ready))
       return this.#push(message, kind, granted, options);
     // A rejection is looked at when its turn comes, if it comes.
-    if (granted instanceof Promise) granted.catch(() => {});
+    if (isPromise(granted)) granted.catch(() => {});
     if (this.#host.over) throw new SealwireError("E_CLOSED");
     return this.#enqueue(due === message ? copyOf(message) : due, kind, granted, options);
   }
@@ -202,7 +201,7 @@ export class Sender {
   /** True where it can go now, or has failed. */
   #isDue(next: Waiting): boolean {
     const { subject, grants } = this.#host;
-    if (next.granted instanceof Promise) return false;
+    if (isPromise(next.granted)) return false;
     if (!next.granted || next.subject !== subject || this.#left(next) <= 0) return true;
     if (!this.#ready) return false;
     if (next.grants === grants) return true;
@@ -216,7 +215,7 @@ export class Sender {
   async #awaitChange(next: Waiting): Promise<void> {
     const { signal } = next.options;
     signal?.throwIfAborted();
-    if (next.granted instanceof Promise) next.granted = await unlessAborted(this.#host.signal, next.granted);
+    if (isPromise(next.granted)) next.granted = await unlessAborted(this.#host.signal, next.granted);
     else await this.#wakeUp(this.#left(next), signal);
   }
 

@@ -1,6 +1,6 @@
 import { isTopic } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
-import { attempt, chain, type Maybe } from "../maybe.ts";
+import { attempt, chain, type Maybe, promised } from "../maybe.ts";
 import type { ErrorCode } from "../registry.generated.ts";
 import {
   isStandardSchema,
@@ -155,10 +155,6 @@ function validatorsOf(topic: string, schema: TopicSchema): ReadonlyMap<Kind, Val
     ["reply", validate(reply)],
   ]);
 }
-
-/** Promises of other realms and libraries too. */
-const promised = <V>(value: V | PromiseLike<V>): Maybe<V> =>
-  typeof (value as PromiseLike<V> | undefined)?.then === "function" ? Promise.resolve(value) : (value as V);
 
 function verdictOf(kind: Kind, topic: string, result: SchemaResult<unknown>): Verdict {
   if (result.issues) {

@@ -7,22 +7,34 @@ import { encodeClaims } from "../../src/envelope/codec.ts";
 import { MessageOpener } from "../../src/envelope/opener.ts";
 import { MessageSealer, type Protection } from "../../src/envelope/sealer.ts";
 import { generateKey } from "../../src/keys/generate.ts";
+import type { Maybe } from "../../src/maybe.ts";
 import type { Level } from "../../src/registry.generated.ts";
 import { decodeFrame } from "../../src/wire/frame.ts";
 
-/** A promise that is none of this realm. */
-const FOREIGN = runInNewContext("Promise.resolve(false)") as Promise<boolean>;
+type Verdict = Maybe<boolean>;
+
+/** A promise that is none of this realm, as a page with zone.js has them. */
+const foreign = (verdict: string) => runInNewContext(`Promise.resolve(${verdict})`) as Promise<boolean>;
+
+const NO: readonly (readonly [string, () => Verdict])[] = [
+  ["false", () => false],
+  ["a promise of false", async () => false],
+  ["a promise of another realm, of false", () => foreign("false")],
+  ["an object", () => ({}) as never],
+  ["1", () => 1 as never],
+  ["a promise of an object", async () => ({}) as never],
+];
 
 describe("nothing but true is a signature that holds, or a MAC", () => {
-  /** One end seals, the other is told by its keys that they answer later, in a way that it does not know. */
-  async function ends(level: Level) {
+  /** One end seals, the keys of the other one answer with `verdict`. */
+  async function ends(level: Level, verdict: () => Verdict) {
     const agree = await backend.generateKeyAgreement("x25519");
     const secret = await agree.agree((await backend.generateKeyAgreement("x25519")).publicJwk);
     const [salt, info] = [new Uint8Array(32), new Uint8Array(1)];
     const [aead, mac] = [await secret.aead(salt, info), await secret.mac(salt, info)];
-    const foreignMac: MacKey = { sign: (...args) => mac.sign(...args), verify: () => FOREIGN };
+    const foreignMac: MacKey = { sign: (...args) => mac.sign(...args), verify: verdict };
     const signer = await backend.importSigner((await generateKey()).privateJwk);
-    const verifier: Verifier = { alg: signer.alg, publicJwk: signer.publicJwk, verify: () => FOREIGN };
+    const verifier: Verifier = { alg: signer.alg, publicJwk: signer.publicJwk, verify: verdict };
     const id = { alg: signer.alg, thumbprint: "A".repeat(43) };
     const protection = (key: MacKey): Protection => ({
       wire: "binary",
@@ -37,16 +49,35 @@ describe("nothing but true is a signature that holds, or a MAC", () => {
     };
   }
 
-  it.each(["mac", "sig", "nest"] as const)("%s", async (level) => {
-    const { sealer, opener } = await ends(level);
+  async function opened(level: Level, verdict: () => Verdict) {
+    const { sealer, opener } = await ends(level, verdict);
     const claims = encodeClaims("cbor", { seq: 1, exp: 1, top: "t", data: "x" });
     const frame = decodeFrame((await sealer.application(1, claims)) as Uint8Array);
-    expect(() => opener.open(frame, { check() {} })).toThrow(expect.objectContaining({ code: "E_CRYPTO" }));
+    return (await opener.open(frame, { check() {} })).claims;
+  }
+
+  async function proved(verdict: () => Verdict) {
+    const signer = await backend.importSigner((await generateKey()).privateJwk);
+    return await proveSigner(signer, { alg: signer.alg, publicJwk: signer.publicJwk, verify: verdict });
+  }
+
+  describe.each(["mac", "sig", "nest"] as const)("%s", (level) => {
+    it.each(NO)("%s is a no", async (_, verdict) => {
+      await expect(opened(level, verdict)).rejects.toMatchObject({ code: "E_CRYPTO" });
+    });
+
+    it("true is a yes, also of another realm", async () => {
+      const claims = await opened(level, () => true);
+      expect(claims.length).toBeGreaterThan(0);
+      expect(await opened(level, () => foreign("true"))).toEqual(claims);
+    });
   });
 
-  it("nor a key that belongs to another", async () => {
-    const signer = await backend.importSigner((await generateKey()).privateJwk);
-    const verifier: Verifier = { alg: signer.alg, publicJwk: signer.publicJwk, verify: () => FOREIGN };
-    expect(() => proveSigner(signer, verifier)).toThrow(TypeError);
+  it.each(NO)("a key that belongs to another: %s is a no", async (_, verdict) => {
+    await expect(proved(verdict)).rejects.toThrow(TypeError);
+  });
+
+  it("a key that belongs to its own: true of another realm is a yes", async () => {
+    expect(await proved(() => foreign("true"))).toMatchObject({ alg: "ES256" });
   });
 });

@@ -202,8 +202,10 @@ describe("the order of the checks [ca:order]", () => {
     expect(await order(nothing)).toMatchObject({ steps: ["token", "proof"] });
   });
 
-  it("nothing but true is a proof that holds: a promise of another realm is a value here [ca:coarse]", async () => {
-    const verdict = runInNewContext("Promise.resolve(false)") as Promise<boolean>;
+  it.each([
+    ["an object", {} as never],
+    ["a promise of another realm, of false", runInNewContext("Promise.resolve(false)")],
+  ])("nothing but true is a proof that holds: %s is a no [ca:coarse]", async (_, verdict) => {
     expect(await order(flip, {}, verdict)).toEqual({ steps: ["token", "proof"], code: "E_POP" });
   });
 

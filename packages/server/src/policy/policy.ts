@@ -1,5 +1,5 @@
 import type { Awaitable } from "@sealwire/core";
-import type { Maybe } from "@sealwire/core/internal";
+import { isPromise, type Maybe } from "@sealwire/core/internal";
 import type { AuthorizeContext } from "../options.ts";
 import { partsOf } from "./pattern.ts";
 import { ABOUT, type CompiledRule, compileRule, type PolicyCondition, type PolicyRule, type Question } from "./rule.ts";
@@ -36,7 +36,7 @@ export function policy(rules: readonly PolicyRule[]): Policy {
   const decide = (question: Question, start: number): Maybe<boolean> => {
     for (let i = start; i < compiled.length; i++) {
       const failing = (compiled[i] as CompiledRule)(question);
-      if (failing instanceof Promise) return failing.then((c) => c === undefined || decide(question, i + 1));
+      if (isPromise(failing)) return failing.then((c) => c === undefined || decide(question, i + 1));
       if (failing === undefined) return true;
     }
     return false;

@@ -1,6 +1,5 @@
 import type { Awaitable } from "@sealwire/core";
-import type { Maybe } from "@sealwire/core/internal";
-import { chain } from "@sealwire/core/internal";
+import { chain, type Maybe, promised } from "@sealwire/core/internal";
 import type { AuthorizeContext } from "../options.ts";
 import type { Principal } from "../principal.ts";
 import { compilePattern, type TopicParts } from "./pattern.ts";
@@ -111,7 +110,7 @@ const COMPILE: Readonly<Record<PolicyCondition, Compile>> = {
   },
   when: (value, where) => {
     if (typeof value !== "function") throw new TypeError(`${where} is not a function`);
-    return ({ context }) => (value as NonNullable<PolicyRule["when"]>)(context);
+    return ({ context }) => promised((value as NonNullable<PolicyRule["when"]>)(context));
   },
   anyone: (value, where) => {
     if (value !== true) throw new TypeError(`${where} is true or left out`);
