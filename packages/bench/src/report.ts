@@ -29,7 +29,7 @@ export function report(r: Results, verdicts: readonly Verdict[]): string {
         floor === undefined ? "" : `${floor.toFixed(2)}${unit}`,
       ]),
     ),
-    "The last column is what the bare cipher of node:crypto around each message, each turn's messages or each chunk makes of the same row, and for the handshake its bare operations in as many messages: no numbers are looked at, nothing is checked, kept or sent again. A bound that this misses too is not missed by the protocol alone.",
+    "The last column is what the bare cipher of node:crypto around each message, each turn's messages or each chunk makes of the same row, frames of one turn written together as sessions do it, and for the handshake its bare operations in as many messages: no numbers are looked at, nothing is checked, kept or sent again. A bound that this misses too is not missed by the protocol alone.",
     "`jose` rows: how many times as long jose takes. The handshake row is what a connection costs the server above a bare `ws` connection; the floor of an object is cbor-x and the bare cipher.",
     ...microParts(r),
     ...echoParts(r),

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createSecretKey } from "node:crypto";
+import type { Writable } from "node:stream";
 
 const OPTIONS = { authTagLength: 16 };
 const [SEQ, TAG] = [8, 16];
@@ -55,6 +56,21 @@ export function bareGcm(raw: Uint8Array): BareGcm {
       decipher.final();
       return text;
     },
+  };
+}
+
+/** Frames of one turn leave by one system call, as those of a session do. */
+export function corking(stream: Pick<Writable, "cork" | "uncork">): () => void {
+  let corked = false;
+  const uncork = () => {
+    corked = false;
+    stream.uncork();
+  };
+  return () => {
+    if (corked) return;
+    corked = true;
+    stream.cork();
+    queueMicrotask(uncork);
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes, webcrypto } from "node:crypto";
 import { once } from "node:events";
 import { createServer as createHttp } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { ClientSession, ReconnectOptions } from "@sealwire/client";
 import { connect } from "@sealwire/client";
 import { generateKey, type PrivateJwk, proofKeyThumbprint } from "@sealwire/core";
@@ -12,7 +12,7 @@ import { Server as SocketIo } from "socket.io";
 import { io } from "socket.io-client";
 import { WebSocket, WebSocketServer } from "ws";
 import { bareOperations } from "../bare-handshake.ts";
-import { bareGcm, gather, scatter } from "./bare.ts";
+import { bareGcm, corking, gather, scatter } from "./bare.ts";
 import { ID, ISSUER, issuer } from "./issuer.ts";
 import { pooled } from "./pooled.ts";
 
@@ -20,7 +20,8 @@ import { pooled } from "./pooled.ts";
  * Kinds of servers that echo bytes. "batched" is sealwire as it is by default, "sealwire" with an envelope for each message;
  * "bound" is "batched" with a token that is bound to a key of the client, which each handshake proves, and "pooled" the same
  * with signatures on libuv's threads; "floor" is `ws` that answers twice, as a handshake does, with its bare operations,
- * "bare" is `ws` with the bare cipher around each message, and "bare, gathered" the same around those of one turn together.
+ * "bare" is `ws` with the bare cipher around each message, those of one turn written together, and "bare, gathered" the same
+ * around those of one turn together.
  */
 export const KINDS = [
   "ws",
@@ -105,9 +106,13 @@ const START: Readonly<Record<Kind, (http: Http) => Promise<Omit<Place, "port">>>
   async bare(http) {
     const raw = randomBytes(32);
     const server = new WebSocketServer({ server: http, perMessageDeflate: false });
-    server.on("connection", (ws) => {
+    server.on("connection", (ws, { socket }) => {
       const { seal, open } = bareGcm(raw);
-      ws.on("message", (data) => ws.send(seal(open(data as Buffer))));
+      const cork = corking(socket);
+      ws.on("message", (data) => {
+        cork();
+        ws.send(seal(open(data as Buffer)));
+      });
     });
     return { key: raw.toString("base64url") };
   },
@@ -211,12 +216,19 @@ const OPEN: Readonly<Record<Kind, (place: Place, onReply: () => void) => Promise
   },
   async bare({ port, key = "" }, onReply) {
     const { seal, open } = bareGcm(Buffer.from(key, "base64url"));
-    const ws = await dial(port);
+    let cork = () => {};
+    const ws = await dial(port, (socket) => {
+      cork = corking(socket);
+    });
     ws.on("message", (data) => {
       open(data as Buffer);
       onReply();
     });
-    return { send: (data) => ws.send(seal(data)), close: () => ws.terminate() };
+    const send = (data: Uint8Array) => {
+      cork();
+      ws.send(seal(data));
+    };
+    return { send, close: () => ws.terminate() };
   },
   async "bare, gathered"({ port, key = "" }, onReply) {
     const { seal, open } = bareGcm(Buffer.from(key, "base64url"));
@@ -275,8 +287,9 @@ export async function openSession(
   });
 }
 
-export async function dial(port: number): Promise<WebSocket> {
+export async function dial(port: number, onSocket?: (socket: Socket) => void): Promise<WebSocket> {
   const ws = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false });
+  ws.once("upgrade", ({ socket }) => onSocket?.(socket));
   await once(ws, "open");
   return ws;
 }
