@@ -63,3 +63,19 @@ const api = {
 
 export type PageApi = typeof api;
 Object.assign(globalThis, { sealwire: api });
+
+/** As a worker it does all of it by itself, once. */
+export interface WorkerAnswer {
+  readonly thumbprint: string;
+  readonly reply: unknown;
+  readonly end: Awaited<ReturnType<PageApi["logout"]>>;
+}
+
+async function work(given: Given): Promise<WorkerAnswer> {
+  await api.connect(given);
+  const thumbprint = await api.thumbprint();
+  return { thumbprint, reply: await api.request(5), end: await api.logout() };
+}
+
+if (!("document" in globalThis))
+  addEventListener("message", async ({ data }: MessageEvent<Given>) => postMessage(await work(data)));

@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { PageApi } from "./session-page.ts";
+import type { PageApi, WorkerAnswer } from "./session-page.ts";
 
 const executablePath = process.env.SEALWIRE_CHROMIUM;
 const ID = "https://chat.example";
@@ -190,6 +190,23 @@ describe.skipIf(!executablePath).each(KINDS)("a session in Chromium (SEALWIRE_CH
     );
     expect(said).toMatch(/^E_KEY: .*IndexedDB keeps no proof key here/);
     await frame.dispose();
+  });
+
+  test("in a worker: the proof key of its page, and a session of its own", async () => {
+    const page = await open();
+    const thumbprint = await call(page, "thumbprint");
+    const answer = await page.evaluate(
+      (asked) =>
+        new Promise<WorkerAnswer>((resolve, reject) => {
+          const worker = new Worker("/page.js");
+          worker.onmessage = ({ data }) => resolve(data);
+          worker.onerror = ({ message }) => reject(new Error(message));
+          worker.postMessage(asked);
+        }),
+      given,
+    );
+    expect(answer).toEqual({ thumbprint, reply: 5, end: { code: 1000, clean: true } });
+    expect(arrived).toEqual([5]);
   });
 
   test("the server's socket is cut in the middle of traffic: the session goes on, nothing is lost or doubled", async () => {
