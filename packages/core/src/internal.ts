@@ -31,7 +31,7 @@ export { MessageOpener } from "./envelope/opener.ts";
 export { MessageSealer, type Protection, type TrafficKeys } from "./envelope/sealer.ts";
 export { createKeySet, type Jwks as JWKS, KeySet } from "./keys/keyset.ts";
 export { thumbprint } from "./keys/thumbprint.ts";
-export { all, attempt, chain, isPromise, type Maybe, promised } from "./maybe.ts";
+export { all, attempt, chain, chainGiven, isPromise, type Maybe } from "./maybe.ts";
 export {
   CODECS,
   DEFAULT_LIMITS,

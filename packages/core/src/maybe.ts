@@ -6,17 +6,21 @@ export type Maybe<T> = T | Promise<T>;
  * WebCrypto and async functions answer with.
  */
 export function isPromise<T>(value: Maybe<T>): value is Promise<T> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-/** What an application or a library answered: its promises may have no more than `then`. */
-export function promised<T>(value: T | PromiseLike<T>): Maybe<T> {
-  return isPromise(value as Maybe<T>) ? Promise.resolve(value) : (value as T);
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  return typeof (value as { then?: unknown }).then === "function";
 }
 
 /** Continues with `f` at once where the value is there: an async function would cost ten times as much per step. */
 export function chain<T, U>(value: Maybe<T>, f: (value: T) => Maybe<U>): Maybe<U> {
   return isPromise(value) ? value.then(f) : f(value);
+}
+
+/**
+ * `chain` for what an application or a library answered: its promises may have no more than a `then` that answers nothing.
+ * No answer leaves this but what `f` makes of it, however often it changes what its `then` is.
+ */
+export function chainGiven<T, U>(value: T | PromiseLike<T>, f: (value: T) => U): Maybe<U> {
+  return isPromise(value as Maybe<T>) ? Promise.resolve(value).then(f) : f(value as T);
 }
 
 /** Runs `attempt`; a throw and a rejection both go to `recover`. */
@@ -42,6 +46,8 @@ export function unlessAborted<T>(signal: AbortSignal, value: Maybe<T>): Maybe<T>
     // A listener on a signal that has told its end would stay.
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
-    value.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    Promise.resolve(value)
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener("abort", stop));
   });
 }

@@ -59,7 +59,7 @@ export function tokenReader(
     if (verifier === undefined || verifier.alg !== OWN[header.alg])
       return (await jwtVerify(token, async () => key, options)).payload;
     const signed = Buffer.from(token.slice(0, token.lastIndexOf(".")), "utf8");
-    if (!(await verifier.verify(signed, usual.signature))) throw new errors.JWSSignatureVerificationFailed();
+    if ((await verifier.verify(signed, usual.signature)) !== true) throw new errors.JWSSignatureVerificationFailed();
     headers.keep(jws.protected, header);
     if (claims !== undefined && isPlain(claims, header, options)) return claims;
     // The check of claims alone: jose has it for what comes without a signature. This one's holds.

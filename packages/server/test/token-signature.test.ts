@@ -174,6 +174,26 @@ describe.each([node, webcrypto])("tokens whose signature is verified by $name", 
     }
   });
 
+  it.each([
+    ["an object", {}],
+    ["1", 1],
+    ["a promise of an object", Promise.resolve({})],
+    ["false", false],
+  ])("a key that answers %s says no", async (_, verdict) => {
+    const importVerifier = async (jwk: never) => ({
+      ...(await backend.importVerifier(jwk)),
+      verify: () => verdict as never,
+    });
+    const read = tokenReader({ ...backend, importVerifier } as never);
+    const token = signed(
+      JSON.stringify({ alg: ec.alg, kid: ec.kid, typ: "at+jwt" }),
+      JSON.stringify(claims()),
+      stranger,
+    );
+    const keys = createLocalJWKSet(SETS.named as never);
+    await expect(read(token, keys, options)).rejects.toThrow(errors.JWSSignatureVerificationFailed);
+  });
+
   it("go to the backend where they are usual, with the key imported once, and to jose where they are not", async () => {
     const importVerifier = vi.fn(backend.importVerifier);
     const read = tokenReader({ ...backend, importVerifier });

@@ -37,6 +37,7 @@ interface Kind {
   readonly supported: Readonly<Record<string, boolean>>;
 }
 
+// The pages run what was built, as a user's do: `npm test` builds first.
 // zone.js, which Angular loads, puts a class of its own in the place of `Promise`: what WebCrypto and async functions answer
 // is none of these. Angular's builder also rewrites async functions, whose promises are then of that class.
 const KINDS: readonly Kind[] = [

@@ -97,7 +97,8 @@ export interface Verifier {
 
 /**
  * The cryptography that the protocol needs, and its only source of randomness.
- * Two implementations: WebCrypto (every runtime, asynchronous, non-extractable keys) and node:crypto (synchronous).
+ * Two implementations: WebCrypto (every runtime, asynchronous, non-extractable keys) and node:crypto (synchronous). Promises
+ * may be of any class whose `then` answers with one of its own. Nothing but `true` is a yes.
  */
 export interface CryptoBackend {
   readonly name: string;

@@ -91,7 +91,7 @@ async function verified(evidence: SignedEvidence, options: EvidenceOptions): Pro
   if (header.alg !== (verifier.alg satisfies SignatureAlg)) return refuse("E_ALG", "alg is not the key's");
   header.assertContentType("sealwire+cbor");
   const codec = header.cty === undefined ? "json" : "cbor";
-  if (!(await verifier.verify(signingInput(frame.protected, frame.payload), frame.signature))) {
+  if ((await verifier.verify(signingInput(frame.protected, frame.payload), frame.signature)) !== true) {
     return refuse("E_CRYPTO", "the signature does not verify");
   }
   const claims = checkApplicationClaims(decodeClaims(codec, frame.payload), "nest");

@@ -87,7 +87,7 @@ export class ClientResume {
     const { facts, chain, ledger, limits } = this.#o;
     if (frame.form !== 1 || !equal(frame.protected, resumeHeader(chain.kid, "sh").json))
       throw new SealwireError("E_HEADER", { detail: "not the SH of this resume" });
-    if (!(await state.mac.verify(signingInput(frame.protected, frame.payload), frame.signature)))
+    if ((await state.mac.verify(signingInput(frame.protected, frame.payload), frame.signature)) !== true)
       throw new SealwireError("E_SIG_SERVER");
     const hello = decodeServerHello(frame.payload, true);
     if (hello.th !== encodeBase64url(await transcriptHash(this.#backend, "ch", state.m1)))

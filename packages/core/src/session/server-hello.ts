@@ -106,7 +106,7 @@ export async function verifyServerHello(
   const { alg } = verifier;
   if (header.alg !== alg || !offeredAlgs.includes(alg)) throw new SealwireError("E_ALG");
   header.assertContentType();
-  if (!(await verifier.verify(signingInput(frame.protected, frame.payload), frame.signature))) {
+  if ((await verifier.verify(signingInput(frame.protected, frame.payload), frame.signature)) !== true) {
     throw new SealwireError("E_SIG_SERVER");
   }
   return {

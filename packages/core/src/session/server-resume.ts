@@ -89,7 +89,7 @@ export class ServerResume<T> {
     const check = async (mac: MacKey): Promise<void> => {
       if (header.alg !== "HS256") throw new SealwireError("E_ALG");
       header.assertContentType();
-      if (!(await mac.verify(signingInput(frame.protected, frame.payload), frame.signature)))
+      if ((await mac.verify(signingInput(frame.protected, frame.payload), frame.signature)) !== true)
         throw new SealwireError("E_CRYPTO");
     };
     const candidate = typeof header.kid === "string" ? await find(header.kid, check) : undefined;

@@ -1,6 +1,6 @@
 import { isTopic } from "../envelope/claims.ts";
 import { SealwireError } from "../errors.ts";
-import { attempt, chain, type Maybe, promised } from "../maybe.ts";
+import { attempt, chain, chainGiven, type Maybe } from "../maybe.ts";
 import type { ErrorCode } from "../registry.generated.ts";
 import {
   isStandardSchema,
@@ -135,7 +135,7 @@ export class TopicChecks {
       problem: `topic ${topic}: the schema of its ${kind} failed`,
       cause,
     });
-    return attempt(() => chain(promised(validate(data)), (result) => verdictOf(kind, topic, result)), failed);
+    return attempt(() => chainGiven(validate(data), (result) => verdictOf(kind, topic, result)), failed);
   }
 }
 

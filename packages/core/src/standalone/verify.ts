@@ -112,7 +112,7 @@ async function verifySigned(
   if (header.alg !== signer.verifier.alg) return fail("E_ALG", "alg is not the key's");
   if (header.cty !== undefined) return fail("E_CTY", "a signed envelope has no cty");
   const valid = await signer.verifier.verify(signingInput(frame.protected, frame.payload), frame.signature);
-  if (!valid) return refuse("E_CRYPTO", inner ? "inner" : "crypto", "the signature does not verify");
+  if (valid !== true) return refuse("E_CRYPTO", inner ? "inner" : "crypto", "the signature does not verify");
   return { signer, kid };
 }
 

@@ -1,4 +1,3 @@
-import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import type { MacKey, Verifier } from "../../src/crypto/backend.ts";
 import { backend } from "../../src/crypto/node.ts";
@@ -7,27 +6,13 @@ import { encodeClaims } from "../../src/envelope/codec.ts";
 import { MessageOpener } from "../../src/envelope/opener.ts";
 import { MessageSealer, type Protection } from "../../src/envelope/sealer.ts";
 import { generateKey } from "../../src/keys/generate.ts";
-import type { Maybe } from "../../src/maybe.ts";
 import type { Level } from "../../src/registry.generated.ts";
 import { decodeFrame } from "../../src/wire/frame.ts";
-
-type Verdict = Maybe<boolean>;
-
-/** A promise that is none of this realm, as a page with zone.js has them. */
-const foreign = (verdict: string) => runInNewContext(`Promise.resolve(${verdict})`) as Promise<boolean>;
-
-const NO: readonly (readonly [string, () => Verdict])[] = [
-  ["false", () => false],
-  ["a promise of false", async () => false],
-  ["a promise of another realm, of false", () => foreign("false")],
-  ["an object", () => ({}) as never],
-  ["1", () => 1 as never],
-  ["a promise of an object", async () => ({}) as never],
-];
+import { foreign, NO, type Verdict } from "../support/verdicts.ts";
 
 describe("nothing but true is a signature that holds, or a MAC", () => {
   /** One end seals, the keys of the other one answer with `verdict`. */
-  async function ends(level: Level, verdict: () => Verdict) {
+  async function ends(level: Level, verdict: Verdict) {
     const agree = await backend.generateKeyAgreement("x25519");
     const secret = await agree.agree((await backend.generateKeyAgreement("x25519")).publicJwk);
     const [salt, info] = [new Uint8Array(32), new Uint8Array(1)];
@@ -49,14 +34,14 @@ describe("nothing but true is a signature that holds, or a MAC", () => {
     };
   }
 
-  async function opened(level: Level, verdict: () => Verdict) {
+  async function opened(level: Level, verdict: Verdict) {
     const { sealer, opener } = await ends(level, verdict);
     const claims = encodeClaims("cbor", { seq: 1, exp: 1, top: "t", data: "x" });
     const frame = decodeFrame((await sealer.application(1, claims)) as Uint8Array);
     return (await opener.open(frame, { check() {} })).claims;
   }
 
-  async function proved(verdict: () => Verdict) {
+  async function proved(verdict: Verdict) {
     const signer = await backend.importSigner((await generateKey()).privateJwk);
     return await proveSigner(signer, { alg: signer.alg, publicJwk: signer.publicJwk, verify: verdict });
   }

@@ -1,39 +1,57 @@
-import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { all, attempt, chain, isPromise, promised, unlessAborted } from "../../src/maybe.ts";
+import { backend as node } from "../../src/crypto/node.ts";
+import { backend as webcrypto } from "../../src/crypto/webcrypto.ts";
+import { all, attempt, chain, chainGiven, isPromise, unlessAborted } from "../../src/maybe.ts";
 import { isGranted, type SessionHooks } from "../../src/session/hooks.ts";
-
-const foreign = (js: string) => runInNewContext(js) as Promise<never>;
-
-/** As little as a library may call a promise. */
-// biome-ignore lint/suspicious/noThenProperty: it is what is tested
-const thenable = (value: unknown) => ({ then: (f: (value: unknown) => void) => f(value) }) as Promise<never>;
+import { until } from "../support/clock.ts";
+import { foreignBackend } from "../support/foreign.ts";
+import { resumable } from "../support/reconnect.ts";
+import { foreign, thenable } from "../support/verdicts.ts";
 
 describe("what is awaited", () => {
   it("promises of any realm and library, and nothing else", () => {
-    expect([Promise.resolve(), foreign("Promise.resolve()"), thenable(1)].map(isPromise)).toEqual([true, true, true]);
+    expect([Promise.resolve(), foreign(""), thenable(1)].map(isPromise)).toEqual([true, true, true]);
     // biome-ignore lint/suspicious/noThenProperty: it is what is tested
     const values = [undefined, null, true, 1, "then", {}, { then: 1 }, new Uint8Array(1), [], () => {}];
     expect(values.map(isPromise)).toEqual(values.map(() => false));
   });
 
   it("by chain, attempt, all and unlessAborted, in another realm too", async () => {
-    const [one, failure] = ["Promise.resolve(1)", "Promise.reject(new RangeError())"].map((js) => () => foreign(js));
+    const [one, failure] = ["1", "Promise.reject(new RangeError())"].map((js) => () => foreign(js));
     const { signal } = new AbortController();
     expect(await chain((one as () => Promise<number>)(), (n) => n + 1)).toBe(2);
     expect(await attempt(failure as () => Promise<never>, (error) => (error as Error).name)).toBe("RangeError");
-    expect(await all([1, foreign("Promise.resolve(2)")])).toEqual([1, 2]);
+    expect(await all([1, foreign("2")])).toEqual([1, 2]);
     expect(await unlessAborted(signal, (one as () => Promise<number>)())).toBe(1);
     await expect(unlessAborted(AbortSignal.abort("over"), foreign("new Promise(() => {})"))).rejects.toBe("over");
   });
 
-  it("what has no more than then() becomes a promise, a value stays what it is", async () => {
+  it("what has no more than then(), which may be a function: the value is what its maker gives", async () => {
     const bytes = new Uint8Array(1);
-    expect(promised(bytes)).toBe(bytes);
-    expect(promised(thenable(1))).toBeInstanceOf(Promise);
-    expect(await promised(thenable(1))).toBe(1);
+    const same = <T>(value: T) => value;
+    expect(chainGiven(bytes, same)).toBe(bytes);
+    expect(chainGiven(thenable(1), same)).toBeInstanceOf(Promise);
+    expect(await chainGiven(thenable(1), (n) => [n])).toEqual([1]);
+    expect(
+      await chainGiven(
+        Object.assign(() => {}, thenable(2)),
+        same,
+      ),
+    ).toBe(2);
   });
 });
+
+/** An object that is a promise, or none, each time it is asked. */
+function turning(first: boolean): never {
+  let is = !first;
+  return {
+    // biome-ignore lint/suspicious/noThenProperty: it is what is tested
+    get then() {
+      is = !is;
+      return is ? (f: (value: unknown) => unknown) => f({}) : undefined;
+    },
+  } as never;
+}
 
 describe("authorize() that answers by a promise which is none of this realm, or not a whole one", () => {
   const asked = (authorize: SessionHooks["authorize"]) => {
@@ -43,14 +61,37 @@ describe("authorize() that answers by a promise which is none of this realm, or 
   };
 
   it.each([
-    ["true", () => foreign("Promise.resolve(true)"), true, 0],
+    ["true", () => foreign("true"), true, 0],
     ["true, by then() alone", () => thenable(true), true, 0],
-    ["false", () => foreign("Promise.resolve(false)"), false, 0],
+    ["false", () => foreign("false"), false, 0],
     ["what is not true", () => thenable({}), false, 0],
+    ["what is a promise only when it is asked again", () => turning(false), false, 0],
+    ["what is a promise only when it is asked first", () => turning(true), false, 0],
     ["a rejection", () => foreign("Promise.reject(1)"), false, 1],
   ])("%s", async (_, authorize, granted, failures) => {
     const { answer, errors } = asked(authorize);
     expect(await answer).toBe(granted);
     expect(errors).toHaveLength(failures);
+  });
+});
+
+describe("a crypto backend whose promises are of another realm", () => {
+  it.each([
+    ["aead", node],
+    ["aead", webcrypto],
+    ["mac", node],
+    ["sig", webcrypto],
+    ["nest", node],
+  ] as const)("%s: messages in their order, keys renewed, a clean end", async (level, backend) => {
+    const { pair, client, server, got } = await resumable({ level, backend: foreignBackend(backend) });
+    const numbers = Array.from({ length: 25 }, (_, i) => i);
+    await Promise.all(numbers.flatMap((n) => [client.send("t", n), server.send("t", n)]));
+    client.rekey();
+    await until(() => client.epochs.send === 1 && server.epochs.send === 1);
+    await Promise.all([client.send("t", 25), server.send("t", 25)]);
+    await until(() => got.client.length === 26 && got.server.length === 26);
+    expect(got).toEqual({ client: [...numbers, 25], server: [...numbers, 25] });
+    await client.close();
+    expect(pair.client.info).toMatchObject({ code: 1000, clean: true });
   });
 });

@@ -202,7 +202,7 @@ describe("schemas that break the standard refuse", () => {
     const answers: (() => unknown)[] = [
       () => Promise.reject(new Error("mine")),
       // biome-ignore lint/suspicious/noThenProperty: a thenable that is no Promise
-      () => ({ then: (resolve: (v: unknown) => void) => resolve({ value: "made" }) }),
+      () => ({ then: (f: (v: unknown) => void) => void queueMicrotask(() => f({ value: "made" })) }),
       () => ({
         issues: Array.from({ length: 50 }, (_, i) => ({ message: SECRET, path: [{ key: i }, Symbol(SECRET)] })),
       }),

@@ -1,5 +1,5 @@
 import type { Awaitable } from "@sealwire/core";
-import { chain, type Maybe, promised } from "@sealwire/core/internal";
+import { chain, chainGiven, type Maybe } from "@sealwire/core/internal";
 import type { AuthorizeContext } from "../options.ts";
 import type { Principal } from "../principal.ts";
 import { compilePattern, type TopicParts } from "./pattern.ts";
@@ -110,7 +110,7 @@ const COMPILE: Readonly<Record<PolicyCondition, Compile>> = {
   },
   when: (value, where) => {
     if (typeof value !== "function") throw new TypeError(`${where} is not a function`);
-    return ({ context }) => promised((value as NonNullable<PolicyRule["when"]>)(context));
+    return ({ context }) => chainGiven((value as NonNullable<PolicyRule["when"]>)(context), (holds) => holds === true);
   },
   anyone: (value, where) => {
     if (value !== true) throw new TypeError(`${where} is true or left out`);
