@@ -4,6 +4,14 @@ import { once } from "node:events";
 import { PerformanceObserver } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 
+/** In which garbage was collected, and nothing else done. */
+export interface Pauses {
+  /** Milliseconds. */
+  readonly longest: number;
+  /** Of all the time. */
+  readonly share: number;
+}
+
 export class Child {
   readonly #process: ChildProcess;
 
@@ -33,9 +41,9 @@ export class Child {
     return this.ask("cpu");
   }
 
-  /** The longest collection of garbage since this was asked last, in milliseconds. */
-  longestPause(): Promise<number> {
-    return this.ask("longestPause");
+  /** Since this was asked last. */
+  pauses(): Promise<Pauses> {
+    return this.ask("pauses");
   }
 
   async end(): Promise<void> {
@@ -48,25 +56,29 @@ export class Child {
 
 /** In the child: answers until the parent lets go. */
 export function answer(questions: Readonly<Record<string, (argument: never) => unknown>>): void {
-  let longest = 0;
+  let [longest, all, since] = [0, 0, performance.now()];
   new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
+    for (const { duration } of list.getEntries()) {
+      longest = Math.max(longest, duration);
+      all += duration;
+    }
   }).observe({ entryTypes: ["gc"] });
-  const all: typeof questions = {
+  const known: typeof questions = {
     ...questions,
     cpu: () => {
       const { user, system } = process.cpuUsage();
       return user + system;
     },
-    longestPause: () => {
-      const pause = longest;
-      longest = 0;
-      return pause;
+    pauses: (): Pauses => {
+      const now = performance.now();
+      const pauses = { longest, share: all / (now - since) };
+      [longest, all, since] = [0, 0, now];
+      return pauses;
     },
   };
   process.on("message", async ({ question, argument }: { question: string; argument: never }) => {
     try {
-      process.send?.({ value: await all[question]?.(argument) });
+      process.send?.({ value: await known[question]?.(argument) });
     } catch (error) {
       process.send?.({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     }

@@ -1,4 +1,4 @@
-import { Child } from "../child.ts";
+import { Child, type Pauses } from "../child.ts";
 import type { Shares } from "../profile.ts";
 import { quantile } from "../rounds.ts";
 import type { LoadOptions, PacedOptions } from "./load.ts";
@@ -25,8 +25,7 @@ export interface Latency {
   readonly p99: number;
   readonly p999: number;
   readonly count: number;
-  /** Longest collection of garbage meanwhile, of the server and of the load, in milliseconds. */
-  readonly pauses: { readonly server: number; readonly load: number };
+  readonly pauses: { readonly server: Pauses; readonly load: Pauses };
 }
 
 /** A server and its load, in two processes: with two cores, one for each. */
@@ -53,7 +52,7 @@ export class Echo {
   }
 
   async pace(options: PacedOptions): Promise<Latency> {
-    const pauses = async () => ({ server: await this.server.longestPause(), load: await this.load.longestPause() });
+    const pauses = async () => ({ server: await this.server.pauses(), load: await this.load.pauses() });
     await pauses();
     const latency = await this.load.ask<Omit<Latency, "pauses">>("pace", options);
     return { ...latency, pauses: await pauses() };
