@@ -7,8 +7,10 @@ import { MessageOpener } from "../../src/envelope/opener.ts";
 import { MessageSealer, type Protection } from "../../src/envelope/sealer.ts";
 import { generateKey } from "../../src/keys/generate.ts";
 import type { Level } from "../../src/registry.generated.ts";
+import { openWith } from "../../src/standalone/open.ts";
 import { decodeFrame } from "../../src/wire/frame.ts";
-import { foreign, NO, type Verdict } from "../support/verdicts.ts";
+import { ALICE, craft, KEYS, OPTIONS, publicOf } from "../standalone/fixtures.ts";
+import { answering, foreign, NO, type Verdict } from "../support/verdicts.ts";
 
 describe("nothing but true is a signature that holds, or a MAC", () => {
   /** One end seals, the keys of the other one answer with `verdict`. */
@@ -64,5 +66,24 @@ describe("nothing but true is a signature that holds, or a MAC", () => {
 
   it("a key that belongs to its own: true of another realm is a yes", async () => {
     expect(await proved(() => foreign("true"))).toMatchObject({ alg: "ES256" });
+  });
+
+  describe.each(["signed", "encrypted"] as const)("a standalone envelope, %s", (kind) => {
+    const opened = (verdict: Verdict) => {
+      const keys = { [ALICE]: { keys: [publicOf(KEYS.alice)] } };
+      return openWith(
+        answering(() => verdict),
+        craft(kind),
+        { ...OPTIONS, keys },
+      );
+    };
+
+    it.each(NO)("%s is a no", async (_, verdict) => {
+      await expect(opened(verdict)).rejects.toMatchObject({ code: "E_CRYPTO" });
+    });
+
+    it("true of another realm is a yes", async () => {
+      expect(await opened(() => foreign("true"))).toMatchObject({ issuer: ALICE });
+    });
   });
 });
