@@ -137,7 +137,7 @@ function echoParts({ echo, latency }: Results): string[] {
   if (rows.length > 0)
     parts.push(
       `## Latency at ${spell(latency.rate)} messages/s, half of what Sealwire echoes, 50 connections, 256 B`,
-      "`bare` is what node:crypto makes of it without any protocol: the objects of its ciphers are freed by the collector, many at once. Where collections of both sides together take more than 1 % of the time, the slowest 1 % of the messages are those that met one.",
+      "`bare` is what node:crypto makes of it without any protocol: the objects of its ciphers are freed by the collector, many at once. Where collections of both sides together take more than 1 % of the time, the slowest 1 % of the messages can all be ones that met one.",
       table(
         [
           "",

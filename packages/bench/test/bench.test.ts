@@ -24,9 +24,11 @@ it("every kind of server echoes what its load sends", async () => {
   const figures = await echo({ kinds: KINDS, connections: 3, inFlight: 2, size: 256, rounds: 1, ms: 100 }, quiet);
   for (const kind of KINDS) expect(figures[kind].perSecond[0], kind).toBeGreaterThan(0);
   const paced = await latency(["ws", "sealwire"], 200, { rounds: 1, ms: 200, size: 256, connections: 3 }, quiet);
-  for (const [{ count, p50, p99 }] of Object.values(paced) as [{ count: number; p50: number; p99: number }][]) {
+  const rounds = Object.values(paced) as [{ count: number; p50: number; p99: number; pauses: { server: object } }][];
+  for (const [{ count, p50, p99, pauses }] of rounds) {
     expect(count).toBeGreaterThan(10);
     expect(p99).toBeGreaterThanOrEqual(p50);
+    expect(pauses.server).toEqual({ longest: expect.any(Number), share: expect.toSatisfy((s) => s >= 0 && s < 1) });
   }
 });
 
