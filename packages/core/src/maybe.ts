@@ -16,12 +16,15 @@ export function chain<T, U>(value: Maybe<T>, f: (value: T) => Maybe<U>): Maybe<U
 }
 
 /**
- * `chain` for what an application or a library answered: its promises may have no more than a `then` that answers nothing.
- * No answer leaves this but what `f` makes of it, however often it changes what its `then` is.
+ * `chain` for what an application or a library answered. Its promises may have no more than a `then`, and one may stand in
+ * the place of that of a native promise: what such a `then` answers with counts for nothing, only what it is called back with.
  */
 export function chainGiven<T, U>(value: T | PromiseLike<T>, f: (value: T) => U): Maybe<U> {
-  return isPromise(value as Maybe<T>) ? Promise.resolve(value).then(f) : f(value as T);
+  return isPromise(value as Maybe<T>) ? awaited(value, f) : f(value as T);
 }
+
+/** Not by its `then`, which would answer in place of `f`. */
+const awaited = async <T, U>(value: T | PromiseLike<T>, f: (value: T) => U): Promise<U> => f(await value);
 
 /** Runs `attempt`; a throw and a rejection both go to `recover`. */
 export function attempt<T, U>(run: () => Maybe<T>, recover: (error: unknown) => U): Maybe<T | U> {
@@ -46,8 +49,6 @@ export function unlessAborted<T>(signal: AbortSignal, value: Maybe<T>): Maybe<T>
     // A listener on a signal that has told its end would stay.
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
-    Promise.resolve(value)
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener("abort", stop));
+    value.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });
 }

@@ -148,7 +148,9 @@ describe("conditions", () => {
         return looks++ === 0 ? undefined : () => undefined;
       },
     };
-    for (const answer of [false, 1, "yes", {}, undefined, Promise.resolve(1), least(false), turning]) {
+    // biome-ignore lint/suspicious/noThenProperty: what it answers with is no answer
+    const disguised = Object.assign(Promise.resolve(false), { then: () => true });
+    for (const answer of [false, 1, "yes", {}, undefined, Promise.resolve(1), least(false), turning, disguised]) {
       expect(await grants({ when: when(answer) }, {})).toBe(false);
     }
     asked.length = 0;

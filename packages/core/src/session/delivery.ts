@@ -354,8 +354,7 @@ export class Delivery implements InboxHost<Arrival>, StallHost {
     const { item, message, handler } = arrival;
     try {
       const handled = (handler as AnyHandler)(item.data, new Context(message, this.#o));
-      // What a library calls a promise may be one of its own.
-      if (isPromise(handled)) return this.#handled(arrival, Promise.resolve(handled));
+      if (isPromise(handled)) return this.#handled(arrival, handled);
       return item.request ? this.#answered(arrival, handled) : undefined;
     } catch (cause) {
       this.#handlingFailed(arrival, cause);

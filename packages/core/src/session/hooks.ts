@@ -1,5 +1,5 @@
 import { SealwireError } from "../errors.ts";
-import { isPromise, type Maybe } from "../maybe.ts";
+import { chainGiven, isPromise, type Maybe } from "../maybe.ts";
 import type { Data } from "../wire/json.ts";
 import type { Chain } from "./chain.ts";
 import type { ConnectionEnd } from "./close-info.ts";
@@ -96,9 +96,8 @@ export function isGranted(
     return false;
   };
   try {
-    const granted = hooks.authorize({ topic, direction, kind, data }) as Maybe<boolean>;
-    // What an application calls a promise may be one of its own.
-    return isPromise(granted) ? Promise.resolve(granted).then(isTrue, failed) : granted === true;
+    const granted = chainGiven(hooks.authorize({ topic, direction, kind, data }), isTrue);
+    return isPromise(granted) ? granted.catch(failed) : granted;
   } catch (cause) {
     return failed(cause);
   }

@@ -134,7 +134,7 @@ export class Intake {
   private once({ jti, iat = 0, exp }: ApplicationClaims, { machine, connection }: Attachment): Once | undefined {
     const { hooks } = this.#o;
     if (jti === undefined || hooks.once === undefined) return undefined;
-    return () => hooks.once?.({ jti, iat, exp, now: machine.now(connection.time) }) ?? true;
+    return () => hooks.once?.({ jti, iat, exp, now: machine.now(connection.time) }) ?? false;
   }
 
   private refuse(ref: Ref, code: ErrorCode): Maybe<void> {

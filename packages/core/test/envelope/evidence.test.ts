@@ -1,5 +1,5 @@
 import { importJWK, SignJWT } from "jose";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { PrivateJwk } from "../../src/crypto/backend.ts";
 import { backend } from "../../src/crypto/node.ts";
 import { type EvidenceOptions, type SignedEvidence, verifyEvidence } from "../../src/envelope/evidence.ts";
@@ -105,6 +105,19 @@ describe.each<[Level, "json" | "cbor", SignatureAlg]>([
     await pair.client.session?.close();
     await settle();
   });
+});
+
+it.each([
+  ["an object", {}],
+  ["1", 1],
+])("a key that answers %s says no", async (_, verdict) => {
+  const own = await import("#backend");
+  const { importVerifier } = own.backend;
+  const answering = vi.spyOn(own.backend, "importVerifier");
+  onTestFinished(() => answering.mockRestore());
+  answering.mockImplementation(async (jwk) => ({ ...(await importVerifier(jwk)), verify: () => verdict as never }));
+  await expect(verifyEvidence(await bundle({ key: client }), options())).rejects.toMatchObject({ code: "E_CRYPTO" });
+  expect(answering).toHaveBeenCalledOnce();
 });
 
 describe("a bundle that proves nothing", () => {

@@ -32,14 +32,21 @@ describe("what is awaited", () => {
     expect(chainGiven(bytes, same)).toBe(bytes);
     expect(chainGiven(thenable(1), same)).toBeInstanceOf(Promise);
     expect(await chainGiven(thenable(1), (n) => [n])).toEqual([1]);
-    expect(
-      await chainGiven(
-        Object.assign(() => {}, thenable(2)),
-        same,
-      ),
-    ).toBe(2);
+    const callable: Promise<number> = Object.assign(() => {}, thenable(2));
+    expect(isPromise(callable)).toBe(true);
+    expect(await chainGiven(callable, (n) => [n])).toEqual([2]);
+  });
+
+  it("a native promise with a then() of its own: what that answers with counts for nothing", async () => {
+    for (const answer of [undefined, true, {}, thenable(true)])
+      expect(await chainGiven(disguised("truth", answer), (told) => [told])).toEqual(["truth"]);
   });
 });
+
+/** A native promise whose own then() calls nobody back. */
+const disguised = (truth: unknown, answer: unknown): Promise<never> =>
+  // biome-ignore lint/suspicious/noThenProperty: it is what is tested
+  Object.assign(Promise.resolve(truth), { then: () => answer }) as never;
 
 /** An object that is a promise, or none, each time it is asked. */
 function turning(first: boolean): never {
@@ -67,6 +74,11 @@ describe("authorize() that answers by a promise which is none of this realm, or 
     ["what is not true", () => thenable({}), false, 0],
     ["what is a promise only when it is asked again", () => turning(false), false, 0],
     ["what is a promise only when it is asked first", () => turning(true), false, 0],
+    ["a native false whose then() answers true", () => disguised(false, true), false, 0],
+    ["a native false whose then() answers an object", () => disguised(false, {}), false, 0],
+    ["a native false whose then() answers a thenable", () => disguised(false, thenable({})), false, 0],
+    ["a native false whose then() answers nothing", () => disguised(false, undefined), false, 0],
+    ["a native true whose then() answers false", () => disguised(true, false), true, 0],
     ["a rejection", () => foreign("Promise.reject(1)"), false, 1],
   ])("%s", async (_, authorize, granted, failures) => {
     const { answer, errors } = asked(authorize);
