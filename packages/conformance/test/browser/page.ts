@@ -3,6 +3,7 @@
 import {
   type CryptoBackend,
   checkPublicJwk,
+  decodeBase64url,
   ephemeralKey,
   KeySchedule,
   openWith,
@@ -83,4 +84,16 @@ async function run(cases: readonly { readonly op: string; readonly input: Input 
   return results;
 }
 
-Object.assign(globalThis, { runVectors: run });
+/** What each text says, as hexadecimal digits; undefined for one that is refused. */
+function decode(texts: readonly string[]): readonly (string | undefined)[] {
+  return texts.map((text) => {
+    try {
+      return hex(decodeBase64url(text));
+    } catch (error) {
+      if ((error as { readonly code?: string }).code === "E_B64") return undefined;
+      throw error;
+    }
+  });
+}
+
+Object.assign(globalThis, { runVectors: run, decodeTexts: decode });

@@ -159,22 +159,28 @@ class Scan {
 
   /** Reads a string and answers with its value. */
   #string(): string {
-    const start = this.#at++;
+    const text = this.#text;
+    const start = this.#at;
+    let at = start + 1;
     let escaped = false;
     for (;;) {
-      const code = this.#text.charCodeAt(this.#at);
+      const code = text.charCodeAt(at);
       if (code === 0x22) break;
-      // Also NaN, the end of the text, is not above 0x1f.
-      if (!(code > 0x1f)) this.#refuse("unescaped control character or end of text in a string");
-      this.#at++;
-      if (code === 0x5c) {
-        escaped = true;
-        this.#escape();
+      if (code > 0x1f && code !== 0x5c) {
+        at++;
+        continue;
       }
+      this.#at = at;
+      // Also NaN, the end of the text.
+      if (code !== 0x5c) this.#refuse("unescaped control character or end of text in a string");
+      escaped = true;
+      this.#at++;
+      this.#escape();
+      at = this.#at;
     }
-    this.#at++;
-    if (!escaped) return this.#text.slice(start + 1, this.#at - 1);
-    const value = JSON.parse(this.#text.slice(start, this.#at)) as string;
+    this.#at = at + 1;
+    if (!escaped) return text.slice(start + 1, at);
+    const value = JSON.parse(text.slice(start, this.#at)) as string;
     if (!isWellFormed(value)) this.#refuse("escaped lone surrogate");
     return value;
   }

@@ -76,6 +76,18 @@ describe("base64url", () => {
     expect(isBase64url(text, text.length)).toBe(false);
   });
 
+  it("refuses a character that is wrong wherever it stands in a text that is compared in pieces", () => {
+    const text = "Zm9v".repeat(10_000);
+    for (const wrong of ["+", "/", "=", " ", "\0", "\u0176"])
+      for (const at of [0, 16_383, 16_384, 32_768, 39_999])
+        expectCode("E_B64", () => decodeBase64url(text.slice(0, at) + wrong + text.slice(at + 1)));
+    // As many as whole pieces have, and one more.
+    for (const length of [16_384, 32_768]) {
+      expect(decodeBase64url(text.slice(0, length)).length).toBe((length * 3) / 4);
+      for (const more of ["Z", "=", "\n"]) expectCode("E_B64", () => decodeBase64url(text.slice(0, length) + more));
+    }
+  });
+
   it("names the step that reads", () => {
     const run = () => decodeBase64url("=", "inner");
     expect(run).toThrowError(expect.objectContaining({ code: "E_B64", stage: "inner" }));
