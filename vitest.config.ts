@@ -38,6 +38,7 @@ export default defineConfig({
   resolve: { alias },
   test: {
     environment: "node",
+    setupFiles: [at("./tools/properties.mjs")],
     pool: "forks",
     testTimeout: 20_000,
     retry: 0,

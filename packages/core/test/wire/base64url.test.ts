@@ -103,7 +103,7 @@ describe("base64url", () => {
     const bare = await withoutBuffer();
     vi.unstubAllGlobals();
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200, size: "max" }), (bytes) => {
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         const text = encodeBase64url(bytes);
         expect(text).toBe(Buffer.from(bytes).toString("base64url"));
         expect(bare.encodeBase64url(bytes)).toBe(text);

@@ -48,11 +48,11 @@ const { data } = fc.letrec<{ data: Json }>((tie) => ({
   data: fc.oneof(
     { maxDepth: 5, depthSize: "small" },
     scalar,
-    fc.array(tie("data"), { maxLength: 30 }),
+    fc.array(tie("data"), { maxLength: 30, size: "small" }),
     fc.dictionary(
       text.filter((key) => key !== "__proto__"),
       tie("data"),
-      { maxKeys: 40 },
+      { maxKeys: 40, size: "small" },
     ),
   ) as fc.Arbitrary<Json>,
 }));
