@@ -1,6 +1,6 @@
 import { SealwireError } from "../errors.ts";
 import type { SignatureAlg, SuiteId } from "../registry.generated.ts";
-import { ascii, concat } from "../wire/bytes.ts";
+import { followedBy } from "../wire/bytes.ts";
 import { frameMemory } from "../wire/memory.ts";
 import { IV_BYTES } from "./aead.ts";
 import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
@@ -137,7 +137,7 @@ function behind(room: number, sealed: ArrayBuffer): Uint8Array {
 const bytesOf = (buffer: ArrayBuffer): Uint8Array => new Uint8Array(buffer);
 
 export function macKey(key: CryptoKey): MacKey {
-  const input = (data: Uint8Array, text: string) => source(text === "" ? data : concat(data, ascii(text)));
+  const input = (data: Uint8Array, text: string) => source(text === "" ? data : followedBy(data, text));
   return {
     sign: async (data, text = "") => new Uint8Array(await subtle().sign("HMAC", key, input(data, text))),
     verify: (data, tag, text = "") =>

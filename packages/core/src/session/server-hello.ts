@@ -7,7 +7,7 @@ import { SealwireError } from "../errors.ts";
 import type { KeySet } from "../keys/keyset.ts";
 import { chain, type Maybe } from "../maybe.ts";
 import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
-import { concat, passingUtf8, utf8 } from "../wire/bytes.ts";
+import { followedBy, passingUtf8, utf8 } from "../wire/bytes.ts";
 import { compactJws, signingInput, signingInputOf, type WireFrame } from "../wire/frame.ts";
 import { isMessageLimit, isResumeNumber, messageLimit, resumeNumber } from "./client-hello.ts";
 import type { MessageOrder } from "./types.ts";
@@ -77,7 +77,7 @@ export function signHello(
   const input = signingInputOf(header.signed, payload);
   return chain(key.sign(input), (signature) => ({
     frame: { form: 1, protected: header.json, payload, signature },
-    text: concat(input, passingUtf8(`.${encodeBase64url(signature)}`)),
+    text: followedBy(input, `.${encodeBase64url(signature)}`),
   }));
 }
 

@@ -34,6 +34,14 @@ export function passingUtf8(text: string): Uint8Array {
   return encoder.encodeInto(text, bytes).read === text.length ? bytes : encoder.encode(text);
 }
 
+/** Bytes, and behind them those of a text that is known to be ASCII: its own would be memory for one more copy. */
+export function followedBy(start: Uint8Array, text: string): Uint8Array {
+  const whole = new Uint8Array(start.length + text.length);
+  whole.set(start);
+  encoder.encodeInto(text, whole.subarray(start.length));
+  return whole;
+}
+
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** ASCII to a string. Anything else is some character outside the compact alphabet, which the decoder after it refuses. */

@@ -1,7 +1,7 @@
 import { SealwireError } from "../errors.ts";
 import type { Stage } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "./base64url.ts";
-import { concat, decodeUtf8, type Fail, isWellFormed, passingUtf8, utf8 } from "./bytes.ts";
+import { decodeUtf8, type Fail, followedBy, isWellFormed, passingUtf8, utf8 } from "./bytes.ts";
 import { CborReader, CborWriter, headSize } from "./cbor.ts";
 import { frameMemory, type Memory } from "./memory.ts";
 
@@ -185,7 +185,7 @@ export function signingInput(protectedHeader: Uint8Array, payload: Uint8Array): 
 
 /** As `signingInput`; `start` is what stands before the payload, which a session has ready. */
 export function signingInputOf(start: Uint8Array, payload: Uint8Array): Uint8Array {
-  return concat(start, passingUtf8(encodeBase64url(payload)));
+  return followedBy(start, encodeBase64url(payload));
 }
 
 export function compactJws(frame: JwsFrame): string {
