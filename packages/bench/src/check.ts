@@ -1,6 +1,7 @@
-import type { Answer } from "./browser/page.ts";
+import type { Answer, InFlightTable } from "./browser/page.ts";
 import { ratioOf } from "./echo/run.ts";
 import type { MicroTable } from "./micro/run.ts";
+import { ownShare, type Shares } from "./profile.ts";
 import type { EchoTable, Results } from "./results.ts";
 import { type Figure, quantile, ratio } from "./rounds.ts";
 import type { FileTable } from "./traffic/run.ts";
@@ -14,14 +15,25 @@ export interface Verdict {
   readonly unit: string;
   /** What the same takes with the bare cipher, or the bare operations, and no protocol. */
   readonly floor: number | undefined;
+  /** What would be left to be measured if the lines of Sealwire's packages took no time. */
+  readonly rest: number | undefined;
 }
 
 type Bound = { readonly most: number } | { readonly least: number };
 
-const verdict = (what: string, value: number, bound: Bound, unit = "×", floor?: number): Verdict =>
-  "most" in bound
-    ? { what, value, bound: `at most ${bound.most}`, met: value <= bound.most, unit, floor }
-    : { what, value, bound: `at least ${bound.least}`, met: value >= bound.least, unit, floor };
+interface Beside {
+  readonly unit?: string;
+  readonly floor?: number;
+  readonly rest?: number | undefined;
+}
+
+function verdict(what: string, value: number, bound: Bound, { unit = "×", floor, rest }: Beside = {}): Verdict {
+  const [text, met] =
+    "most" in bound
+      ? [`at most ${bound.most}`, value <= bound.most]
+      : [`at least ${bound.least}`, value >= bound.least];
+  return { what, value, bound: text, met, unit, floor, rest };
+}
 
 /** Ratios within the run: they hold on any machine, or nowhere. */
 export function check(r: Results): readonly Verdict[] {
@@ -42,8 +54,7 @@ export function check(r: Results): readonly Verdict[] {
       `50 MB to the ${to} in chunks of 64 KiB, of raw ws`,
       transfer(to),
       { least: 0.6 },
-      "×",
-      transfer(to, "bare"),
+      { floor: transfer(to, "bare") },
     );
   const { ws, sealwire: own } = many;
   const p99 = (name: string) =>
@@ -51,8 +62,8 @@ export function check(r: Results): readonly Verdict[] {
       (r.latency.figures[name] ?? []).map((l) => l.p99),
       0.5,
     );
-  const { cpu, bare } = r.handshakes;
-  const above = (kind: "sealwire" | "floor") => cpu[kind].map((value, i) => value - (cpu.ws[i] as number));
+  const { cpu, bare, profiles } = r.handshakes;
+  const above = (times: readonly number[]) => times.map((value, i) => value - (cpu.ws[i] as number));
   const idle = r.memory.at(-1);
   return [
     verdict(
@@ -70,49 +81,50 @@ export function check(r: Results): readonly Verdict[] {
       "echo, server's CPU a message: ws + jose against it",
       ratioOf(many.jose.cpu, own.cpu),
       { least: 7 },
-      "×",
-      ratioOf(many.jose.cpu, many.bare.cpu),
+      {
+        floor: ratioOf(many.jose.cpu, many.bare.cpu),
+        rest: without(r.profiles.sealwire, own.cpu, (left) => ratioOf(many.jose.cpu, left)),
+      },
     ),
     verdict(
       "echo, messages a second, of raw ws",
       ratioOf(own.perSecond, ws.perSecond),
       { least: 0.4 },
-      "×",
-      ratioOf(many.bare.perSecond, ws.perSecond),
+      { floor: ratioOf(many.bare.perSecond, ws.perSecond) },
     ),
     verdict(
       "echo in batches, 16 in flight, messages a second, of raw ws",
       batched("batched"),
       { least: 1 },
-      "×",
-      batched("bare, gathered"),
+      { floor: batched("bare, gathered") },
     ),
     verdict(
       "latency at half load, p99, against raw ws",
       p99("sealwire") / p99("ws"),
       { most: 1.5 },
-      "×",
-      p99("bare") / p99("ws"),
+      { floor: p99("bare") / p99("ws") },
     ),
     verdict(
       "handshake, server's CPU above a bare connection, against its bare operations",
-      ratioOf(above("sealwire"), bare),
+      ratioOf(above(cpu.sealwire), bare),
       { most: 1.5 },
-      "×",
-      ratioOf(above("floor"), bare),
+      {
+        floor: ratioOf(above(cpu.floor), bare),
+        rest: without(profiles.sealwire, cpu.sealwire, (left) => ratioOf(above(left), bare)),
+      },
     ),
     verdict(
       "memory of an idle session above a bare connection",
       ((idle?.sealwire.live ?? Number.NaN) - (idle?.ws.live ?? 0)) / 1024,
       { most: 4 },
-      " KiB",
+      { unit: " KiB" },
     ),
     file("server"),
     file("client"),
-    verdict("bytes on the wire beyond 256 B, seq 65,535", overheadOf(r, 1), { most: 64 }, " B"),
-    verdict("the same of each message of 16 in a batch", overheadOf(r, 16), { most: 24 }, " B"),
+    verdict("bytes on the wire beyond 256 B, seq 65,535", overheadOf(r, 1), { most: 64 }, { unit: " B" }),
+    verdict("the same of each message of 16 in a batch", overheadOf(r, 16), { most: 24 }, { unit: " B" }),
     ...r.browsers.flatMap(({ name, answer }) => inFlightOf(name, answer)),
-    verdict("client for browsers, minified and gzipped", r.bundle.connect.gzip / 1000, { most: 25 }, " kB"),
+    verdict("client for browsers, minified and gzipped", r.bundle.connect.gzip / 1000, { most: 25 }, { unit: " kB" }),
   ];
 }
 
@@ -124,9 +136,23 @@ function inFlightOf(browser: string, answer: Answer | undefined): readonly Verdi
   const table = answer?.inFlight.filter(({ size }) => size === 256).at(-1);
   if (table === undefined) return [];
   const { "sealwire sessions": own, "bare WebCrypto AES-GCM": bare } = table.figures as Record<string, Figure>;
+  const rest = ((own as Figure).median - ownMicroseconds(table)) / (bare as Figure).median;
   const what = `${browser}, 256 B through sessions, ${table.inFlight} in flight, against bare WebCrypto`;
-  return [verdict(what, ratio(own as Figure, bare as Figure), { most: 1.15 })];
+  return [verdict(what, ratio(own as Figure, bare as Figure), { most: 1.15 }, { rest })];
 }
+
+/** What a session does itself for a message at both ends: what it takes without a cipher beyond the bare calls without one. */
+export function ownMicroseconds({ figures }: InFlightTable): number {
+  const { "sealwire sessions, no cipher": own, "bare calls, no cipher": bare } = figures as Record<string, Figure>;
+  return (own as Figure).median - (bare as Figure).median;
+}
+
+/** What `ratio` makes of these times without the share of them that a profile found in Sealwire's own lines. */
+const without = (
+  profile: Shares | undefined,
+  times: readonly number[],
+  ratio: (left: readonly number[]) => number,
+): number | undefined => profile && ratio(times.map((time) => time * (1 - ownShare(profile))));
 
 function pick(tables: readonly MicroTable[], what: "bytes" | "object", size: number): (name: string) => Figure {
   const table = tables.find((t) => t.what === what && t.size === size);
@@ -147,7 +173,10 @@ const missing = (what: string): never => {
 /** For a terminal. */
 export function verdictLines(verdicts: readonly Verdict[]): string {
   const width = Math.max(...verdicts.map(({ what }) => what.length));
-  const line = ({ what, value, unit, bound, met, floor }: Verdict) =>
-    `${met ? "✓" : "✗"} ${what.padEnd(width)}  ${`${value.toFixed(2)}${unit}`.padStart(11)}  ${bound.padEnd(13)}${floor === undefined ? "" : `  without a protocol ${floor.toFixed(2)}${unit}`}`.trimEnd();
+  const line = ({ what, value, unit, bound, met, floor, rest }: Verdict) =>
+    `${met ? "✓" : "✗"} ${what.padEnd(width)}  ${`${value.toFixed(2)}${unit}`.padStart(11)}  ${bound.padEnd(13)}${beside("without a protocol", floor, unit)}${beside("without its own time", rest, unit)}`.trimEnd();
   return verdicts.map(line).join("\n");
 }
+
+const beside = (what: string, value: number | undefined, unit: string): string =>
+  value === undefined ? "" : `  ${what} ${value.toFixed(2)}${unit}`;

@@ -2,6 +2,7 @@ import { bareOperations } from "./bare-handshake.ts";
 import { Child } from "./child.ts";
 import type { Latency as Paced } from "./echo/run.ts";
 import type { Kind, Place } from "./echo/world.ts";
+import type { Shares } from "./profile.ts";
 import { Traffic } from "./traffic/run.ts";
 
 type Latency = Omit<Paced, "pauses">;
@@ -27,6 +28,8 @@ export interface HandshakeFigures {
   /** As `cpu`, for a connection that was cut and whose session was taken up again on the same server. */
   readonly resume: readonly number[];
   readonly resumesPerSecond: readonly number[];
+  /** Where the time of the server goes. Empty where none was taken. */
+  readonly profiles: Readonly<Partial<Record<Name, Shares>>>;
 }
 
 const none = () => ({
@@ -36,6 +39,7 @@ const none = () => ({
   beside: { sealwire: [], pooled: [] } as Record<(typeof WAYS)[number], Latency[]>,
   resume: [] as number[],
   resumesPerSecond: [] as number[],
+  profiles: {} as Partial<Record<Name, Shares>>,
 });
 
 export const NO_HANDSHAKES: HandshakeFigures = none();
@@ -46,6 +50,8 @@ export interface HandshakeEffort {
   readonly count: number;
   /** Connections before the first round: a server that runs for a while has its code compiled. */
   readonly warm: number;
+  /** Connections of a profile; 0 for none. */
+  readonly profiled: number;
 }
 
 /** Connections that are being made at the same time. */
@@ -83,6 +89,13 @@ class Side {
     return { cpu, perSecond: count / seconds };
   }
 
+  /** Where the time of the server's main thread goes meanwhile. */
+  async profile(count: number): Promise<Shares> {
+    await this.server.ask("startProfile");
+    await this.connect(count);
+    return await this.server.ask<Shares>("stopProfile");
+  }
+
   /** Messages of sessions that were there before, while others connect. */
   async beside(ms: number): Promise<Latency> {
     const opening = await this.#opening(BESIDE.connections);
@@ -100,7 +113,7 @@ class Side {
 
 /** Connections, sessions that are taken up again, and the bare operations, in this process: in the same rounds. */
 export async function handshakes(
-  { rounds, count, warm }: HandshakeEffort,
+  { rounds, count, warm, profiled }: HandshakeEffort,
   say: (what: string) => void,
 ): Promise<HandshakeFigures> {
   const figures = none();
@@ -130,6 +143,12 @@ export async function handshakes(
       const { user, system } = process.cpuUsage(before);
       figures.bare.push((user + system) / count);
     }
+    if (profiled > 0)
+      for (const { name, side } of sides) {
+        if (name === "pooled") continue;
+        say(`profile of the server: handshakes of ${name}`);
+        figures.profiles[name] = await side.profile(profiled);
+      }
   } finally {
     for (const { side } of sides) await side.end();
     await resumed.end();

@@ -116,7 +116,12 @@ async function run(): Promise<Results> {
       : [],
     file: wanted("file") ? await file({ rounds: quick ? 2 : 9, bytes: 50_000_000 }, say) : [],
     handshakes: wanted("handshakes")
-      ? await handshakes(quick ? { rounds: 3, count: 100, warm: 1000 } : { rounds: 7, count: 200, warm: 4000 }, say)
+      ? await handshakes(
+          quick
+            ? { rounds: 3, count: 100, warm: 1000, profiled: 0 }
+            : { rounds: 7, count: 200, warm: 4000, profiled: 1500 },
+          say,
+        )
       : NO_HANDSHAKES,
     memory: wanted("memory") ? await memory(quick ? [1000] : [1000, 10_000], say) : [],
     consists:

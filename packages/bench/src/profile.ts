@@ -39,6 +39,14 @@ export function sharesOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Prof
   return Object.fromEntries([...times].sort(([, a], [, b]) => b - a).map(([name, time]) => [name, time / busy]));
 }
 
+/** What of the busy time is in the lines of Sealwire's packages themselves. */
+export function ownShare(shares: Shares): number {
+  const own = Object.entries(shares).filter(([part]) => OWN.test(part));
+  return own.reduce((sum, [, share]) => sum + share, 0);
+}
+
+const OWN = /^(?:core|server|client|issuer)(?:$|\/)/;
+
 const IDLE = "idle";
 const ENGINE: Readonly<Record<string, string>> = {
   "(idle)": IDLE,

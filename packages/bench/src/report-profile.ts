@@ -1,3 +1,4 @@
+import { ownShare, type Shares } from "./profile.ts";
 import type { Results } from "./results.ts";
 import { spell } from "./svg.ts";
 import { table } from "./table.ts";
@@ -5,25 +6,39 @@ import { table } from "./table.ts";
 /** Of parts that are less than this of all, nobody learns anything. */
 const LEAST = 0.005;
 
-/** Where the time of a message goes: what the bounds that are missed are missed by. */
+/** Where the time of a message goes, and that of a handshake: what the bounds that are missed are missed by. */
 export function profileParts({ profiles }: Results): string[] {
+  return profileTable(
+    "## Where the time of the server goes",
+    `${OF_BUSY}; 50 connections, 16 messages of each in flight. ${OUTSIDE}`,
+    profiles,
+  );
+}
+
+export function handshakeProfileParts({ handshakes: { profiles } }: Results): string[] {
+  return profileTable(
+    "### Where the time of a handshake goes",
+    `${OF_BUSY}; \`floor\` is the \`ws\` connection with as many messages, and the operations. ${OUTSIDE}`,
+    profiles,
+  );
+}
+
+const OF_BUSY = "Of the busy time of its main thread, by what was at work, itself and not what it called";
+const OUTSIDE = "Threads of the collector and of the kernel are not in it.";
+
+function profileTable(title: string, text: string, profiles: Readonly<Record<string, Shares>>): string[] {
   const kinds = Object.keys(profiles);
   if (kinds.length === 0) return [];
   const parts = [...new Set(Object.values(profiles).flatMap((shares) => Object.keys(shares)))];
   const share = (kind: string, part: string) => profiles[kind]?.[part] ?? 0;
   const most = (part: string) => Math.max(...kinds.map((kind) => share(kind, part)));
   const percent = (of: number) => (of < LEAST ? "" : `${(of * 100).toFixed(1)} %`);
-  return [
-    "## Where the time of the server goes",
-    "Of the busy time of its main thread, by what was at work, itself and not what it called; 50 connections, 16 messages of each in flight. Threads of the collector and of the kernel are not in it.",
-    table(
-      ["", ...kinds],
-      parts
-        .filter((part) => most(part) >= LEAST)
-        .sort((a, b) => most(b) - most(a))
-        .map((part) => [part, ...kinds.map((kind) => percent(share(kind, part)))]),
-    ),
-  ];
+  const rows = parts
+    .filter((part) => most(part) >= LEAST)
+    .sort((a, b) => most(b) - most(a))
+    .map((part) => [part, ...kinds.map((kind) => percent(share(kind, part)))]);
+  const own = ["lines of Sealwire's own", ...kinds.map((kind) => percent(ownShare(profiles[kind] as Shares)))];
+  return [title, text, table(["", ...kinds], [...rows, own])];
 }
 
 /** Objects of an idle connection. */

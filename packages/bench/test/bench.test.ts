@@ -34,7 +34,8 @@ it("every kind of server echoes what its load sends", async () => {
 
 it("handshakes, memory and size are measured", async () => {
   const [{ handshakes }, { memory }, { overhead }] = [await at("handshake"), await at("memory"), await at("size")];
-  const { cpu, perSecond, beside, ...rest } = await handshakes({ rounds: 1, count: 10, warm: 3 }, quiet);
+  const effort = { rounds: 1, count: 10, warm: 3, profiled: 10 };
+  const { cpu, perSecond, beside, profiles, ...rest } = await handshakes(effort, quiet);
   expect(Object.keys(cpu)).toEqual(["sealwire", "pooled", "ws", "floor"]);
   for (const values of [...Object.values(cpu), ...Object.values(perSecond), ...Object.values(rest)])
     expect(values).toEqual([expect.any(Number)]);
@@ -42,17 +43,27 @@ it("handshakes, memory and size are measured", async () => {
     expect(count).toBeGreaterThan(10);
     expect(p99).toBeGreaterThan(0);
   }
+  expect(Object.keys(profiles)).toEqual(["sealwire", "ws", "floor"]);
+  const { ownShare } = await at("profile");
+  expect(ownShare(profiles.sealwire)).toBeGreaterThan(0.05);
+  expect(ownShare(profiles.sealwire)).toBeLessThan(0.9);
+  for (const bare of [profiles.ws, profiles.floor]) expect(ownShare(bare)).toBe(0);
   expect(await memory([20], quiet)).toMatchObject([{ connections: 20 }]);
   expect([1, 255, 65_535, 65_536].map((seq) => overhead(seq))).toEqual([58, 60, 62, 66]);
   expect(overhead(65_535, 16)).toBe(16.9375);
 });
 
 it("a profile tells where the server's time goes, and the heap what an idle session consists of", async () => {
-  const [{ profiles }, { partOf }, { consists }] = [await at("echo/run"), await at("profile"), await at("memory")];
+  const [{ profiles }, { ownShare, partOf }, { consists }] = [
+    await at("echo/run"),
+    await at("profile"),
+    await at("memory"),
+  ];
   const { sealwire } = await profiles(["sealwire"], 2, { size: 256, inFlight: 4, ms: 300 }, quiet);
   const sum = Object.values(sealwire as Record<string, number>).reduce((all, share) => all + share, 0);
   expect(sum).toBeCloseTo(1);
   expect(Object.keys(sealwire)).toEqual(expect.arrayContaining(["core/session", "core/envelope", "ws", "node:crypto"]));
+  expect(ownShare({ "core/wire": 0.25, core: 0.125, server: 0.125, "node:crypto": 0.25, coreless: 0.25 })).toBe(0.5);
   const part = (functionName: string, url: string) => partOf({ functionName, url });
   expect([part("(garbage collector)", ""), part("writev", "")]).toEqual([
     "garbage collection",

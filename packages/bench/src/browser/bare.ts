@@ -6,18 +6,29 @@ import { type Contender, oneByOne } from "../rounds.ts";
 /** As long as the header of a session, which is authenticated with every message. */
 const AAD = new Uint8Array(120).fill(65);
 
-/** What WebCrypto costs however it is used: one encrypt and one decrypt, a counter as IV. */
-export async function bareWebCrypto(): Promise<(plaintext: Uint8Array) => Promise<Uint8Array>> {
-  const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+type Encrypt = (params: AesGcmParams, plaintext: Uint8Array) => Promise<ArrayBuffer>;
+type Decrypt = (params: AesGcmParams, sealed: ArrayBuffer) => Promise<ArrayBuffer>;
+
+/** One call to encrypt and one to decrypt, a counter as IV. */
+export function bareCalls(encrypt: Encrypt, decrypt: Decrypt): (plaintext: Uint8Array) => Promise<Uint8Array> {
   const staticIv = bytesOf(12);
   let seq = 0;
   return async (plaintext) => {
     const iv = staticIv.slice();
     new DataView(iv.buffer).setUint32(8, ++seq);
     const params = { name: "AES-GCM", iv, additionalData: AAD, tagLength: 128 };
-    const sealed = await crypto.subtle.encrypt(params, key, plaintext as Uint8Array<ArrayBuffer>);
-    return new Uint8Array(await crypto.subtle.decrypt(params, key, sealed));
+    return new Uint8Array(await decrypt(params, await encrypt(params, plaintext)));
   };
+}
+
+/** What WebCrypto costs however it is used. */
+export async function bareWebCrypto(): Promise<(plaintext: Uint8Array) => Promise<Uint8Array>> {
+  const { subtle } = crypto;
+  const key = await subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+  return bareCalls(
+    (params, plaintext) => subtle.encrypt(params, key, plaintext as Uint8Array<ArrayBuffer>),
+    (params, sealed) => subtle.decrypt(params, key, sealed),
+  );
 }
 
 export async function floorOfBytes(data: Uint8Array): Promise<Contender> {

@@ -1,5 +1,6 @@
 // What runs in a browser: the micro table on its WebCrypto, and messages through sessions with several in flight.
 import type { Data } from "@sealwire/core";
+import { backend, type CryptoBackend } from "@sealwire/core/internal";
 import { aeadKey, macKey } from "@sealwire/core/internal/webcrypto";
 import { bytesOf, objectOf } from "../data.ts";
 import { joseEncrypt, joseSign } from "../micro/jose.ts";
@@ -7,6 +8,7 @@ import type { MicroTable } from "../micro/run.ts";
 import { LEVELS, type MessageKeys, named, OTHERS, sealwire } from "../micro/sealwire.ts";
 import { type Contender, type Effort, type Figure, measure } from "../rounds.ts";
 import { bareWebCrypto, floorOfBytes, floorOfObject } from "./bare.ts";
+import { bareWithoutCipher, withoutCipher } from "./no-cipher.ts";
 import { openSessions } from "./session.ts";
 
 /** What the page is asked for. */
@@ -63,8 +65,12 @@ async function several(pass: () => Promise<unknown>, many: number, inFlight: num
 const WARM = 5000;
 
 /** A message through a client's and a server's session: as often as not one has to wait for those before it. */
-async function throughSessions(data: Uint8Array, batch: boolean): Promise<() => Promise<void>> {
-  const { client, server } = await openSessions(batch);
+async function throughSessions(
+  data: Uint8Array,
+  batch: boolean,
+  cipher: CryptoBackend = backend,
+): Promise<() => Promise<void>> {
+  const { client, server } = await openSessions(batch, cipher);
   const waiting: (() => void)[] = [];
   server.handle("chat.msg", () => waiting.shift()?.());
   return () =>
@@ -77,12 +83,16 @@ async function throughSessions(data: Uint8Array, batch: boolean): Promise<() => 
 async function inFlightTable(size: number, inFlight: number, effort: Effort): Promise<InFlightTable> {
   const data = bytesOf(size);
   const bare = await bareWebCrypto();
+  const bareCopies = bareWithoutCipher();
   const passes: [string, () => Promise<unknown>][] = [
     ["bare WebCrypto AES-GCM", () => bare(data)],
     // One message, one call of the cipher at each end, as it is there.
     ["sealwire sessions", await throughSessions(data, false)],
     // What applications get: those in flight were sent in one turn.
     ["sealwire sessions, in batches", await throughSessions(data, true)],
+    // What is left of both without their cipher.
+    ["bare calls, no cipher", () => bareCopies(data)],
+    ["sealwire sessions, no cipher", await throughSessions(data, false, withoutCipher)],
   ];
   const contenders = passes.map(
     ([name, pass]): Contender => ({ name, run: (count) => several(pass, count, inFlight) }),

@@ -2,9 +2,9 @@
 import { systemClock } from "@sealwire/client/internal";
 import { generateKey } from "@sealwire/core";
 import {
-  backend,
   ClientHandshake,
   Connection,
+  type CryptoBackend,
   createKeySet,
   DEFAULT_LIMITS,
   type Established,
@@ -57,7 +57,7 @@ export interface Sessions {
 }
 
 /** Level aead, codec cbor. `batch`: what is sent in one turn shares an envelope, as it does by default. */
-export async function openSessions(batch: boolean): Promise<Sessions> {
+export async function openSessions(batch: boolean, backend: CryptoBackend): Promise<Sessions> {
   const { privateJwk, publicJwk } = await generateKey();
   const signer = await backend.importSigner(privateJwk);
   const limits = { ...DEFAULT_LIMITS, messageBytes: 2 ** 21 };
