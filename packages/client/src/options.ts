@@ -1,6 +1,7 @@
 import type {
   AnyTopics,
   Codec,
+  CryptoKeyPair,
   JWKS,
   Level,
   Limits,

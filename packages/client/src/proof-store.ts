@@ -1,3 +1,4 @@
+import type { CryptoKeyPair } from "@sealwire/core";
 import { generateProofKey, SealwireError } from "@sealwire/core";
 import { backend, thumbprint } from "@sealwire/core/internal";
 

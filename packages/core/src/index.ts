@@ -1,4 +1,5 @@
 export type { PrivateJwk, PublicJwk } from "./crypto/backend.ts";
+export type { CryptoKeyPair } from "./crypto/keypair.ts";
 export {
   type EvidenceIssuer,
   type EvidenceOptions,
@@ -7,7 +8,14 @@ export {
   verifyEvidence,
 } from "./envelope/evidence.ts";
 export { isSealwireError, SealwireError, type SealwireErrorOptions } from "./errors.ts";
-export { generateKey, generateProofKey, generateRecipientKey, proofKeyThumbprint } from "./keys/generate.ts";
+export {
+  type GeneratedKey,
+  type GeneratedRecipientKey,
+  generateKey,
+  generateProofKey,
+  generateRecipientKey,
+  proofKeyThumbprint,
+} from "./keys/generate.ts";
 export type { Jwks as JWKS } from "./keys/keyset.ts";
 export {
   CLOSE_CODES,

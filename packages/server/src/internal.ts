@@ -2,5 +2,5 @@
 // without notice.
 export { systemClock } from "./clock.ts";
 export type { Platform } from "./platform.ts";
-export { createServerOn } from "./server.ts";
+export { createServerOn } from "./server-on.ts";
 export { tokenVerifier } from "./tokens.ts";

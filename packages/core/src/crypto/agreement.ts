@@ -2,6 +2,7 @@ import { chain, isPromise, type Maybe } from "../maybe.ts";
 import type { SuiteId } from "../registry.generated.ts";
 import { concat, lengthPrefixed, uint32, utf8 } from "../wire/bytes.ts";
 import type { KeyAgreement } from "./backend.ts";
+import type { CryptoKey, CryptoKeyPair } from "./keypair.ts";
 
 /** What both backends share for the recipient keys of encrypted envelopes. */
 

@@ -1,5 +1,6 @@
 import type { Maybe } from "../maybe.ts";
 import type { SignatureAlg, SuiteId } from "../registry.generated.ts";
+import type { CryptoKeyPair } from "./keypair.ts";
 
 /** A public key on the wire: exactly these members, in this order. */
 export interface PublicJwk {

@@ -33,6 +33,7 @@ import type {
   Verifier,
 } from "./backend.ts";
 import { assertDecryptionJwk, assertPrivateJwk, publicJwkOf, signatureAlgOf, suiteOf } from "./jwk.ts";
+import type { CryptoKeyPair } from "./keypair.ts";
 import { expand, expandKey } from "./node-hkdf.ts";
 import { NodeMac, sha256 } from "./node-hmac.ts";
 import { algOfPair, isKeyPair, proveSigner, refusePrivateJwk } from "./signing.ts";

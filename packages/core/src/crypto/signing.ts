@@ -1,6 +1,7 @@
 import { chain, type Maybe } from "../maybe.ts";
 import type { SignatureAlg } from "../registry.generated.ts";
 import type { PrivateJwk, Signer, Verifier } from "./backend.ts";
+import type { CryptoKey, CryptoKeyPair } from "./keypair.ts";
 
 /** What both backends check of a signing key that the application hands in. */
 

@@ -1,5 +1,6 @@
 import type { PublicJwk } from "./backend.ts";
 import { publicJwkOf } from "./jwk.ts";
+import type { CryptoKey, CryptoKeyPair } from "./keypair.ts";
 
 /** Looked up at each use: importing this module must not fail where the page never uses Sealwire. */
 export function subtle(): SubtleCrypto {

@@ -18,6 +18,7 @@ import type {
   Verifier,
 } from "./backend.ts";
 import { assertDecryptionJwk, assertPrivateJwk, publicJwkOf, signatureAlgOf, suiteOf } from "./jwk.ts";
+import type { CryptoKey, CryptoKeyPair } from "./keypair.ts";
 import { algOfPair, isKeyPair, proveSigner, refusePrivateJwk } from "./signing.ts";
 import { exportPublicJwk, generateKeyPair, source, subtle } from "./subtle.ts";
 

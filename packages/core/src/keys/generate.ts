@@ -1,6 +1,7 @@
 import { backend } from "#backend";
 import type { PrivateJwk, PublicJwk } from "../crypto/backend.ts";
 import { assertSignatureAlg, publicJwkOf, RECIPIENT_ALG } from "../crypto/jwk.ts";
+import type { CryptoKeyPair } from "../crypto/keypair.ts";
 import { generateKeyPair, subtle } from "../crypto/subtle.ts";
 import type { SignatureAlg } from "../registry.generated.ts";
 import { thumbprint } from "./thumbprint.ts";

@@ -1,5 +1,6 @@
 import { backend as defaultBackend } from "#backend";
 import type { CryptoBackend, PrivateJwk } from "../crypto/backend.ts";
+import type { CryptoKeyPair } from "../crypto/keypair.ts";
 import { isIdentifier } from "../envelope/claims.ts";
 import { checkLife } from "../envelope/time.ts";
 import { notFatal, SealwireError } from "../errors.ts";

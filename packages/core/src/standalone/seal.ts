@@ -1,6 +1,7 @@
 import { backend as defaultBackend } from "#backend";
 import type { CryptoBackend, KeyAgreement, PrivateJwk, PublicJwk, Signer } from "../crypto/backend.ts";
 import { assertRecipientJwk, suiteOf } from "../crypto/jwk.ts";
+import type { CryptoKeyPair } from "../crypto/keypair.ts";
 import { isIdentifier, isMessageId, isTopic } from "../envelope/claims.ts";
 import { encryptedEnvelopeHeader, envelopeHeader } from "../envelope/headers.ts";
 import type { Payload } from "../envelope/sealer.ts";

@@ -1,5 +1,6 @@
 import type { CryptoBackend, KeyAgreement, PrivateJwk, PublicJwk, Verifier } from "../crypto/backend.ts";
 import { checkPublicJwk, faultOfAlg, own as ownMember } from "../crypto/jwk.ts";
+import type { CryptoKeyPair } from "../crypto/keypair.ts";
 import { isIdentifier } from "../envelope/claims.ts";
 import { createKeySet, type Jwks, type KeySet } from "../keys/keyset.ts";
 import { thumbprint } from "../keys/thumbprint.ts";
