@@ -10,6 +10,9 @@ export const isLoopback = (url: URL): boolean => LOOPBACK.test(url.hostname);
 
 /** A wss: address, or ws: to this machine. */
 export function checkAddress(address: string | URL, insecure: boolean): URL {
+  // Not in the text: an address can hold what nobody else is to see.
+  if (!URL.canParse(address))
+    throw new TypeError("address is no URL; all of it is needed, such as wss://chat.example/path");
   const url = new URL(address);
   if (url.protocol !== "wss:" && url.protocol !== "ws:")
     throw new TypeError(`not a WebSocket address: ${url.protocol}//…`);

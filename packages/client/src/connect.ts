@@ -53,6 +53,7 @@ export async function connectOn<T extends TopicMap<T> = AnyTopics>(
   address: string | URL,
   options: ConnectOptions & TopicOption<T>,
 ): Promise<ClientSession<T>> {
+  if (typeof options !== "object" || options === null) throw new TypeError("connect(address, options): no options");
   const url = checkAddress(address, options[unsafeAllowInsecure] === true);
   const reconnect = checkReconnect(options.reconnect);
   const silence = reconnect === false ? {} : { idleSeconds: SILENCE_SECONDS };

@@ -38,8 +38,9 @@ export async function openSocket(
     ...(authorization === undefined ? {} : { headers: { authorization } }),
   });
   let stream: WrittenStream | undefined;
-  ws.on?.("upgrade", ({ socket }: { socket: WrittenStream }) => {
-    stream = socket;
+  ws.on?.("upgrade", ({ socket }: { socket: WrittenStream | null }) => {
+    // Bun has none there.
+    stream = socket ?? undefined;
   });
   await opened(ws, signal);
   if (!protocols.includes(ws.protocol)) {

@@ -67,6 +67,8 @@ describe("options that cannot work are TypeErrors", () => {
       options({ server: { ...server, keys: new URL("file:///etc/passwd") } }),
       /https/,
     ],
+    ["no options", "ws://localhost:1/", undefined as never, /connect\(address, options\)/],
+    ["half an address", "/chat", options(), /all of it/],
     ["no token", "ws://localhost:1/", options({ token: undefined }), /token/],
     ["an empty token", "ws://localhost:1/", options({ token: "" }), /token/],
     ["a function without a token", "ws://localhost:1/", options({ token: () => "" }), /token/],

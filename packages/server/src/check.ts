@@ -58,6 +58,8 @@ function checkCarriers({ tokenAtUpgrade, tickets, verifyAtUpgrade = false, cooki
 const isOrigin = (origin: unknown): boolean =>
   typeof origin === "string" &&
   origin !== "null" &&
+  // Compared as they are: a pattern would match nothing.
+  !origin.includes("*") &&
   (/^https?:/.test(origin)
     ? URL.canParse(origin) && new URL(origin).origin === origin
     : /^[a-z][a-z0-9+.-]*:\/\/[^/]+$/.test(origin));

@@ -45,7 +45,9 @@ export function originAllowed(req: IncomingMessage, origins: NonNullable<ServerO
   const url = new URL(origin);
   // Behind a proxy that ends TLS the page's scheme cannot be known; here it can.
   const encrypted = (req.socket as Partial<TLSSocket>).encrypted === true;
-  return url.origin === origin && url.host === host && (!encrypted || url.protocol === "https:");
+  // Some proxies write the port that a browser leaves out.
+  const usual = url.port === "" && host === `${url.host}:${url.protocol === "https:" ? 443 : 80}`;
+  return url.origin === origin && (url.host === host || usual) && (!encrypted || url.protocol === "https:");
 }
 
 /** The subprotocol of the 101 response: the first of the client's order that this server speaks, or none. */

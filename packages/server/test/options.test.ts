@@ -44,6 +44,7 @@ describe("options that cannot work are TypeErrors when the server is made", () =
     ["trustProxy that is no count", () => serverOptions({ trustProxy: -1 }), /trustProxy/],
     ["trustProxy true", () => serverOptions({ trustProxy: true as never }), /trustProxy/],
     ["origins as one string", () => serverOptions({ origins: "https://a.example" as never }), /origins/],
+    ["origins with a pattern", () => serverOptions({ origins: ["https://*.a.example"] }), /origins/],
     ["an origin with a path", () => serverOptions({ origins: ["https://a.example/"] }), /origins/],
     [
       "a symmetric token algorithm",

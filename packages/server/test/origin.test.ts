@@ -36,6 +36,20 @@ describe("[hs:origin] whose pages may connect", () => {
     expect(await upgrade(world, { Origin: origin })).toBe(status);
   });
 
+  it.each([
+    ["the usual port, as some proxies write it", "chat.example:443", "https://chat.example", 101],
+    ["that of http", "chat.example:80", "http://chat.example", 101],
+    ["that of the other scheme", "chat.example:80", "https://chat.example", 403],
+    ["another one", "chat.example:8443", "https://chat.example", 403],
+    ["a page at another one", "chat.example:443", "https://chat.example:8443", 403],
+    ["another host", "evil.example:443", "https://chat.example", 403],
+    ["the usual one twice", "chat.example:443:443", "https://chat.example", 403],
+    ["a user before it", "chat.example@evil.example:443", "https://chat.example", 403],
+  ])("same-origin, a Host with a port: %s", async (_, host, origin, status) => {
+    const world = await startWorld();
+    expect(await upgrade(world, { Host: host, Origin: origin })).toBe(status);
+  });
+
   it.each<[string, string, number]>([
     ["one of the list", "https://app.example", 101],
     ["the other, with its port", "https://app.example:8443", 101],

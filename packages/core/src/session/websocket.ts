@@ -5,7 +5,8 @@ import type { Clock, SessionSocket, SocketEvents } from "./socket.ts";
 /** What the WebSocket of a browser and that of `ws` have in common, and what only `ws` has. */
 export interface WebSocketLike {
   readonly protocol: string;
-  readonly bufferedAmount: number;
+  /** Not every platform tells it. */
+  readonly bufferedAmount?: number;
   readonly readyState: number;
   binaryType: string;
   send(data: string | Uint8Array, done?: () => void): void;
@@ -92,13 +93,17 @@ class Adapter implements SessionSocket {
   }
 
   get bufferedAmount(): number {
-    return this.#room > 0 ? this.#before : this.#ws.bufferedAmount;
+    return this.#room > 0 ? this.#before : this.buffered;
+  }
+
+  private get buffered(): number {
+    return this.#ws.bufferedAmount ?? 0;
   }
 
   cork(): boolean {
     if (this.#stream === undefined) return false;
     if (this.#room > 0) return true;
-    this.#before = this.#ws.bufferedAmount;
+    this.#before = this.buffered;
     this.#room = CORKED;
     this.#stream.cork();
     return true;
@@ -143,7 +148,7 @@ class Adapter implements SessionSocket {
       this.settle();
     });
     this.uncork();
-    if (this.#ws.bufferedAmount === 0) giveBack();
+    if (this.buffered === 0) giveBack();
   }
 
   close(code: number, reason: string): void {
@@ -180,11 +185,11 @@ class Adapter implements SessionSocket {
 
   /** Less may be unsent than before. */
   settle(): void {
-    if (this.#ws.bufferedAmount === 0) this.#written = undefined;
+    if (this.buffered === 0) this.#written = undefined;
     const waiters = this.#waiters;
     if (waiters === NONE) return;
-    const { readyState, bufferedAmount } = this.#ws;
-    const done = ({ mark }: Waiter) => readyState === CLOSED || bufferedAmount <= mark;
+    const { buffered } = this;
+    const done = ({ mark }: Waiter) => this.#ws.readyState === CLOSED || buffered <= mark;
     const left = waiters.filter((waiter) => !done(waiter));
     this.#waiters = left.length === 0 ? NONE : left;
     for (const waiter of waiters) if (done(waiter)) waiter.resolve();

@@ -115,6 +115,17 @@ describe("messages and errors", () => {
     expect(frames.take(65_600).buffer).not.toBe(frame.buffer);
   });
 
+  it("a platform that does not tell what is unsent has nothing unsent", async () => {
+    for (const node of [false, true]) {
+      const { ws, socket } = adapted(node);
+      Reflect.deleteProperty(ws, "bufferedAmount");
+      expect(socket.bufferedAmount).toBe(0);
+      socket.send(Uint8Array.of(1));
+      await socket.drained(0);
+      expect(ws.calls).toHaveLength(1);
+    }
+  });
+
   it("bytes of a browser become a Uint8Array, others stay", () => {
     const { ws, events } = adapted(false);
     expect(ws.binaryType).toBe("arraybuffer");
