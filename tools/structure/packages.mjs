@@ -19,6 +19,10 @@ export function checkPackages(tree) {
     for (const key of json.private ? needed : published) {
       if (json[key] === undefined) failures.push(`${file}:1 has no ${key}`);
     }
+    // npm packs it from the package's own folder only.
+    const license = `packages/${folder}/LICENSE`;
+    if (!json.private && !(tree.has(license) && tree.read(license) === tree.read("LICENSE")))
+      failures.push(`${license}:1 is not the LICENSE of the repository`);
     if (json.type !== undefined && json.type !== "module") failures.push(`${at("type")} type is not module`);
     if (json.engines !== undefined && json.engines.node !== engines) {
       failures.push(`${at("engines")} engines.node differs from the root's ${engines}`);

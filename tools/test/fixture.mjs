@@ -26,6 +26,10 @@ const own = { "@sealwire/core": "0.1.0" };
 export const GOOD = {
   "package.json": JSON.stringify({ engines: ENGINES }),
   "package-lock.json": '{ "packages": { "node_modules/@sealwire/core": { "resolved": "packages/core" } } }',
+  LICENSE: "Licence",
+  "packages/core/LICENSE": "Licence",
+  "packages/client/LICENSE": "Licence",
+  "packages/server/LICENSE": "Licence",
   "CONTRIBUTING.md": "`jose` signs, `cbor-x` packs, `ws` carries.",
   "packages/core/package.json": core,
   "packages/core/src/errors.ts": 'import { ERRORS } from "./registry.generated.ts";\nexport class E extends Error {}\n',

@@ -99,6 +99,8 @@ const CASES = [
   [checkPackages, { "packages/core/package.json": pack("core", { license: undefined }) }, /has no license/],
   [checkPackages, { "packages/core/package.json": pack("core", { exports: undefined }) }, /has no exports/],
   [checkPackages, { "packages/core/package.json": pack("core", { files: undefined }) }, /has no files/],
+  [checkPackages, { "packages/core/LICENSE": undefined }, /core\/LICENSE:1 is not the LICENSE/],
+  [checkPackages, { "packages/client/LICENSE": "another" }, /client\/LICENSE:1 is not the LICENSE/],
   [
     checkPackages,
     { "packages/demo/package.json": pack("demo", { private: true, engines: undefined }) },

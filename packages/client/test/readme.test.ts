@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer as createHttp } from "node:http";
 import { connect as tcp } from "node:net";
 import { join } from "node:path";
@@ -12,11 +12,12 @@ import { listen } from "./support/world.ts";
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const SERVER_ID = "https://chat.example";
 
-/** The programs of README, in their order: client, server, topics, policy, schemas, a session that lasts, envelopes. */
+/** The programs of README, in their order: client, server, topics, keys, policy, schemas, a session that lasts, envelopes. */
 const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
   (m) => m[1],
 );
-const [client, server, chat, policy, topics, lasting, envelope] = blocks as string[] as [
+const [client, server, chat, keys, policy, topics, lasting, envelope] = blocks as string[] as [
+  string,
   string,
   string,
   string,
@@ -81,8 +82,10 @@ async function write(): Promise<void> {
     },
     include: ["*.ts"],
   });
+  // As the program below makes them; it is run beside them.
   file("server.jwks.json", { keys: [publicJwk] });
   const identity = JSON.stringify({ id: SERVER_ID, keys: [privateJwk] });
+  file("keys.ts", keys);
   file(
     "config.ts",
     [
@@ -155,10 +158,22 @@ it("README has its programs and their topics", () => {
   expect(client).toContain('from "@sealwire/client"');
   expect(server).toContain('from "@sealwire/server"');
   expect(chat).toContain("export interface Chat");
+  expect(keys).toContain("generateKey()");
   expect(policy).toContain("policy([");
   expect(topics).toContain("defineTopics({");
   expect(lasting).toContain("onUndetermined(");
   expect(envelope).toContain("await seal(");
+});
+
+it("the program that makes the server's key makes one that clients can pin", async () => {
+  const elsewhere = mkdtempSync(join(folder, "keys-"));
+  execFileSync(process.execPath, ["../keys.js"], { cwd: elsewhere });
+  const read = (name: string) => JSON.parse(readFileSync(join(elsewhere, name), "utf8"));
+  const [{ id, keys: secret }, { keys: pinned }] = [read("identity.json"), read("server.jwks.json")];
+  expect([id, Object.keys(secret[0])]).toEqual([SERVER_ID, expect.arrayContaining(["d"])]);
+  expect(Object.keys(pinned[0])).not.toContain("d");
+  expect(pinned).toEqual([expect.objectContaining({ x: secret[0].x, y: secret[0].y })]);
+  expect(statSync(join(elsewhere, "identity.json")).mode & 0o77).toBe(0);
 });
 
 it("the program with an envelope says what its comments say", async () => {
