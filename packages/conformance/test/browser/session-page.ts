@@ -53,6 +53,8 @@ const api = {
   },
   send: (n: number) => void session.send("n", n),
   request: (n: number) => session.request("n", n),
+  /** As the client's README has it. */
+  endWithPage: () => addEventListener("pagehide", ({ persisted }) => persisted || void session.close()),
   logout: async () => {
     await session.logout();
     const { code, clean } = await session.closed;

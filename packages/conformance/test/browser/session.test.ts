@@ -61,6 +61,8 @@ describe.skipIf(!executablePath).each(KINDS)("a session in Chromium (SEALWIRE_CH
   let origin: string;
   let given: Parameters<PageApi["connect"]>[0];
   let arrived: unknown[];
+  /** What the server was told of. */
+  let ends: string[];
 
   beforeAll(async () => {
     const bundle = await build({
@@ -89,6 +91,7 @@ describe.skipIf(!executablePath).each(KINDS)("a session in Chromium (SEALWIRE_CH
       identity: { id: ID, keys: [identity.privateJwk] },
       tokens: { issuer: ISSUER, keys: { keys: [{ ...(await exportJWK(issuer.publicKey)), alg: "ES256" }] as never } },
       authorize: () => true,
+      onError: ({ code }) => ends.push(code),
     });
     server.handle("n", (n) => {
       arrived.push(n);
@@ -125,6 +128,7 @@ describe.skipIf(!executablePath).each(KINDS)("a session in Chromium (SEALWIRE_CH
 
   beforeEach(async () => {
     arrived = [];
+    ends = [];
     // A profile of its own: what IndexedDB keeps is gone with it.
     context = await browser.newContext();
     return async () => await context.close();
@@ -191,6 +195,16 @@ describe.skipIf(!executablePath).each(KINDS)("a session in Chromium (SEALWIRE_CH
     );
     expect(said).toMatch(/^E_KEY: .*IndexedDB keeps no proof key here/);
     await frame.dispose();
+  });
+
+  test("a session that its page closes as it goes leaves nothing at the server", async () => {
+    const page = await open();
+    const id = await call(page, "connect", given);
+    await call(page, "endWithPage");
+    expect([...server.sessions].map((session) => session.id)).toContain(id);
+    await page.reload();
+    await until(() => ![...server.sessions].some((session) => session.id === id));
+    expect(ends).toEqual([]);
   });
 
   test("in a worker: the proof key of its page, and a session of its own", async () => {
