@@ -148,7 +148,7 @@ export class Grants {
     // While the token is good for another try.
     this.#feed.assertRoom(dropped);
     // Somebody was faster with the same token: one of the two is not its owner.
-    if (!(await this.#store.replace(rotated, used))) return await this.#reused(family);
+    if ((await this.#store.replace(rotated, used)) !== true) return await this.#reused(family);
     this.#feed.publish(dropped);
     return this.#response(access, scopes, thumbprint, next);
   }

@@ -104,6 +104,15 @@ describe("a refresh token", () => {
   });
 });
 
+describe("a store of another kind", () => {
+  it("has put a family in place only where it says true", async () => {
+    const memory = createMemoryIssuerStore();
+    const w = await startIssuer({ store: { ...memory, replace: async () => ({ changed: 0 }) as never } });
+    const { refreshToken } = tokensOf(await w.signIn());
+    expect(await w.refresh(refreshToken)).toMatchObject({ status: 400, body: { error: "invalid_grant" } });
+  });
+});
+
 describe("a refresh token bound to a key", () => {
   const bound = async () => {
     const w = await startIssuer();
