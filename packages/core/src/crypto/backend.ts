@@ -98,8 +98,9 @@ export interface Verifier {
 
 /**
  * The cryptography that the protocol needs, and its only source of randomness.
- * Two implementations: WebCrypto (every runtime, asynchronous, non-extractable keys) and node:crypto (synchronous). Promises
- * may be of any class whose `then` answers with one of its own. Nothing but `true` is a yes.
+ * Two implementations: WebCrypto (every runtime, asynchronous, non-extractable keys) and node:crypto (synchronous, but for
+ * key pairs that are not extractable, which it leaves to WebCrypto). Promises may be of any class whose `then` answers with
+ * one of its own. Nothing but `true` is a yes.
  */
 export interface CryptoBackend {
   readonly name: string;

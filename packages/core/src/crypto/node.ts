@@ -15,6 +15,7 @@ import {
   verify,
 } from "node:crypto";
 import { SealwireError } from "../errors.ts";
+import { chain, type Maybe } from "../maybe.ts";
 import type { SuiteId } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
 import { concat, equal } from "../wire/bytes.ts";
@@ -37,8 +38,10 @@ import type { CryptoKeyPair } from "./keypair.ts";
 import { expand, expandKey } from "./node-hkdf.ts";
 import { NodeMac, sha256 } from "./node-hmac.ts";
 import { algOfPair, isKeyPair, proveSigner, refusePrivateJwk } from "./signing.ts";
+import { keyAgreement as webAgreement, signerOfPair as webSigner } from "./webcrypto.ts";
 
-// Everything here is synchronous: an AES-GCM call costs 4 µs, a promise around it would cost more.
+// All but the use of key pairs that nobody can read is synchronous: an AES-GCM call costs 4 µs, a promise around it would
+// cost more.
 
 const TAG_BYTES = 16;
 const SIGNATURE_BYTES = 64;
@@ -168,14 +171,22 @@ function agreementOf(suite: SuiteId, { publicJwk, derive }: DiffieHellman): KeyA
   };
 }
 
-/** A pair of WebCrypto: the key behind a CryptoKey derives synchronously, extractable or not. */
-function agreementOfPair(pair: CryptoKeyPair): KeyAgreement {
+/** Other pairs are left to WebCrypto, which answers later: Node deprecates to take a key out of them (DEP0204). */
+const isReadable = ({ privateKey, publicKey }: CryptoKeyPair): boolean =>
+  privateKey.extractable && publicKey.extractable;
+
+const keyBehind = (key: CryptoKey): KeyObject => KeyObject.from(key as never);
+
+const publicJwkBehind = (key: CryptoKey): PublicJwk =>
+  publicJwkOf(keyBehind(key).export({ format: "jwk" }) as unknown as PublicJwk);
+
+function agreementOfPair(pair: CryptoKeyPair): Maybe<KeyAgreement> {
   const suite = suiteOfPair(pair);
-  const [privateKey, publicKey] = [pair.privateKey, pair.publicKey].map((key) => KeyObject.from(key as never));
-  const publicJwk = publicJwkOf((publicKey as KeyObject).export({ format: "jwk" }) as unknown as PublicJwk);
+  if (!isReadable(pair)) return webAgreement(suite, pair);
+  const privateKey = keyBehind(pair.privateKey);
   return agreementOf(suite, {
-    publicJwk,
-    derive: (peer) => diffieHellman({ privateKey: privateKey as KeyObject, publicKey: importPublic(peer) }),
+    publicJwk: publicJwkBehind(pair.publicKey),
+    derive: (peer) => diffieHellman({ privateKey, publicKey: importPublic(peer) }),
   });
 }
 
@@ -241,6 +252,11 @@ function signer(privateKey: KeyObject, publicJwk: PublicJwk): Signer {
   return { alg, publicJwk, sign: (data) => plain(sign(hash, data, key)) };
 }
 
+function signerOfPair(pair: CryptoKeyPair): Maybe<Signer> {
+  algOfPair(pair);
+  return isReadable(pair) ? signer(keyBehind(pair.privateKey), publicJwkBehind(pair.publicKey)) : webSigner(pair);
+}
+
 function importVerifier(jwk: PublicJwk): Verifier {
   const publicJwk = publicJwkOf(jwk);
   const alg = signatureAlgOf(publicJwk);
@@ -262,7 +278,7 @@ function random(length: number): Uint8Array {
   return randomFillSync(new Uint8Array(length));
 }
 
-/** node:crypto, synchronous throughout. */
+/** node:crypto, synchronous throughout but for key pairs that are not extractable. */
 export const backend: CryptoBackend = {
   name: "node",
   random,
@@ -271,8 +287,7 @@ export const backend: CryptoBackend = {
   generateKeyAgreement: (suite) => keyAgreement(suite),
   importKeyAgreement(key) {
     if (isKeyPair(key)) {
-      const pair = agreementOfPair(key);
-      return proveAgreement(pair, keyAgreement(pair.suite));
+      return chain(agreementOfPair(key), (own) => proveAgreement(own, keyAgreement(own.suite)));
     }
     const jwk = assertDecryptionJwk(key);
     let own: KeyAgreement;
@@ -288,11 +303,7 @@ export const backend: CryptoBackend = {
   },
   importSigner(key) {
     if (isKeyPair(key)) {
-      algOfPair(key);
-      // The key behind a CryptoKey signs synchronously, extractable or not.
-      const [privateKey, publicKey] = [key.privateKey, key.publicKey].map((half) => KeyObject.from(half as never));
-      const publicJwk = publicJwkOf((publicKey as KeyObject).export({ format: "jwk" }) as unknown as PublicJwk);
-      return proveSigner(signer(privateKey as KeyObject, publicJwk), importVerifier(publicJwk));
+      return chain(signerOfPair(key), (own) => proveSigner(own, importVerifier(own.publicJwk)));
     }
     const jwk = assertPrivateJwk(key);
     let privateKey: KeyObject;

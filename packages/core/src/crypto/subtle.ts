@@ -29,6 +29,7 @@ export async function generateKeyPair(
 
 /** Engines add `ext` and `key_ops`, and order as they like: rebuilt field by field. */
 export async function exportPublicJwk(key: CryptoKey): Promise<PublicJwk> {
+  if (!key.extractable) throw new TypeError("The public key of the pair was made without extractable.");
   return publicJwkOf((await subtle().exportKey("jwk", key)) as PublicJwk);
 }
 

@@ -164,7 +164,7 @@ export async function sharedSecret(z: Uint8Array): Promise<SharedSecret> {
   };
 }
 
-/** Of a given pair, which test vectors need. */
+/** @throws TypeError for a pair whose public key cannot be exported */
 export async function keyAgreement(suite: SuiteId, pair: CryptoKeyPair): Promise<KeyAgreement> {
   return agreementOf(suite, pair.privateKey, await exportPublicJwk(pair.publicKey));
 }
@@ -203,9 +203,7 @@ function agreementOf(suite: SuiteId, privateKey: CryptoKey, publicJwk: PublicJwk
 async function importKeyAgreement(key: PrivateJwk | CryptoKeyPair): Promise<KeyAgreement> {
   let own: KeyAgreement;
   if (isKeyPair(key)) {
-    const suite = suiteOfPair(key);
-    if (!key.publicKey.extractable) throw new TypeError("The public key of the pair was made without extractable.");
-    own = await keyAgreement(suite, key);
+    own = await keyAgreement(suiteOfPair(key), key);
   } else {
     const jwk = assertDecryptionJwk(key);
     const members = { ...publicJwkOf(jwk), d: jwk.d };
@@ -231,6 +229,11 @@ function signer(privateKey: CryptoKey, publicJwk: PublicJwk): Signer {
   };
 }
 
+/** @throws TypeError for a pair whose public key cannot be exported */
+export async function signerOfPair({ privateKey, publicKey }: CryptoKeyPair): Promise<Signer> {
+  return signer(privateKey, await exportPublicJwk(publicKey));
+}
+
 async function importVerifier(jwk: PublicJwk): Promise<Verifier> {
   const publicJwk = publicJwkOf(jwk);
   const alg = signatureAlgOf(publicJwk);
@@ -254,9 +257,8 @@ export const backend: CryptoBackend = {
   async importSigner(key) {
     if (isKeyPair(key)) {
       algOfPair(key);
-      if (!key.publicKey.extractable) throw new TypeError("The public key of the pair was made without extractable.");
-      const publicJwk = await exportPublicJwk(key.publicKey);
-      return proveSigner(signer(key.privateKey, publicJwk), await importVerifier(publicJwk));
+      const own = await signerOfPair(key);
+      return proveSigner(own, await importVerifier(own.publicJwk));
     }
     const jwk = assertPrivateJwk(key);
     const algorithm = SIGNATURE_KEY[signatureAlgOf(jwk)];

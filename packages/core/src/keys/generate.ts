@@ -22,7 +22,10 @@ export async function generateKey(alg: SignatureAlg = "ES256"): Promise<Generate
   return { privateJwk: { ...members, d: exported.d, alg }, publicJwk: { ...members, alg } };
 }
 
-/** A new proof key whose private half no script can read: the default for a client, ES256 since it can be stored in IndexedDB everywhere. */
+/**
+ * A new proof key whose private half no script can read: the default for a client, ES256 since it can be stored in IndexedDB
+ * everywhere. On Node WebCrypto uses such a key, on another thread: a signature costs more than by a JWK.
+ */
 export function generateProofKey(alg: SignatureAlg = "ES256"): Promise<CryptoKeyPair> {
   return generatePair(alg, false);
 }

@@ -20,7 +20,7 @@ export interface OpenOptions {
   readonly audience: string | readonly string[];
   /** Signing keys by the identity of their issuer, or a function that finds one. An issuer that is not there is unknown. */
   readonly keys: IssuerKeys | KeyResolver;
-  /** Own recipient keys: private JWKs with `alg` "ECDH-ES", or key pairs that need not be extractable. */
+  /** Own recipient keys: private JWKs with `alg` "ECDH-ES", or key pairs whose private half need not be extractable. */
   readonly decryptionKey?: PrivateJwk | CryptoKeyPair | readonly (PrivateJwk | CryptoKeyPair)[];
   /** Remembers what was delivered under the own identity: one store for all nodes that have it. */
   readonly replay: ReplayStore | typeof unsafeAllowReplay;

@@ -32,7 +32,7 @@ export interface EnvelopeContent {
 export interface SealOptions {
   /** The identity under which receivers know the key. */
   readonly issuer: string;
-  /** The issuer's signing key: a private JWK with `alg`, or a key pair that need not be extractable. */
+  /** The issuer's signing key: a private JWK with `alg`, or a key pair whose private half need not be extractable. */
   readonly key: PrivateJwk | CryptoKeyPair;
   /** The one receiver: its identity, or the name of a group. With `encryptTo` the identity that this key belongs to, never a group. */
   readonly audience: string;

@@ -1,4 +1,5 @@
-import type { AeadKey, CryptoBackend, KeyAgreement, SharedSecret } from "../../src/crypto/backend.ts";
+import type { AeadKey, CryptoBackend, KeyAgreement, PrivateJwk, SharedSecret } from "../../src/crypto/backend.ts";
+import { publicJwkOf } from "../../src/crypto/jwk.ts";
 import { chain, type Maybe } from "../../src/maybe.ts";
 
 type Seal = AeadKey["seal"];
@@ -40,4 +41,18 @@ export function breakingSignatures(inner: CryptoBackend, broken: () => boolean):
         },
       })),
   };
+}
+
+/** Every signing key becomes a pair of WebCrypto that no script can read. */
+export function unreadableKeys(inner: CryptoBackend): CryptoBackend {
+  const pairOf = async (jwk: PrivateJwk): Promise<CryptoKeyPair> => {
+    const algorithm = jwk.crv === "P-256" ? { name: "ECDSA", namedCurve: "P-256" } : { name: jwk.crv };
+    const half = (members: object, extractable: boolean, usage: KeyUsage) =>
+      crypto.subtle.importKey("jwk", members, algorithm, extractable, [usage]);
+    return {
+      privateKey: await half({ ...publicJwkOf(jwk), d: jwk.d }, false, "sign"),
+      publicKey: await half(publicJwkOf(jwk), true, "verify"),
+    };
+  };
+  return { ...inner, importSigner: async (jwk) => inner.importSigner(await pairOf(jwk as PrivateJwk)) };
 }
