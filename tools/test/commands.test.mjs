@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { findChromium } from "../chromium.mjs";
 import { entriesOf } from "../lib/conformance.mjs";
@@ -10,6 +11,10 @@ import { nodeTooOld, sameInstall, satisfies } from "../prepare.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "sealwire-commands-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("random lists are as long as the bound that a test gives them", () => {
+  expect(fc.readConfigureGlobal()).toMatchObject({ defaultSizeToMaxWhenMaxSpecified: true });
+});
 
 describe("preparing", () => {
   const range = "^20.19.0 || ^22.12.0 || >=24.0.0";

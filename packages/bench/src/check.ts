@@ -136,15 +136,18 @@ function inFlightOf(browser: string, answer: Answer | undefined): readonly Verdi
   const table = answer?.inFlight.filter(({ size }) => size === 256).at(-1);
   if (table === undefined) return [];
   const { "sealwire sessions": own, "bare WebCrypto AES-GCM": bare } = table.figures as Record<string, Figure>;
-  const rest = ((own as Figure).median - ownMicroseconds(table)) / (bare as Figure).median;
+  const spared = (own as Figure).rounds.map((time, i) => time - (ownRounds(table)[i] as number));
+  const rest = ratioOf(spared, (bare as Figure).rounds);
   const what = `${browser}, 256 B through sessions, ${table.inFlight} in flight, against bare WebCrypto`;
   return [verdict(what, ratio(own as Figure, bare as Figure), { most: 1.15 }, { rest })];
 }
 
 /** What a session does itself for a message at both ends: what it takes without a cipher beyond the bare calls without one. */
-export function ownMicroseconds({ figures }: InFlightTable): number {
+export const ownMicroseconds = (table: InFlightTable): number => quantile(ownRounds(table), 0.5);
+
+function ownRounds({ figures }: InFlightTable): readonly number[] {
   const { "sealwire sessions, no cipher": own, "bare calls, no cipher": bare } = figures as Record<string, Figure>;
-  return (own as Figure).median - (bare as Figure).median;
+  return (own as Figure).rounds.map((time, i) => time - ((bare as Figure).rounds[i] as number));
 }
 
 /** What `ratio` makes of these times without the share of them that a profile found in Sealwire's own lines. */

@@ -78,6 +78,6 @@ function inFlightParts(name: string, { inFlight }: Answer): string[] {
         ];
       }),
     ),
-    "The bound holds the sessions in which each message has an envelope of its own; batches are what they do by default with what is sent in one turn. Their own time is what they take, both ends together, beyond the bare calls where neither has a cipher.",
+    "The bound holds the sessions in which each message has an envelope of its own; batches are what they do by default with what is sent in one turn. Their own time is what they take, both ends together, beyond the bare calls where WebCrypto copies for both.",
   ];
 }

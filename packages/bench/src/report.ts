@@ -29,7 +29,7 @@ export function report(r: Results, verdicts: readonly Verdict[]): string {
       ]),
     ),
     "Without a protocol is what the bare cipher of node:crypto around each message, each turn's messages or each chunk makes of the same row, frames of one turn written together as sessions do it, and for the handshake its bare operations in as many messages: no numbers are looked at, nothing is checked, kept or sent again. A bound that this misses too is not missed by the protocol alone.",
-    "Without its own time: what would be left if the lines of Sealwire's packages took none. For the server that is what the profiles below find outside of them: sockets, ciphers, keys, and what is collected. For browsers it is without what sessions take beyond bare calls where neither has a cipher. A bound that this misses too cannot be met by making those lines faster, only by asking less of what is outside.",
+    "Without its own time: about what would be left if the lines of Sealwire's packages took none. For the server that is everything else in the profiles below (those of messages with 16 in flight): sockets, ciphers, keys, built-in functions, `ws`, the engine, and the collection of what those lines allocate. Where this misses the bound too, faster lines do not reach it; less asked of what is outside would. For browsers it is without what sessions take beyond bare calls where WebCrypto copies for both; where a cipher works on a thread of its own, the page's lines run beside it, and the two do not simply add up.",
     "`jose` rows: how many times as long jose takes. The handshake row is what a connection costs the server above a bare `ws` connection; the floor of an object is cbor-x and the bare cipher.",
     ...microParts(r),
     ...echoParts(r),

@@ -6,8 +6,8 @@ import { type Contender, oneByOne } from "../rounds.ts";
 /** As long as the header of a session, which is authenticated with every message. */
 const AAD = new Uint8Array(120).fill(65);
 
-type Encrypt = (params: AesGcmParams, plaintext: Uint8Array) => Promise<ArrayBuffer>;
-type Decrypt = (params: AesGcmParams, sealed: ArrayBuffer) => Promise<ArrayBuffer>;
+export type Encrypt = (params: AesGcmParams, plaintext: Uint8Array) => Promise<ArrayBuffer>;
+export type Decrypt = (params: AesGcmParams, sealed: ArrayBuffer | Uint8Array) => Promise<ArrayBuffer>;
 
 /** One call to encrypt and one to decrypt, a counter as IV. */
 export function bareCalls(encrypt: Encrypt, decrypt: Decrypt): (plaintext: Uint8Array) => Promise<Uint8Array> {
@@ -27,7 +27,7 @@ export async function bareWebCrypto(): Promise<(plaintext: Uint8Array) => Promis
   const key = await subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
   return bareCalls(
     (params, plaintext) => subtle.encrypt(params, key, plaintext as Uint8Array<ArrayBuffer>),
-    (params, sealed) => subtle.decrypt(params, key, sealed),
+    (params, sealed) => subtle.decrypt(params, key, sealed as ArrayBuffer),
   );
 }
 

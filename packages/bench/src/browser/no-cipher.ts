@@ -1,37 +1,47 @@
-// Sessions and the bare calls without their cipher: what is left is what each of them does itself.
-import { type AeadKey, backend, type CryptoBackend } from "@sealwire/core/internal";
-import { bareCalls } from "./bare.ts";
+// Sessions and the bare calls with a WebCrypto that copies: what is left is what each of them does itself.
+import { backend, type CryptoBackend } from "@sealwire/core/internal";
+import { aeadKey } from "@sealwire/core/internal/webcrypto";
+import { bareCalls, type Decrypt, type Encrypt } from "./bare.ts";
 
 const TAG = 16;
 /** Has settled: whoever waits for it goes on in a later job, as after WebCrypto. */
 const later = Promise.resolve();
 
-function sealed(text: Uint8Array, room = 0): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(room + text.length + TAG);
-  bytes.set(text, room);
-  return bytes;
+const encrypt: Encrypt = (_, text) =>
+  later.then(() => {
+    const sealed = new Uint8Array(text.length + TAG);
+    sealed.set(text);
+    return sealed.buffer;
+  });
+
+const decrypt: Decrypt = (_, data) =>
+  later.then(() => {
+    const bytes = new Uint8Array(data instanceof ArrayBuffer ? data : data.slice());
+    return bytes.slice(0, bytes.length - TAG).buffer;
+  });
+
+/** A key of WebCrypto in all but what it calls: that is looked up when it is made. */
+function copyingKey() {
+  const copies = {
+    encrypt: (params: AesGcmParams, _key: CryptoKey, text: Uint8Array) => encrypt(params, text),
+    decrypt: (params: AesGcmParams, _key: CryptoKey, data: Uint8Array) => decrypt(params, data),
+  };
+  Object.defineProperty(crypto, "subtle", { value: copies, configurable: true });
+  try {
+    return aeadKey({} as CryptoKey);
+  } finally {
+    // That of the prototype is there again.
+    Reflect.deleteProperty(crypto, "subtle");
+  }
 }
-
-const opened = (data: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(data).slice(0, data.length - TAG);
-
-const COPIES: AeadKey = {
-  seal: (_iv, _aad, text, room) => later.then(() => sealed(text, room)),
-  open: (_iv, _aad, data) => later.then(() => opened(data)),
-  sealLater: (_nonces, _seq, _aad, text, room, to) => later.then(() => to.ended(sealed(text, room))),
-  openLater: (_nonces, _seq, _aad, data, to) => later.then(() => to.ended(opened(data))),
-};
 
 /** WebCrypto for the handshake; messages are copied. */
 export const withoutCipher: CryptoBackend = {
   ...backend,
   async generateKeyAgreement(suite) {
     const own = await backend.generateKeyAgreement(suite);
-    return { ...own, agree: async (peer) => ({ ...(await own.agree(peer)), aead: () => COPIES }) };
+    return { ...own, agree: async (peer) => ({ ...(await own.agree(peer)), aead: copyingKey }) };
   },
 };
 
-export const bareWithoutCipher = (): ((plaintext: Uint8Array) => Promise<Uint8Array>) =>
-  bareCalls(
-    (_, text) => later.then(() => sealed(text).buffer),
-    (_, data) => later.then(() => opened(new Uint8Array(data)).buffer),
-  );
+export const bareWithoutCipher = (): ((plaintext: Uint8Array) => Promise<Uint8Array>) => bareCalls(encrypt, decrypt);

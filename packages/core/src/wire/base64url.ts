@@ -8,8 +8,6 @@ const ONLY_ALPHABET = /^[A-Za-z0-9_-]*$/;
 const VALUES = new Uint8Array(128);
 for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
 
-/** Below this many characters the table is faster than a call into the engine. */
-const NATIVE_FROM = 24;
 /** Bytes to encode at once to compare: a long text takes memory anew from the system, which costs more than to write it. */
 const PIECE = 12_288;
 
@@ -31,7 +29,31 @@ interface OfEngine {
   toBase64?(options: typeof ENCODING): string;
   setFromBase64?(text: string, options: typeof DECODING): { readonly read: number; readonly written: number };
 }
-const { toBase64, setFromBase64 } = Uint8Array.prototype as OfEngine;
+const { toBase64, setFromBase64 } = tried(Uint8Array.prototype as OfEngine);
+
+/** Nothing where a page has brought functions of that name which know other options, as polyfills from before 2024 do. */
+function tried(given: OfEngine): OfEngine {
+  const decode = (text: string) => given.setFromBase64?.call(new Uint8Array(2), text, DECODING);
+  const refused = (text: string): boolean => {
+    try {
+      decode(text);
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  try {
+    const [whole, spaced] = [decode("_-8"), decode("_- 8")];
+    const decodes =
+      whole?.read === 3 && whole.written === 2 && spaced?.written === 2 && refused("+-8") && refused("_.8");
+    return decodes && given.toBase64?.call(Uint8Array.of(255, 239), ENCODING) === "_-8" ? given : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Characters, or bytes to encode, below which the table is faster than a call out of the script. */
+const NATIVE_FROM = nativeWrite ? 40 : 24;
 
 export function encodeBase64url(bytes: Uint8Array): string {
   if (nativeSlice) return nativeSlice.call(bytes, 0, bytes.length);

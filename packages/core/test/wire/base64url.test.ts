@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { decodeBase64url, encodeBase64url, isBase64url } from "../../src/wire/base64url.ts";
 import { expectCode, onlyThrows, plain } from "./helpers.ts";
 
@@ -111,6 +111,49 @@ describe("base64url", () => {
         expect(plain(bare.decodeBase64url(text))).toEqual(plain(bytes));
       }),
     );
+  });
+
+  it("takes no function of a page that knows other options, and the engine's where there is one", async () => {
+    const prototype = Uint8Array.prototype as unknown as Record<string, unknown>;
+    const table = await withoutBuffer();
+    const bytes = Uint8Array.from({ length: 32 }, (_, i) => 255 - i);
+    const text = table.encodeBase64url(bytes);
+    const decoded: string[] = [];
+    const good = {
+      toBase64(this: Uint8Array) {
+        return table.encodeBase64url(this);
+      },
+      setFromBase64(this: Uint8Array, given: string) {
+        decoded.push(given);
+        if (/[^\w -]/.test(given)) throw new SyntaxError(given);
+        const said = table.decodeBase64url(given.replaceAll(" ", ""));
+        this.set(said);
+        return { read: given.length, written: said.length };
+      },
+    };
+    const padded = () => `${text}=`;
+    const lenient = function (this: Uint8Array, given: string) {
+      return good.setFromBase64.call(this, given.replace(/[^\w-]/g, "A"));
+    };
+    const cases = [
+      [good, true],
+      [{ ...good, toBase64: padded }, false],
+      [{ ...good, toBase64: undefined }, false],
+      [{ ...good, setFromBase64: lenient }, false],
+      [{ ...good, setFromBase64: () => undefined }, false],
+    ] as const;
+    onTestFinished(() => {
+      for (const name of Object.keys(good)) Reflect.deleteProperty(prototype, name);
+    });
+    for (const [functions, used] of cases) {
+      for (const [name, value] of Object.entries(functions))
+        Object.defineProperty(prototype, name, { value, configurable: true });
+      const { decodeBase64url: decode, encodeBase64url: encode } = await withoutBuffer();
+      expect(encode(bytes)).toBe(text);
+      decoded.length = 0;
+      expect(plain(decode(text))).toEqual(plain(bytes));
+      expect(decoded).toEqual(used ? [text] : []);
+    }
   });
 
   it("gives every text at most one reading: what decodes encodes to itself", async () => {
