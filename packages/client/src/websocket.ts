@@ -27,6 +27,8 @@ export async function openSocket(
   if (WebSocket === null) throw new TypeError("this platform has no WebSocket");
   if (authorization !== undefined && (WebSocket as unknown) === globalThis.WebSocket)
     throw new TypeError('tokenAtUpgrade: the WebSocket of this platform sends no headers; "subprotocol" works here');
+  if (tls !== undefined && (WebSocket as unknown) === globalThis.WebSocket)
+    throw new TypeError("tls: the WebSocket of this platform takes no CA");
   signal.throwIfAborted();
   const ws = new WebSocket(url.href, [...protocols, ...(subprotocol === undefined ? [] : [subprotocol])], {
     // Compression before encryption leaks content by its size (RFC 7692 section 8); ws offers it by default.

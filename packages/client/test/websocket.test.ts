@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS } from "@sealwire/core";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { openSocket, type SocketConstructor } from "../src/websocket.ts";
 
 /** As `ws`, whose upgrade was answered on `socket`. */
@@ -26,6 +26,15 @@ const open = async (socket: unknown) =>
     limits: DEFAULT_LIMITS,
     signal: new AbortController().signal,
   });
+
+it("a CA of one's own is not left out where the platform's WebSocket takes none", async () => {
+  const native = answered(null);
+  vi.stubGlobal("WebSocket", native);
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const tls = { ca: "PEM" };
+  const options = { limits: DEFAULT_LIMITS, signal: new AbortController().signal, tls };
+  await expect(openSocket(native, { url: new URL("wss://chat.example") }, [], options)).rejects.toThrow(/^tls: /);
+});
 
 it("what is written to is told where the platform has it, as Bun has not", async () => {
   const stream = { cork() {}, uncork() {} };

@@ -36,6 +36,8 @@ export function refuseUpgrade(socket: Duplex, { status, text }: Refusal): void {
   );
 }
 
+const USUAL_PORTS: Readonly<Record<string, number>> = { "https:": 443, "http:": 80 };
+
 /** Exact comparison; a request without Origin does not come from a page. */
 export function originAllowed(req: IncomingMessage, origins: NonNullable<ServerOptions["origins"]>): boolean {
   const { origin, host } = req.headers;
@@ -46,7 +48,8 @@ export function originAllowed(req: IncomingMessage, origins: NonNullable<ServerO
   // Behind a proxy that ends TLS the page's scheme cannot be known; here it can.
   const encrypted = (req.socket as Partial<TLSSocket>).encrypted === true;
   // Some proxies write the port that a browser leaves out.
-  const usual = url.port === "" && host === `${url.host}:${url.protocol === "https:" ? 443 : 80}`;
+  const port = USUAL_PORTS[url.protocol];
+  const usual = port !== undefined && url.port === "" && host === `${url.host}:${port}`;
   return url.origin === origin && (url.host === host || usual) && (!encrypted || url.protocol === "https:");
 }
 

@@ -42,6 +42,8 @@ describe("[hs:origin] whose pages may connect", () => {
     ["that of the other scheme", "chat.example:80", "https://chat.example", 403],
     ["another one", "chat.example:8443", "https://chat.example", 403],
     ["a page at another one", "chat.example:443", "https://chat.example:8443", 403],
+    ["a page at another one, and the usual one behind it", "chat.example:8443:443", "https://chat.example:8443", 403],
+    ["that of a scheme that no page has", "chat.example:80", "ftp://chat.example", 403],
     ["another host", "evil.example:443", "https://chat.example", 403],
     ["the usual one twice", "chat.example:443:443", "https://chat.example", 403],
     ["a user before it", "chat.example@evil.example:443", "https://chat.example", 403],

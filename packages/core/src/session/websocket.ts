@@ -5,7 +5,7 @@ import type { Clock, SessionSocket, SocketEvents } from "./socket.ts";
 /** What the WebSocket of a browser and that of `ws` have in common, and what only `ws` has. */
 export interface WebSocketLike {
   readonly protocol: string;
-  /** Not every platform tells it. */
+  /** Not every platform tells it: nothing then waits for a slow peer, nor ends a session for it. */
   readonly bufferedAmount?: number;
   readonly readyState: number;
   binaryType: string;
@@ -148,7 +148,8 @@ class Adapter implements SessionSocket {
       this.settle();
     });
     this.uncork();
-    if (this.buffered === 0) giveBack();
+    // Not where that is not told: it may be queued.
+    if (this.#ws.bufferedAmount === 0) giveBack();
   }
 
   close(code: number, reason: string): void {

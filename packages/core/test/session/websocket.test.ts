@@ -126,6 +126,18 @@ describe("messages and errors", () => {
     }
   });
 
+  it("where it is not told, the memory of a large frame is lent again once that was sent, and not before", () => {
+    const { ws, socket } = adapted(true);
+    Reflect.deleteProperty(ws, "bufferedAmount");
+    const frame = frames.take(65_600);
+    const lent = () =>
+      Array.from({ length: 20 }, () => frames.take(65_600)).some(({ buffer }) => buffer === frame.buffer);
+    socket.send(frame);
+    expect(lent()).toBe(false);
+    ws.done?.();
+    expect(lent()).toBe(true);
+  });
+
   it("bytes of a browser become a Uint8Array, others stay", () => {
     const { ws, events } = adapted(false);
     expect(ws.binaryType).toBe("arraybuffer");
