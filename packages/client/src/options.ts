@@ -99,7 +99,7 @@ export interface ConnectOptions {
    * a browser may show it. Default: not.
    */
   readonly tokenAtUpgrade?: "authorization" | "subprotocol" | "ticket";
-  /** Certificates to trust in place of the system's. Node only; browsers have their own store. */
+  /** Certificates to trust in place of the system's. Node only: browsers have their own store, and connect() is a TypeError there. */
   readonly tls?: { readonly ca: string | Uint8Array };
   /**
    * Told of what has nowhere else to go: a handler that failed or keeps messages waiting (see `Handler`), a message that does
