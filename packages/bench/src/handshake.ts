@@ -91,9 +91,13 @@ class Side {
 
   /** Where the time of the server's main thread goes meanwhile. */
   async profile(count: number): Promise<Shares> {
+    const opening = await this.#opening(count);
     await this.server.ask("startProfile");
-    await this.connect(count);
-    return await this.server.ask<Shares>("stopProfile");
+    await this.load.ask("open", opening);
+    const shares = await this.server.ask<Shares>("stopProfile");
+    // Their ends are no part of it.
+    await this.load.ask("open", { ...opening, count: 0 });
+    return shares;
   }
 
   /** Messages of sessions that were there before, while others connect. */

@@ -31,7 +31,7 @@ interface OfEngine {
 }
 const { toBase64, setFromBase64 } = tried(Uint8Array.prototype as OfEngine);
 
-/** Nothing where a page has brought functions of that name which know other options, as polyfills from before 2024 do. */
+/** Nothing where a page has brought functions of that name which know other options, as those of core-js up to 3.37 do. */
 function tried(given: OfEngine): OfEngine {
   const decode = (text: string) => given.setFromBase64?.call(new Uint8Array(2), text, DECODING);
   const refused = (text: string): boolean => {
