@@ -98,3 +98,4 @@ export { type Encryption, sealEnvelope, sealWith } from "./standalone/seal.ts";
 export { decodeBase64url } from "./wire/base64url.ts";
 export { assertData } from "./wire/data.ts";
 export { decodeFrame, type Wire, type WireFrame } from "./wire/frame.ts";
+export { frames } from "./wire/memory.ts";

@@ -70,9 +70,12 @@ async function throughSessions(
   batch: boolean,
   cipher: CryptoBackend = backend,
 ): Promise<() => Promise<void>> {
-  const { client, server } = await openSessions(batch, cipher);
+  const { client, server, delivered } = await openSessions(batch, cipher);
   const waiting: (() => void)[] = [];
-  server.handle("chat.msg", () => waiting.shift()?.());
+  server.handle("chat.msg", () => {
+    delivered();
+    waiting.shift()?.();
+  });
   return () =>
     new Promise<void>((resolve) => {
       waiting.push(resolve);

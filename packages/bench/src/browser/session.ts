@@ -8,6 +8,7 @@ import {
   createKeySet,
   DEFAULT_LIMITS,
   type Established,
+  frames,
   type Handshake,
   LiveSession,
   ServerHandshake,
@@ -22,15 +23,19 @@ type Events = Parameters<SessionSocket["listen"]>[0];
 
 const later = Promise.resolve();
 
-/** Two sockets: what goes in at one comes out of the other. A page pays less for it than for any other way to wait. */
-function sockets(): readonly [SessionSocket, SessionSocket] {
+/**
+ * Two sockets: what goes in at one comes out of the other. A page pays less for it than for any other way to wait. `under`: what
+ * the first one was given.
+ */
+function sockets(under: Uint8Array[] | undefined): readonly [SessionSocket, SessionSocket] {
   const events: (Events | undefined)[] = [];
   const early: Parameters<Events["onMessage"]>[0][][] = [[], []];
   const socket = (own: 0 | 1): SessionSocket => ({
     protocol: PROTOCOL,
     bufferedAmount: 0,
-    send(payload) {
+    send(payload, lent) {
       const other = 1 - own;
+      if (own === 0 && lent) under?.push(payload as Uint8Array);
       void later.then(() => {
         if (events[other] === undefined) early[other]?.push(payload);
         else events[other].onMessage(payload);
@@ -54,6 +59,11 @@ function sockets(): readonly [SessionSocket, SessionSocket] {
 export interface Sessions {
   readonly client: LiveSession;
   readonly server: LiveSession;
+  /**
+   * The server has got one more message of the client: without batches, a frame as old as that is the client's again, as it
+   * is after `send` of a WebSocket, which copies.
+   */
+  delivered(): void;
 }
 
 /** Level aead, codec cbor. `batch`: what is sent in one turn shares an envelope, as it does by default. */
@@ -93,7 +103,8 @@ export async function openSessions(batch: boolean, backend: CryptoBackend): Prom
     tokenSentAtUpgrade: false,
     proof: undefined,
   });
-  const [near, far] = sockets();
+  const under: Uint8Array[] | undefined = batch ? undefined : [];
+  const [near, far] = sockets(under);
   const session = (socket: SessionSocket, handshake: Handshake): Promise<LiveSession> =>
     new Promise((resolve, reject) => {
       const connection: Connection = new Connection({
@@ -116,5 +127,12 @@ export async function openSessions(batch: boolean, backend: CryptoBackend): Prom
     session(near, { start: () => client.start(), receive: (frame, time) => client.receive(frame, time) }),
   ] as const;
   const [serverSession, clientSession] = await Promise.all(both);
-  return { client: clientSession, server: serverSession };
+  return {
+    client: clientSession,
+    server: serverSession,
+    delivered() {
+      const frame = under?.shift();
+      if (frame !== undefined) frames.giveBack(frame);
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import { SealwireError } from "../errors.ts";
 import { isPromise, type Maybe } from "../maybe.ts";
-import { frameMemory } from "../wire/memory.ts";
+import { passing } from "../wire/memory.ts";
 import type { AeadKey, Apart, Awaiting, Nonces } from "./backend.ts";
 
 export const IV_BYTES = 12;
@@ -23,7 +23,7 @@ export class StaticIv implements Nonces {
   /** `iv XOR (0x00000000 || uint64_be(seq))`, as TLS 1.3 (RFC 8446 section 5.3) and OSCORE do it. */
   nonce(seq: number): Uint8Array {
     // Memory outside the heap: node:crypto has the engine move there what is not, and a piece of a block is there already.
-    return this.write(seq, frameMemory.cut(IV_BYTES));
+    return this.write(seq, passing.cut(IV_BYTES));
   }
 
   /** Writes `nonce` to these 12 bytes. */

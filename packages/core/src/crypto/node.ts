@@ -19,7 +19,7 @@ import { chain, type Maybe } from "../maybe.ts";
 import type { SuiteId } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "../wire/base64url.ts";
 import { concat, equal } from "../wire/bytes.ts";
-import { frameMemory, frames, LARGE } from "../wire/memory.ts";
+import { frames } from "../wire/memory.ts";
 import { IV_BYTES } from "./aead.ts";
 import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
@@ -75,7 +75,7 @@ class NodeAead implements AeadKey {
     const text = cipher.update(plaintext);
     cipher.final();
     const length = room + text.length + TAG_BYTES;
-    const sealed = length < LARGE ? frameMemory.cut(length) : frames.take(length);
+    const sealed = frames.take(length);
     sealed.set(text, room);
     sealed.set(cipher.getAuthTag(), room + text.length);
     return sealed;

@@ -1,7 +1,7 @@
 import { SealwireError } from "../errors.ts";
 import type { SignatureAlg, SuiteId } from "../registry.generated.ts";
 import { followedBy } from "../wire/bytes.ts";
-import { frameMemory } from "../wire/memory.ts";
+import { frames } from "../wire/memory.ts";
 import { IV_BYTES } from "./aead.ts";
 import { concatKdfInput, proveAgreement, suiteOfPair } from "./agreement.ts";
 import type {
@@ -130,7 +130,7 @@ class WebAead implements AeadKey {
 function behind(room: number, sealed: ArrayBuffer): Uint8Array {
   const bytes = bytesOf(sealed);
   if (room === 0) return bytes;
-  const framed = frameMemory.cut(room + bytes.length);
+  const framed = frames.take(room + bytes.length);
   framed.set(bytes, room);
   return framed;
 }

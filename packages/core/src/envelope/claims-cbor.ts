@@ -2,7 +2,7 @@ import { DEFAULT_LIMITS } from "../registry.generated.ts";
 import { CborReader, CborWriter, headSize, MAJOR } from "../wire/cbor.ts";
 import { encodeDat, type NodeBudget, readData, spend } from "../wire/dat.ts";
 import type { Data } from "../wire/json.ts";
-import { claimsRoom } from "../wire/memory.ts";
+import { claimsMemory } from "../wire/memory.ts";
 import {
   type BatchWriter,
   batchItem,
@@ -120,7 +120,7 @@ function common({ iss, aud, bnd, seq, jti, iat, exp }: CommonClaims, others: num
     members++;
     room += NAME_BYTES + headSize(iat);
   }
-  const writer = new CborWriter(claimsRoom(room)).map(members);
+  const writer = new CborWriter(claimsMemory.take(room)).map(members);
   if (iss !== undefined) writer.three(NAME.iss).text(iss);
   if (aud !== undefined) writer.three(NAME.aud).text(aud);
   if (bnd !== undefined) writer.three(NAME.bnd).text(bnd);

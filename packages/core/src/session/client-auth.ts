@@ -10,7 +10,7 @@ import { chain, type Maybe } from "../maybe.ts";
 import { encodeBase64url, isBase64url } from "../wire/base64url.ts";
 import { compactText, equal, utf8 } from "../wire/bytes.ts";
 import { compactJws, decodeText, signingInput, type WireFrame } from "../wire/frame.ts";
-import { claimsMemory } from "../wire/memory.ts";
+import { passing } from "../wire/memory.ts";
 import type { ProofKey } from "./client-handshake.ts";
 import { sealHandshakeObject } from "./handshake-object.ts";
 import type { HandshakeKeys } from "./schedule.ts";
@@ -91,7 +91,7 @@ export function readClientAuth(
   withProof: boolean,
 ): Maybe<OpenedClientAuth> {
   if (!withProof) return { plaintext, ...readClaims(plaintext), proof: undefined };
-  const jws = decodeText(compactText(plaintext), "inner", claimsMemory);
+  const jws = decodeText(compactText(plaintext), "inner", passing);
   if (jws.form !== 1) throw new SealwireError("E_MALFORMED", { stage: "inner", detail: "CA holds no JWS" });
   const header = parseHeader(jws.protected, "sealwire-auth+jwt", { jwk: true });
   const checked = checkPublicJwk(header.jwk, "sign", { exact: true });

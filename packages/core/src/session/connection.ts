@@ -183,8 +183,9 @@ export class Connection implements SocketEvents, Reader {
     return this.#timers.after(ms, fn);
   }
 
-  send(payload: Payload): void {
-    if (this.#socketClosed === undefined) this.#socket.send(payload);
+  /** `lent`: see `SessionSocket`. */
+  send(payload: Payload, lent = false): void {
+    if (this.#socketClosed === undefined) this.#socket.send(payload, lent);
   }
 
   /** What is sent from here on leaves at `uncork`, or earlier. False where it leaves at once. */

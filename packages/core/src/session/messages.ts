@@ -3,9 +3,12 @@ import type { ApplicationClaims, Ref } from "../envelope/claims.ts";
 import type { Control } from "../envelope/control.ts";
 import type { MessageSealer, Payload } from "../envelope/sealer.ts";
 import type { SealwireError } from "../errors.ts";
-import { isPromise, type Maybe } from "../maybe.ts";
+import type { Maybe } from "../maybe.ts";
 import type { ErrorCode } from "../registry.generated.ts";
 import type { Data } from "../wire/json.ts";
+import type { Kept, Retention } from "./retention.ts";
+
+const NONE = new Uint8Array(0);
 
 /** What the application gives to be sent. */
 export interface Outgoing extends Role {
@@ -32,24 +35,41 @@ export interface Role {
 /** A message whose sequence number is fixed. `seal`, or else `begin`, is called once, in the order of the numbers. */
 export class Prepared {
   readonly seq: number;
-  readonly claims: Uint8Array;
+  /** None of a message that has left; those of a control message stay. */
+  claims: Uint8Array;
   readonly control: boolean;
   readonly #sealer: MessageSealer;
-  /** The cipher is done with the claims. */
-  sealed = false;
+  readonly #kept: Kept | undefined;
+  readonly #retention: Retention | undefined;
 
-  constructor(seq: number, claims: Uint8Array, control: boolean, sealer: MessageSealer) {
+  /** `kept`, in `retention`: of a message that is sealed for the first time. It has the claims for itself. */
+  constructor(
+    seq: number,
+    claims: Uint8Array,
+    control: boolean,
+    sealer: MessageSealer,
+    kept?: Kept,
+    retention?: Retention,
+  ) {
     this.seq = seq;
     this.claims = claims;
     this.control = control;
     this.#sealer = sealer;
+    this.#kept = kept;
+    this.#retention = retention;
+  }
+
+  /** It is sealed: of a message nobody looks at the claims here any more. */
+  leave(): void {
+    if (this.#kept === undefined) return;
+    const { claims } = this;
+    this.claims = NONE;
+    this.#retention?.sealed(this.#kept, claims);
   }
 
   seal(): Maybe<Payload> {
     const { seq, claims } = this;
-    const sealed = this.control ? this.#sealer.control(seq, claims) : this.#sealer.application(seq, claims);
-    this.sealed = !isPromise(sealed);
-    return sealed;
+    return this.control ? this.#sealer.control(seq, claims) : this.#sealer.application(seq, claims);
   }
 
   /**

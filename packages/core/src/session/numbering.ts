@@ -67,9 +67,7 @@ export class Numbering {
 
   private seal(kept: Kept, claims: Uint8Array, sealer: MessageSealer): void {
     this.hold(kept, claims);
-    const prepared = new Prepared(kept.seq, claims, false, sealer);
-    this.#o.onPrepared(prepared);
-    if (prepared.sealed) this.#o.ledger.retention.sealed(kept, claims);
+    this.#o.onPrepared(new Prepared(kept.seq, claims, false, sealer, kept, this.#o.ledger.retention));
   }
 
   private hold(kept: Kept, claims: Uint8Array): void {

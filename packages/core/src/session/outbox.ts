@@ -219,8 +219,9 @@ export class Outbox {
 
   #sent(prepared: Prepared, payload: Payload): void {
     this.#pending -= prepared.claims.length;
-    this.#connection.send(payload);
+    this.#connection.send(payload, true);
     this.#onSent?.(prepared, payload);
+    prepared.leave();
     this.#checkLimit();
   }
 

@@ -1,4 +1,4 @@
-import { largeClaims } from "../wire/memory.ts";
+import { claimsMemory } from "../wire/memory.ts";
 
 /** A piece of memory that several messages share, one behind the other. */
 export class Piece {
@@ -65,7 +65,7 @@ class Pieces {
     const { length: size } = piece.bytes;
     if (piece.lent || piece.messages > 0) return;
     if (size > this.largest) {
-      largeClaims.giveBack(piece.bytes);
+      claimsMemory.giveBack(piece.bytes);
       return;
     }
     if (this.#bytes + size > SPARE) return;

@@ -1,5 +1,5 @@
 import type { Limits } from "../registry.generated.ts";
-import { largeClaims } from "../wire/memory.ts";
+import { claimsMemory } from "../wire/memory.ts";
 import { Piece, pieces } from "./pieces.ts";
 
 /** How many wait to be used again, at most. */
@@ -117,9 +117,9 @@ export class Kept {
     if (this.#lent) piece.lent = true;
   }
 
-  /** Nobody has its claims but those to whom it was lent. */
-  free(): void {
-    if (!this.#lent && this.#piece !== undefined) this.#piece.lent = false;
+  /** Nobody has these claims, where they are its own, but those to whom it was lent. */
+  free(claims: Uint8Array): void {
+    if (!this.#lent && this.#piece?.bytes === claims) this.#piece.lent = false;
   }
 
   /** It and its claims stay as they are for as long as anybody has this. */
@@ -178,11 +178,13 @@ export class Retention {
     kept.hold(piece, start, piece.used);
   }
 
-  /** Its cipher is done with the claims: where they are large, their memory is used again when nobody else needs them. */
+  /**
+   * They were sealed: their memory is used again, at once where `hold` has copied them, else when they are not kept any more.
+   * Where a peer has acknowledged what it had not got, `kept` can be another message by now.
+   */
   sealed(kept: Kept, claims: Uint8Array): void {
-    if (claims.length <= pieces.largest) return;
-    if (this.#resumable) kept.free();
-    else largeClaims.giveBack(claims);
+    if (this.#resumable && claims.length > pieces.largest) kept.free(claims);
+    else claimsMemory.giveBack(claims);
   }
 
   /** A piece of memory in which there is room. */

@@ -4,7 +4,7 @@ import { all, chain, type Maybe } from "../maybe.ts";
 import type { Level } from "../registry.generated.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
 import { concat, utf8, writeUint32 } from "../wire/bytes.ts";
-import { claimsMemory } from "../wire/memory.ts";
+import { passing } from "../wire/memory.ts";
 
 const beginnings = new Map<string, Uint8Array>();
 
@@ -24,7 +24,7 @@ export function transcriptHash(backend: CryptoBackend, label: string, ...parts: 
   let at = start.length;
   let length = at;
   for (const part of parts) length += 4 + part.length;
-  const input = claimsMemory.cut(length);
+  const input = passing.cut(length);
   input.set(start);
   for (const part of parts) {
     writeUint32(input, at, part.length);

@@ -7,7 +7,8 @@ export interface SessionSocket {
   readonly protocol: string;
   /** Bytes handed over and not yet written to the network. */
   readonly bufferedAmount: number;
-  send(payload: Payload): void;
+  /** `lent`: bytes of `frames`, to be given back to them once they were copied or written. Default: false. */
+  send(payload: Payload, lent?: boolean): void;
   /**
    * What is sent from here on leaves at `uncork`, or earlier: one system call then serves several frames. False where that
    * cannot be.

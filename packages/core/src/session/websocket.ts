@@ -88,6 +88,15 @@ class Adapter implements SessionSocket {
     return this.#asks !== undefined;
   }
 
+  /**
+   * That of a page, or of a worker of one, copies what it is given. Others keep it until they can send it, as Cloudflare's
+   * workers do, which have no location.
+   */
+  private get copies(): boolean {
+    const { WebSocket } = globalThis;
+    return "location" in globalThis && WebSocket !== undefined && this.#ws instanceof WebSocket;
+  }
+
   get protocol(): string {
     return this.#ws.protocol;
   }
@@ -115,11 +124,12 @@ class Adapter implements SessionSocket {
     this.#stream?.uncork();
   }
 
-  send(payload: Payload): void {
+  send(payload: Payload, lent = false): void {
     const ws = this.#ws;
     if (ws.readyState !== OPEN) return;
     if (this.native) {
       ws.send(payload);
+      if (lent && typeof payload !== "string" && this.copies) frames.giveBack(payload);
       return;
     }
     if (isLarge(payload)) {

@@ -1,4 +1,4 @@
-import { claimsMemory } from "./memory.ts";
+import { passing } from "./memory.ts";
 
 /** Refuses the input: throws the error of the step that reads it. `detail` names a position or a rule, never content. */
 export type Fail = (detail: string) => never;
@@ -30,7 +30,7 @@ export function ascii(text: string): Uint8Array {
  * text with other characters than ASCII has its own.
  */
 export function passingUtf8(text: string): Uint8Array {
-  const bytes = claimsMemory.cut(text.length);
+  const bytes = passing.cut(text.length);
   return encoder.encodeInto(text, bytes).read === text.length ? bytes : encoder.encode(text);
 }
 

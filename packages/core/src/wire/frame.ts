@@ -3,7 +3,7 @@ import type { Stage } from "../registry.generated.ts";
 import { decodeBase64url, encodeBase64url } from "./base64url.ts";
 import { decodeUtf8, type Fail, followedBy, isWellFormed, passingUtf8, utf8 } from "./bytes.ts";
 import { CborReader, CborWriter, headSize } from "./cbor.ts";
-import { frameMemory, type Memory } from "./memory.ts";
+import { frames, type Memory, passing } from "./memory.ts";
 
 /** Form 0: bare JSON of a hello or an error, its syntax unchecked. */
 export interface JsonFrame {
@@ -51,12 +51,12 @@ export type Wire = "text" | "binary";
 const NO_KEY = new Uint8Array(0);
 
 /**
- * One CBOR array of definite length with the shortest heads: a frame has exactly one encoding. `passing`: it goes to the wire
+ * One CBOR array of definite length with the shortest heads: a frame has exactly one encoding. `leaves`: it goes to the wire
  * and nowhere else.
  */
-export function encodeFrame(frame: WireFrame, passing = false): Uint8Array {
+export function encodeFrame(frame: WireFrame, leaves = false): Uint8Array {
   const start = (elements: number, room: number): CborWriter =>
-    new CborWriter(passing ? frameMemory.cut(room + HEADS) : room + HEADS).array(elements).uint(frame.form);
+    new CborWriter(leaves ? passing.cut(room + HEADS) : room + HEADS).array(elements).uint(frame.form);
   switch (frame.form) {
     case 0:
       return start(2, frame.json.length).bytes(frame.json).finish();
@@ -76,7 +76,7 @@ export function encodeFrame(frame: WireFrame, passing = false): Uint8Array {
     case 4: {
       const { h, payload, signature } = frame;
       // To the byte: sessions send it for every message, and the writer makes no view of its own then.
-      const room = frameMemory.cut(2 + headSize(h) + sizeOf(payload) + sizeOf(signature));
+      const room = frames.take(2 + headSize(h) + sizeOf(payload) + sizeOf(signature));
       return new CborWriter(room).array(4).uint(4).uint(h).bytes(payload).bytes(signature).finish();
     }
   }

@@ -71,21 +71,66 @@ export class Lending {
   }
 }
 
-/** Claims in clear. */
-export const claimsMemory: Memory = new Memory();
-/** What goes to the wire. */
-export const frameMemory: Memory = new Memory();
-/**
- * The same, where it is large. Lent by the ciphers that answer at once, given back by the socket. As many wait as are unsent
- * by default before a sender waits (`highWaterMark`).
- */
-export const frames: Lending = new Lending({ spare: 1_048_576, wipes: false });
-/**
- * Claims in clear that are large; given back after their receipt, of which there is one for each 262,144 bytes (`ackBytes`).
- * Whoever gives them back knows that their cipher has answered.
- */
-export const largeClaims: Lending = new Lending({ spare: 4_194_304, wipes: true });
+interface PassingOptions extends LendingOptions {
+  /** The same of what is not large. */
+  readonly short: number;
+}
 
-/** For claims that are written to the last byte. */
-export const claimsRoom = (length: number): Uint8Array =>
-  length < LARGE ? claimsMemory.cut(length) : largeClaims.take(length);
+/**
+ * Memory of messages of every length. What is given back serves the next message of its length: an engine keeps an object of
+ * its own beside each view that it was given, and memory that was never written to costs it more than the message.
+ */
+export class Passing {
+  readonly #options: PassingOptions;
+  readonly #memory: Memory = new Memory();
+  readonly #lending: Lending;
+  readonly #spare: Map<number, Uint8Array[]> = new Map();
+  #bytes = 0;
+
+  constructor(options: PassingOptions) {
+    this.#options = options;
+    this.#lending = new Lending(options);
+  }
+
+  /** Any bytes, to be overwritten to the last one. */
+  take(length: number): Uint8Array {
+    if (length >= LARGE) return this.#lending.take(length);
+    const spare = this.#spare.get(length)?.pop();
+    if (spare === undefined) return this.#memory.cut(length);
+    this.#bytes -= length;
+    return spare;
+  }
+
+  /** Nobody else has these bytes, nor looks at them any more. What is not large is given back once. */
+  giveBack(bytes: Uint8Array): void {
+    const { length } = bytes;
+    if (length >= LARGE) {
+      this.#lending.giveBack(bytes);
+      return;
+    }
+    const { wipes, short } = this.#options;
+    if (wipes) bytes.fill(0);
+    // Lengths that do not come again make room for those of now.
+    if (this.#bytes + length > short) {
+      this.#spare.clear();
+      this.#bytes = 0;
+    }
+    this.#bytes += length;
+    const spare = this.#spare.get(length);
+    if (spare === undefined) this.#spare.set(length, [bytes]);
+    else spare.push(bytes);
+  }
+}
+
+/** What is needed as long as one message is under way, and is left to the collector. */
+export const passing: Memory = new Memory();
+/**
+ * What goes to the wire. Large ones are given back by the socket, all of them where that copies what it is given. As many wait
+ * as are unsent by default before a sender waits (`highWaterMark`).
+ */
+export const frames: Passing = new Passing({ spare: 1_048_576, short: 65_536, wipes: false });
+/**
+ * Claims in clear, to be written to the last byte. Large ones are given back after their receipt, of which there is one for
+ * each 262,144 bytes (`ackBytes`). Whoever gives them back knows that their cipher has answered.
+ */
+export const claimsMemory: Passing = new Passing({ spare: 4_194_304, short: 65_536, wipes: true });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/registry.generated.ts";
 import { Kept, Retention } from "../../src/session/retention.ts";
-import { largeClaims } from "../../src/wire/memory.ts";
+import { claimsMemory } from "../../src/wire/memory.ts";
 
 const message = (seq: number) => Kept.of(seq, undefined, 9, "t", 10);
 
@@ -85,7 +85,7 @@ describe("the claims of what is kept", () => {
     const isFree = (memory: Uint8Array) => {
       const taken: Uint8Array[] = [];
       for (let bytes = 0; bytes < OTHERS; bytes += SIZE) {
-        const one = largeClaims.take(SIZE);
+        const one = claimsMemory.take(SIZE);
         if (one.buffer === memory.buffer) return true;
         taken.push(one);
       }
@@ -93,7 +93,7 @@ describe("the claims of what is kept", () => {
     };
     const send = (resumable = true) => {
       const retention = start(0, 0, resumable);
-      const [kept, claims] = [message(1), largeClaims.take(SIZE).fill(7)];
+      const [kept, claims] = [message(1), claimsMemory.take(SIZE).fill(7)];
       retention.add(kept);
       retention.hold(kept, claims);
       return { retention, kept, claims };
@@ -122,11 +122,33 @@ describe("the claims of what is kept", () => {
       expect(claims.every((byte) => byte === 7)).toBe(true);
       expect(isFree(claims)).toBe(false);
     });
+    it("not where another message has taken the place of the one whose receipt came too early", () => {
+      const { retention, claims } = send();
+      const other = message(2);
+      const others = claimsMemory.take(SIZE).fill(8);
+      retention.add(other);
+      retention.hold(other, others);
+      // As if `other` were the same object.
+      retention.sealed(other, claims);
+      retention.acknowledge(2);
+      expect(others.every((byte) => byte === 8)).toBe(true);
+      expect(isFree(others)).toBe(false);
+    });
     it("at once where nothing is sent again", () => {
       const { retention, kept, claims } = send(false);
       retention.sealed(kept, claims);
       expect(isFree(claims)).toBe(true);
     });
+  });
+
+  it("are copied where they are not large: their memory is free once they were sealed", () => {
+    const retention = start(0, 0);
+    const [kept, claims] = [message(1), claimsMemory.take(333).fill(7)];
+    retention.add(kept);
+    retention.hold(kept, claims);
+    retention.sealed(kept, claims);
+    expect(claimsMemory.take(333)).toBe(claims);
+    expect(kept.claims).toEqual(new Uint8Array(333).fill(7));
   });
 
   it("belong to an object that is used again after their receipt, unless somebody was given it or is about to seal it", () => {

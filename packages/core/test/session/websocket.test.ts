@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { adaptWebSocket, type WebSocketLike } from "../../src/session/websocket.ts";
 import { frames } from "../../src/wire/memory.ts";
 import { VirtualClock } from "../support/clock.ts";
@@ -113,6 +113,43 @@ describe("messages and errors", () => {
     // Of whoever has it by now.
     ws.done?.();
     expect(frames.take(65_600).buffer).not.toBe(frame.buffer);
+  });
+
+  describe("a lent frame", () => {
+    const isLentAgain = (length: number, frame: Uint8Array) =>
+      Array.from({ length: 300 }, () => frames.take(length)).some(
+        ({ buffer, byteOffset }) => buffer === frame.buffer && byteOffset === frame.byteOffset,
+      );
+    afterEach(() => vi.unstubAllGlobals());
+
+    it.each([77, 16_383, 65_600])("of %i bytes is lent again at once where a page's WebSocket has it", (length) => {
+      vi.stubGlobal("WebSocket", FakeSocket);
+      vi.stubGlobal("location", { href: "https://page.example" });
+      const { ws, socket } = adapted(false);
+      const [hello, frame] = [frames.take(length), frames.take(length)];
+      socket.send(hello);
+      expect(isLentAgain(length, hello)).toBe(false);
+      socket.send(frame, true);
+      expect(ws.calls).toEqual([
+        ["send", hello],
+        ["send", frame],
+      ]);
+      expect(isLentAgain(length, frame)).toBe(true);
+    });
+
+    it.each([
+      ["another WebSocket has it than the page's", class {}, { href: "https://page.example" }],
+      ["there is no page: it may be sent later as it is then", FakeSocket, undefined],
+      ["the platform has no WebSocket", undefined, { href: "https://page.example" }],
+    ])("is not lent again where %s", (_, WebSocket, location) => {
+      vi.stubGlobal("WebSocket", WebSocket);
+      if (location !== undefined) vi.stubGlobal("location", location);
+      for (const length of [77, 65_600]) {
+        const frame = frames.take(length);
+        adapted(false).socket.send(frame, true);
+        expect(isLentAgain(length, frame)).toBe(false);
+      }
+    });
   });
 
   it("a platform that does not tell what is unsent has nothing unsent", async () => {

@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Lending, Memory } from "../../src/wire/memory.ts";
+import { Lending, Memory, Passing } from "../../src/wire/memory.ts";
 
 /** Several blocks full, of lengths that do not fill one exactly. */
 const pieces = (memory: Memory): Uint8Array[] =>
@@ -79,5 +80,58 @@ describe("lent memory", () => {
     const waited = all.filter(({ buffer }) => again.has(buffer)).length;
     expect(waited).toBeGreaterThan(0);
     expect(waited * BIG).toBeLessThanOrEqual(1_048_576);
+  });
+});
+
+describe("passing memory", () => {
+  const OPTIONS = { spare: 1_048_576, short: 4096, wipes: true };
+
+  it("serves the next of its length once it was given back, and holds zeros until then", () => {
+    for (const length of [1, 300, 16_383, 16_384, 65_600]) {
+      const memory = new Passing({ ...OPTIONS, short: 20_000 });
+      const given = memory.take(length).fill(7);
+      expect(memory.take(length).buffer === given.buffer && length >= 16_383).toBe(false);
+      memory.giveBack(given);
+      expect(given.every((byte) => byte === 0)).toBe(true);
+      const again = memory.take(length);
+      expect([again.buffer, again.byteOffset, again.length]).toEqual([given.buffer, given.byteOffset, length]);
+    }
+  });
+
+  it("is of one at a time, whatever is taken and given back", () => {
+    const step = fc.record({
+      length: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(300, 2048, 2049, 16_384, 17_000)),
+      gives: fc.option(fc.nat(), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300 }), fc.boolean(), (steps, wipes) => {
+        const memory = new Passing({ ...OPTIONS, wipes });
+        const taken: { bytes: Uint8Array; mark: number }[] = [];
+        steps.forEach(({ length, gives }, i) => {
+          const mark = 1 + (i % 255);
+          taken.push({ bytes: memory.take(length).fill(mark), mark });
+          if (gives === undefined) return;
+          const [one] = taken.splice(gives % taken.length, 1) as [(typeof taken)[number]];
+          expect(one.bytes.every((byte) => byte === one.mark)).toBe(true);
+          memory.giveBack(one.bytes);
+        });
+        for (const { bytes, mark } of taken) expect(bytes.every((byte) => byte === mark)).toBe(true);
+      }),
+    );
+  });
+
+  it("waits for lengths that come again, and never more of it than is set", () => {
+    const memory = new Passing(OPTIONS);
+    const all = Array.from({ length: 30 }, () => memory.take(300));
+    for (const bytes of all) memory.giveBack(bytes);
+    const again = Array.from({ length: 30 }, () => memory.take(300));
+    const waited = again.filter((bytes) => all.includes(bytes)).length;
+    expect(waited).toBeGreaterThan(0);
+    expect(waited * 300).toBeLessThanOrEqual(OPTIONS.short);
+    for (let length = 1; length < 200; length++) memory.giveBack(memory.take(length));
+    const newest = memory.take(199);
+    expect(newest).toHaveLength(199);
+    memory.giveBack(newest);
+    expect(memory.take(199)).toBe(newest);
   });
 });
