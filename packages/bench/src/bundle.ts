@@ -10,6 +10,9 @@ export const ENTRIES = {
   /** Sessions: what the bound is about. */
   connect: 'export { connect } from "@sealwire/client"',
   all: 'export * from "@sealwire/client"',
+  /** What writes, seals, opens and reads a message, and no session: no handshake, nothing that sends or is counted. */
+  envelopes:
+    'export { backend, checkApplicationClaims, decodeClaims, decodePayload, encodeClaims, MessageOpener, MessageSealer } from "@sealwire/core/internal"',
 } as const;
 
 export interface PartFigure {

@@ -114,7 +114,7 @@ async function run(): Promise<Results> {
     fanOut: wanted("fanout")
       ? await fanOut(quick ? { sizes: [1, 50], rounds: 3 } : { sizes: [1, 10, 100, 1000], rounds: 7 }, say)
       : [],
-    file: wanted("file") ? await file({ rounds: quick ? 2 : 9, bytes: 50_000_000 }, say) : [],
+    file: wanted("file") ? await file({ rounds: quick ? 2 : 9, bytes: 50_000_000, profiled: quick ? 0 : 10 }, say) : [],
     handshakes: wanted("handshakes")
       ? await handshakes(
           quick
@@ -130,7 +130,11 @@ async function run(): Promise<Results> {
       ...[1, 255, 65_535, 65_536].map((seq) => ({ seq, items: 1, bytes: overhead(seq) })),
       ...[2, 16, 48].map((items) => ({ seq: 65_535, items, bytes: overhead(65_535, items) })),
     ],
-    bundle: { connect: await bundle(ENTRIES.connect), all: await bundle(ENTRIES.all) },
+    bundle: {
+      connect: await bundle(ENTRIES.connect),
+      all: await bundle(ENTRIES.all),
+      envelopes: await bundle(ENTRIES.envelopes),
+    },
     startUp: wanted("startup")
       ? startUp(["@sealwire/server", "@sealwire/client", "jose", "cbor-x", "ws", "socket.io"], quick ? 3 : 9)
       : {},

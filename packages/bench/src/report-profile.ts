@@ -2,6 +2,7 @@ import { ownShare, type Shares } from "./profile.ts";
 import type { Results } from "./results.ts";
 import { spell } from "./svg.ts";
 import { table } from "./table.ts";
+import type { FileTable } from "./traffic/run.ts";
 
 /** Of parts that are less than this of all, nobody learns anything. */
 const LEAST = 0.005;
@@ -20,6 +21,19 @@ export function handshakeProfileParts({ handshakes: { profiles } }: Results): st
     "### Where the time of a handshake goes",
     `${OF_BUSY}; \`floor\` is the \`ws\` connection with as many messages, and the operations. ${OUTSIDE}`,
     profiles,
+  );
+}
+
+/** The same for a file. */
+export function fileProfileParts({ to, profiles }: FileTable): string[] {
+  const ends = Object.entries(profiles).flatMap(([kind, { server, client }]) => [
+    [`${kind}: server`, server],
+    [`${kind}: client`, client],
+  ]);
+  return profileTable(
+    `### Where the time of a file to the ${to} goes`,
+    `${OF_BUSY.replace("its main thread", "the main threads")}. ${OUTSIDE}`,
+    Object.fromEntries(ends),
   );
 }
 

@@ -4,7 +4,7 @@ import type { Pauses } from "./child.ts";
 import { type Latency, ratioOf } from "./echo/run.ts";
 import { plot } from "./plot.ts";
 import { microParts } from "./report-micro.ts";
-import { consistsParts, handshakeProfileParts, profileParts } from "./report-profile.ts";
+import { consistsParts, fileProfileParts, handshakeProfileParts, profileParts } from "./report-profile.ts";
 import type { Results } from "./results.ts";
 import { quantile } from "./rounds.ts";
 import { bars, spell } from "./svg.ts";
@@ -28,8 +28,8 @@ export function report(r: Results, verdicts: readonly Verdict[]): string {
         ...[floor, rest].map((of) => (of === undefined ? "" : `${of.toFixed(2)}${unit}`)),
       ]),
     ),
-    "Without a protocol is what the bare cipher of node:crypto around each message, each turn's messages or each chunk makes of the same row, frames of one turn written together as sessions do it, and for the handshake its bare operations in as many messages: no numbers are looked at, nothing is checked, kept or sent again. A bound that this misses too is not missed by the protocol alone.",
-    "Without its own time: about what would be left if the lines of Sealwire's packages took none. For the server that is everything else in the profiles below (those of messages with 16 in flight): sockets, ciphers, keys, built-in functions, `ws`, the engine, and the collection of what those lines allocate. Where this misses the bound too, faster lines do not reach it; less asked of what is outside would. For browsers it is without what sessions take beyond bare calls where WebCrypto copies for both; where a cipher works on a thread of its own, the page's lines run beside it, and the two do not simply add up.",
+    "Without a protocol is what the bare cipher of node:crypto around each message, each turn's messages or each chunk makes of the same row, frames of one turn written together as sessions do it, for the handshake its bare operations in as many messages, and for the size of the client what writes, seals, opens and reads envelopes, cbor-x with it, and no session: no numbers are looked at, nothing is checked, kept or sent again. A bound that this misses too is not missed by the protocol alone.",
+    "Without its own time: about what would be left if the lines of Sealwire's packages took none. For the server that is everything else in the profiles below (those of messages with 16 in flight): sockets, ciphers, keys, built-in functions, `ws`, the engine, and the collection of what those lines allocate. For a file it is as if the end with more lines of its own were what takes all of the time. Where this misses the bound too, faster lines do not reach it; less asked of what is outside would. For browsers it is without what sessions take beyond bare calls where WebCrypto copies for both; where a cipher works on a thread of its own, the page's lines run beside it, and the two do not simply add up.",
     "`jose` rows: how many times as long jose takes. The handshake row is what a connection costs the server above a bare `ws` connection; the floor of an object is cbor-x and the bare cipher.",
     ...microParts(r),
     ...echoParts(r),
@@ -111,7 +111,8 @@ function trafficParts({ fanOut, file }: Results): string[] {
       ),
     ];
   });
-  const files = file.map(({ to, bytes, chunk, figures }) => {
+  const files = file.map((one) => {
+    const { to, bytes, chunk, figures } = one;
     const title = `A file of ${bytes / 1e6} MB to the ${to}, in chunks of ${chunk / 1024} KiB`;
     const rows = Object.entries(figures);
     const all = rows.map(([name, { perSecond }]) => ({
@@ -127,6 +128,7 @@ function trafficParts({ fanOut, file }: Results): string[] {
         ["", "MB/s", "quartiles", "server's CPU ms for all", "quartiles", "client's CPU ms", "quartiles"],
         rows.map(([name, f]) => [name, ...spread(f.perSecond), ...spread(f.cpu), ...spread(f.clientCpu)]),
       ),
+      ...fileProfileParts(one),
     ];
   });
   return [...parts, ...files].flat();
@@ -196,7 +198,7 @@ function otherParts(r: Results): string[] {
       overhead.map(({ seq, items, bytes }) => [String(seq), String(items), spell(bytes)]),
     ),
     "## Size and start",
-    `The client for browsers, with \`connect\` alone: ${sizeOf(bundle.connect)}; with all that it exports: ${sizeOf(bundle.all)}. What it consists of, each share being what the whole is smaller by without it:`,
+    `The client for browsers, with \`connect\` alone: ${sizeOf(bundle.connect)}; with all that it exports: ${sizeOf(bundle.all)}; envelopes alone, without a session: ${sizeOf(bundle.envelopes)}. What it consists of, each share being what the whole is smaller by without it:`,
     table(
       ["", "`connect`: kB minified", "kB gzipped", "all: kB minified", "kB gzipped"],
       partNames(bundle).map((part) => [part, ...sharesOf(bundle.connect, part), ...sharesOf(bundle.all, part)]),

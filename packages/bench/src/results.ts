@@ -1,5 +1,5 @@
 import type { BrowserFigures } from "./browser/run.ts";
-import type { BundleFigure } from "./bundle.ts";
+import type { BundleFigure, ENTRIES } from "./bundle.ts";
 import type { EchoFigure, Latency } from "./echo/run.ts";
 import type { HandshakeFigures } from "./handshake.ts";
 import type { Consists, MemoryFigure } from "./memory.ts";
@@ -25,7 +25,7 @@ export interface Results {
   /** What an idle connection consists of. */
   readonly consists: Readonly<Record<string, Consists>>;
   readonly overhead: readonly { readonly seq: number; readonly items: number; readonly bytes: number }[];
-  readonly bundle: { readonly connect: BundleFigure; readonly all: BundleFigure };
+  readonly bundle: Readonly<Record<keyof typeof ENTRIES, BundleFigure>>;
   readonly startUp: Readonly<Record<string, number>>;
 }
 

@@ -94,6 +94,14 @@ it("a page that connects gets nothing at once that only tokens, envelopes, evide
   expect(modules.filter((path: string) => rare.test(path))).toEqual([]);
 });
 
+it("envelopes alone are no session, nor anything that connects", async () => {
+  const { bundle, browserBundle, ENTRIES } = await at("bundle");
+  const { modules } = await browserBundle(ENTRIES.envelopes);
+  expect(modules).toEqual(expect.arrayContaining(["packages/core/dist/crypto/webcrypto.js"]));
+  expect(modules.filter((path: string) => /session\/(?!payload)|client|isomorphic-ws|jose/.test(path))).toEqual([]);
+  expect((await bundle(ENTRIES.envelopes)).gzip).toBeLessThan((await bundle(ENTRIES.connect)).gzip);
+});
+
 it("jose and what a server does with a session are nowhere in what the client exports, until jose is needed", async () => {
   const { browserBundle, ENTRIES } = await at("bundle");
   const { modules } = await browserBundle(ENTRIES.all);
@@ -136,7 +144,15 @@ it("one message reaches every subscriber, and a file the other end, whole", asyn
     expect(spread.figures[kind].last[0], kind).toBeGreaterThan(0);
     expect(spread.figures[kind].cpu[0], kind).toBeGreaterThan(0);
   }
-  const tables = await file({ rounds: 1, bytes: 2_000_000 }, quiet);
+  const tables = await file({ rounds: 1, bytes: 2_000_000, profiled: 5 }, quiet);
+  const { ownShare } = await at("profile");
+  for (const { profiles } of tables) {
+    expect(Object.keys(profiles)).toEqual(["bare", "sealwire"]);
+    for (const end of ["server", "client"]) {
+      expect(ownShare(profiles.bare[end]), end).toBe(0);
+      expect(ownShare(profiles.sealwire[end]), end).toBeGreaterThan(0);
+    }
+  }
   expect(tables.map(({ to }: { to: string }) => to)).toEqual(["server", "client"]);
   for (const { figures } of tables)
     for (const kind of ["ws", "sealwire"]) expect(figures[kind].perSecond[0], kind).toBeGreaterThan(0);

@@ -1,5 +1,6 @@
 import { Child } from "../child.ts";
 import type { Place } from "../echo/world.ts";
+import type { Shares } from "../profile.ts";
 import type { TrafficKind } from "./peers.ts";
 import type { Dialing, Giving, Spreading } from "./side.ts";
 
@@ -40,6 +41,15 @@ export class Traffic {
       cpu: (await this.server.cpu()) - before,
       clientCpu: (await this.clients.cpu()) - clientBefore,
     };
+  }
+
+  /** Where the time of both ends goes while the file is transferred so many times. */
+  async profile(giving: Giving, up: boolean, times: number): Promise<Profiles> {
+    const both = [this.server, this.clients] as const;
+    await Promise.all(both.map((end) => end.ask("startProfile")));
+    for (let i = 0; i < times; i++) await this.transfer(giving, up);
+    const [server, client] = await Promise.all(both.map((end) => end.ask<Shares>("stopProfile")));
+    return { server: server as Shares, client: client as Shares };
   }
 
   /** Every session once. */
@@ -119,8 +129,15 @@ export interface FileFigure {
   readonly clientCpu: number[];
 }
 
+export interface Profiles {
+  readonly server: Shares;
+  readonly client: Shares;
+}
+
 export interface FileTable {
   readonly to: "server" | "client";
+  /** Of the kinds that cipher, but for a quick run. */
+  readonly profiles: Record<string, Profiles>;
   readonly bytes: number;
   readonly chunk: number;
   readonly figures: Readonly<Record<string, FileFigure>>;
@@ -129,15 +146,19 @@ export interface FileTable {
 const CHUNK = 65_536;
 const FILE = ["ws", "bare", "sealwire"] as const;
 
-/** One file over one connection, in chunks; the sender waits where more than 1 MiB is unsent. */
+/**
+ * One file over one connection, in chunks; the sender waits where more than 1 MiB is unsent. `profiled`: times that it is
+ * transferred once more for a profile; 0 for none.
+ */
 export async function file(
-  { rounds, bytes }: { readonly rounds: number; readonly bytes: number },
+  { rounds, bytes, profiled }: { readonly rounds: number; readonly bytes: number; readonly profiled: number },
   say: (what: string) => void,
 ): Promise<FileTable[]> {
   const giving: Giving = { bytes, chunk: CHUNK };
   const table = (to: FileTable["to"]): FileTable => ({
     to,
     ...giving,
+    profiles: {},
     figures: Object.fromEntries(FILE.map((kind) => [kind, { perSecond: [], cpu: [], clientCpu: [] } as FileFigure])),
   });
   const [up, down] = [table("server"), table("client")];
@@ -149,12 +170,14 @@ export async function file(
     1,
     async (traffic, round) => {
       if (watched++ < FILE.length) await traffic.server.ask("watch");
-      for (const { to, figures } of [up, down]) {
+      for (const { to, figures, profiles } of [up, down]) {
         const { ms, cpu, clientCpu } = await traffic.transfer(giving, to === "server");
         if (round < 0) continue;
         figures[traffic.kind]?.perSecond.push(bytes / 1000 / ms);
         figures[traffic.kind]?.cpu.push(cpu / 1000);
         figures[traffic.kind]?.clientCpu.push(clientCpu / 1000);
+        if (round === rounds - 1 && profiled > 0 && traffic.kind !== "ws")
+          profiles[traffic.kind] = await traffic.profile(giving, to === "server", profiled);
       }
     },
   );

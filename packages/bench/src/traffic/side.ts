@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { answer } from "../child.ts";
 import { bytesOf } from "../data.ts";
 import type { Place } from "../echo/world.ts";
+import { startProfile, stopProfile } from "../profile.ts";
 import { dialPeer, type Hub, listen, type Peer, type TrafficKind } from "./peers.ts";
 
 export interface Dialing {
@@ -124,6 +125,8 @@ answer({
   spread,
   give,
   resume: resumeAll,
+  startProfile,
+  stopProfile,
   messages: (many: number) => until(() => messages >= many),
   bytes: (many: number) => until(() => bytes >= many),
 });
