@@ -10,7 +10,7 @@ import {
   type Established,
   type Handshake,
   hintedError,
-  type LiveSession,
+  LiveSession,
   type Offer,
   type ProofKey,
   type Receiver,
@@ -50,8 +50,8 @@ export class Dialer {
     const { url, options, limits, backend, proof, offer, protocols } = this.#o;
     const keys = await serverKeys(options.server.keys, signal);
     const credential = await credentialOf(url, options, signal);
-    await this.#connect(credential, signal, onEstablished, (protocol) => {
-      return new ClientHandshake({
+    const handshakeOf = (protocol: string) =>
+      new ClientHandshake({
         backend,
         serverId: options.server.id,
         serverKeys: keys,
@@ -64,7 +64,7 @@ export class Dialer {
         proof,
         order: options.order ?? "strict",
       });
-    });
+    await this.#connect(credential, signal, onEstablished, handshakeOf, true);
   }
 
   /** The session once more, by one of its chains. A token goes along only where the upgrade needs one. */
@@ -85,6 +85,7 @@ export class Dialer {
     signal: AbortSignal,
     onEstablished: OnEstablished,
     handshakeOf: (protocol: string) => Required<Pick<Handshake, "start" | "receive">>,
+    opens = false,
   ): Promise<void> {
     const { platform, options, limits, protocols } = this.#o;
     const { tls } = options;
@@ -95,14 +96,24 @@ export class Dialer {
     });
     await new Promise<void>((resolve, reject) => {
       const machine = handshakeOf(ws.protocol);
+      /** The server has got a token: it may open a session, which nobody else could end before its time. */
+      let asked = false;
       const connection = new Connection({
         socket: adaptWebSocket(ws, platform.clock, stream),
         clock: platform.clock,
         limits,
-        handshake: { start: () => machine.start(), receive: (frame, time) => machine.receive(frame, time) },
+        handshake: {
+          start: () => machine.start(),
+          async receive(frame, time) {
+            const step = await machine.receive(frame, time);
+            asked ||= opens && step.send !== undefined;
+            return step;
+          },
+        },
         rateLimited: false,
         onEstablished: (established) => {
           signal.removeEventListener("abort", abort);
+          if (signal.aborted) return leave(established, connection, limits);
           const receiver = onEstablished(established, connection);
           resolve();
           return receiver;
@@ -116,14 +127,25 @@ export class Dialer {
       const abort = () => {
         const { reason: cause } = signal;
         const late = cause instanceof SealwireError && cause.code === "E_TIMEOUT_HS";
-        const away = { closeCode: 1001, detail: "connecting was given up", cause };
-        connection.fail(late ? cause : new SealwireError("E_CLOSED", away));
+        const away = new SealwireError("E_CLOSED", { closeCode: 1001, detail: "connecting was given up", cause });
+        if (late || !asked) connection.fail(late ? cause : away);
+        else {
+          reject(cause);
+          connection.timer(() => connection.fail(away), limits.byeSeconds * 1000);
+        }
       };
       signal.addEventListener("abort", abort, { once: true });
       if (signal.aborted) abort();
       ws.resume?.();
     });
   }
+}
+
+/** Ends a session that nobody waits for any more: only a sealed bye keeps the server from holding it until it expires. */
+function leave(established: Established, connection: Connection, limits: Limits): Receiver {
+  const session = new LiveSession(established, connection, limits, { heartbeat: false, rateLimited: false });
+  queueMicrotask(() => void session.close());
+  return session.receiver;
 }
 
 /** A connection that was cut in the handshake says as little about the server as one that was never there. */

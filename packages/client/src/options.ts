@@ -79,7 +79,11 @@ export interface ConnectOptions {
    * counts as lost; a server whose heartbeatSeconds are longer needs a client with more. False: the session ends with its connection. Default: `{}`.
    */
   readonly reconnect?: ReconnectOptions | false;
-  /** Gives up connecting. Once `connect` has resolved it changes nothing: `close` ends the session. */
+  /**
+   * Gives up connecting: `connect` rejects at once with its reason. Where the server may have opened the session by then, it is
+   * ended behind that, within limit byeSeconds. Once `connect` has resolved it changes nothing: `close` ends the session.
+   * Source: specs/session.md, hs:give-up.
+   */
   readonly signal?: AbortSignal;
   /** Milliseconds until connecting is given up; also for each later attempt. Default: limit handshakeSeconds. */
   readonly timeout?: number;

@@ -158,7 +158,7 @@ describe("giving up", () => {
 
   it.each(["before the 101", "before SH", "before SR"])("abort %s frees the connection", async (when) => {
     const controller = new AbortController();
-    const world = await startWorld({ resume: false });
+    const world = await startWorld();
     let gone: Promise<unknown> | undefined;
     world.http.on("connection", (socket) => {
       gone = new Promise((resolve) => socket.once("close", resolve));
@@ -168,6 +168,43 @@ describe("giving up", () => {
       });
     });
     expect((await failure(world.connect({ signal: controller.signal }))).message).toBe(when);
+    await gone;
+    expect(world.sealwire.sessions.size).toBe(0);
+  });
+
+  it("[hs:give-up] abort while the server opens the session: it ends there as well, by a sealed bye", async () => {
+    const world = await startWorld();
+    const controller = new AbortController();
+    const ended: unknown[] = [];
+    world.sealwire.onSession((session) => {
+      controller.abort(new Error("just now"));
+      void session.closed.then((info) => ended.push(info));
+    });
+    expect((await failure(world.connect({ signal: controller.signal }))).message).toBe("just now");
+    await until(() => ended.length > 0);
+    expect(ended).toMatchObject([{ code: 1000, clean: true, truncated: false }]);
+    expect(world.sealwire.sessions.size).toBe(0);
+  });
+
+  it("[hs:give-up] abort while the server asks somebody else: rejects at once, and is gone after limit byeSeconds", async () => {
+    const controller = new AbortController();
+    let asked = false;
+    const admit = () => {
+      asked = true;
+      controller.abort(new Error("too slow"));
+      return new Promise<boolean>(() => {});
+    };
+    const world = await startWorld({ admit });
+    let gone: Promise<unknown> | undefined;
+    let open = true;
+    world.http.on("connection", (socket) => {
+      gone = new Promise((resolve) => socket.once("close", resolve)).then(() => {
+        open = false;
+      });
+    });
+    const work = world.connect({ signal: controller.signal, limits: { byeSeconds: 1 } });
+    expect((await failure(work)).message).toBe("too slow");
+    expect([asked, open]).toEqual([true, true]);
     await gone;
     expect(world.sealwire.sessions.size).toBe(0);
   });
