@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import type { Asked } from "./browser/page.ts";
-import { browsers } from "./browser/run.ts";
+import { browsers, ownTime } from "./browser/run.ts";
 import { bundle, ENTRIES } from "./bundle.ts";
 import { check, verdictLines } from "./check.ts";
 import { SIZES } from "./data.ts";
@@ -97,6 +97,7 @@ async function run(): Promise<Results> {
     quick,
     micro: tables,
     browsers: wanted("browsers") ? await browsers(asked, quick ? 60 : 900, say) : [],
+    ownTime: wanted("browsers") && !quick ? await ownTime(400_000, say) : undefined,
     echo: echoes,
     profiles:
       wanted("echo") && !quick

@@ -2,13 +2,15 @@ import type { Answer } from "./browser/page.ts";
 import { ownMicroseconds } from "./check.ts";
 import type { MicroTable } from "./micro/run.ts";
 import { plot } from "./plot.ts";
+import { ownTimeParts } from "./report-profile.ts";
 import type { Results } from "./results.ts";
 import { type Figure, ratio } from "./rounds.ts";
 import { bars, spell } from "./svg.ts";
 import { table } from "./table.ts";
 
 /** Seal and open, in Node and in the browsers; in these also what sessions make of it. */
-export function microParts({ micro, browsers }: Results): string[] {
+export function microParts(r: Results): string[] {
+  const { micro, browsers } = r;
   return [
     "## Seal and open",
     "Each contender in a process of its own, warmed by as much CPU time as every other one; the processes take turns in every round. In the browsers all of them share a page.",
@@ -23,6 +25,7 @@ export function microParts({ micro, browsers }: Results): string[] {
             ...inFlightParts(name, answer),
           ],
     ),
+    ...ownTimeParts(r),
   ];
 }
 
@@ -61,23 +64,25 @@ function inFlightParts(name: string, { inFlight }: Answer): string[] {
         "sessions µs",
         "quartiles",
         "ratio",
+        "in frames µs",
         "their own µs",
         "batches µs",
         "ratio",
       ],
       inFlight.map((one) => {
-        const [bare, own, batches] = Object.values(one.figures) as [Figure, Figure, Figure];
+        const [bare, own, batches, framed] = Object.values(one.figures) as [Figure, Figure, Figure, Figure];
         return [
           `${one.size.toLocaleString("en-US")} B`,
           String(one.inFlight),
           ...[bare, own].flatMap((f) => [spell(f.median), `[${spell(f.low)}, ${spell(f.high)}]`]),
           ratio(own, bare).toFixed(2),
+          spell(framed.median),
           spell(ownMicroseconds(one)),
           spell(batches.median),
           ratio(batches, bare).toFixed(2),
         ];
       }),
     ),
-    "The bound holds the sessions in which each message has an envelope of its own; batches are what they do by default with what is sent in one turn. Their own time is what they take, both ends together, beyond the bare calls where WebCrypto copies for both.",
+    "The bound holds the sessions in which each message has an envelope of its own; batches are what they do by default with what is sent in one turn. In frames are the bare calls where data is copied into claims, ciphertext into a frame, and data out of the claims. Their own time is what they take, both ends together, beyond the bare calls where WebCrypto copies for both.",
   ];
 }

@@ -37,6 +37,17 @@ export function fileProfileParts({ to, profiles }: FileTable): string[] {
   );
 }
 
+/** The same for sessions of a page. */
+export function ownTimeParts({ ownTime }: Results): string[] {
+  return ownTime === undefined
+    ? []
+    : profileTable(
+        "## Where the time goes that sessions of a page take themselves",
+        `${OF_BUSY}; both ends in Node, 256 B, 32 in flight, WebCrypto does nothing but copy, which is in \`bench\`.`,
+        { sessions: ownTime },
+      );
+}
+
 const OF_BUSY = "Of the busy time of its main thread, by what was at work, itself and not what it called";
 const OUTSIDE = "Threads of the collector and of the kernel are not in it.";
 

@@ -14,6 +14,8 @@ export interface Results {
   readonly quick: boolean;
   readonly micro: readonly MicroTable[];
   readonly browsers: readonly BrowserFigures[];
+  /** Where the time goes that sessions of a page take themselves; undefined for a quick run. */
+  readonly ownTime: Shares | undefined;
   readonly echo: readonly EchoTable[];
   /** Where the time of the server goes, with 50 connections and 16 messages of each in flight. */
   readonly profiles: Readonly<Record<string, Shares>>;

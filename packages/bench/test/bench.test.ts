@@ -120,8 +120,17 @@ it("a browser measures, or it is said why it did not", async () => {
     expect(answer.micro.map(({ what }: { what: string }) => what)).toEqual(["bytes", "object"]);
     expect(Object.keys(answer.micro[0].figures)).toHaveLength(6);
     expect(answer.inFlight).toHaveLength(2);
+    expect(Object.keys(answer.inFlight[0].figures)).toHaveLength(6);
   }
 }, 60_000);
+
+it("a profile tells where the time goes that sessions of a page take themselves", async () => {
+  const { ownTime } = await at("browser/run");
+  const shares = (await ownTime(2000, quiet)) as Record<string, number>;
+  expect(Object.values(shares).reduce((all, share) => all + share, 0)).toBeCloseTo(1);
+  expect(Object.keys(shares)).toEqual(expect.arrayContaining(["core/session", "core/envelope", "bench"]));
+  expect(Object.keys(shares)).not.toContain("node:crypto");
+});
 
 it("a browser that is not there is named, with what is missing", async () => {
   const { browsers } = await at("browser/run");

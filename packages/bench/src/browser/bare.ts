@@ -6,7 +6,7 @@ import { type Contender, oneByOne } from "../rounds.ts";
 /** As long as the header of a session, which is authenticated with every message. */
 const AAD = new Uint8Array(120).fill(65);
 
-export type Encrypt = (params: AesGcmParams, plaintext: Uint8Array) => Promise<ArrayBuffer>;
+export type Encrypt = (params: AesGcmParams, plaintext: Uint8Array) => Promise<ArrayBuffer | Uint8Array>;
 export type Decrypt = (params: AesGcmParams, sealed: ArrayBuffer | Uint8Array) => Promise<ArrayBuffer>;
 
 /** One call to encrypt and one to decrypt, a counter as IV. */
@@ -24,12 +24,45 @@ export function bareCalls(encrypt: Encrypt, decrypt: Decrypt): (plaintext: Uint8
 /** What WebCrypto costs however it is used. */
 export async function bareWebCrypto(): Promise<(plaintext: Uint8Array) => Promise<Uint8Array>> {
   const { subtle } = crypto;
-  const key = await subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+  const key = await newKey();
   return bareCalls(
     (params, plaintext) => subtle.encrypt(params, key, plaintext as Uint8Array<ArrayBuffer>),
     (params, sealed) => subtle.decrypt(params, key, sealed as ArrayBuffer),
   );
 }
+
+/** Of 256 B of data with a topic of 8 characters: what stands before the data in its claims, and before them in the frame. */
+const [CLAIMS, FRAME] = [34, 8];
+
+/**
+ * The same where the bytes go where those of an envelope go: data behind other claims, ciphertext behind the head of a frame,
+ * and out of the claims into memory of its own. All other memory is used again. `size`: of the data.
+ */
+export async function framedWebCrypto(size: number): Promise<(data: Uint8Array) => Promise<Uint8Array>> {
+  const { subtle } = crypto;
+  const key = await newKey();
+  const spare = { claims: [] as Uint8Array<ArrayBuffer>[], frames: [] as Uint8Array<ArrayBuffer>[] };
+  return bareCalls(
+    async (params, data) => {
+      const claims = spare.claims.pop() ?? new Uint8Array(CLAIMS + size);
+      claims.set(data, CLAIMS);
+      const sealed = await subtle.encrypt(params, key, claims);
+      spare.claims.push(claims);
+      const frame = spare.frames.pop() ?? new Uint8Array(FRAME + sealed.byteLength);
+      frame.set(new Uint8Array(sealed), FRAME);
+      return frame;
+    },
+    async (params, sealed) => {
+      const frame = sealed as Uint8Array<ArrayBuffer>;
+      const opened = await subtle.decrypt(params, key, frame.subarray(FRAME));
+      spare.frames.push(frame);
+      return opened.slice(CLAIMS);
+    },
+  );
+}
+
+const newKey = (): Promise<CryptoKey> =>
+  crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
 
 export async function floorOfBytes(data: Uint8Array): Promise<Contender> {
   const pass = await bareWebCrypto();

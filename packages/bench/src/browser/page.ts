@@ -1,15 +1,14 @@
 // What runs in a browser: the micro table on its WebCrypto, and messages through sessions with several in flight.
 import type { Data } from "@sealwire/core";
-import { backend, type CryptoBackend } from "@sealwire/core/internal";
 import { aeadKey, macKey } from "@sealwire/core/internal/webcrypto";
 import { bytesOf, objectOf } from "../data.ts";
 import { joseEncrypt, joseSign } from "../micro/jose.ts";
 import type { MicroTable } from "../micro/run.ts";
 import { LEVELS, type MessageKeys, named, OTHERS, sealwire } from "../micro/sealwire.ts";
 import { type Contender, type Effort, type Figure, measure } from "../rounds.ts";
-import { bareWebCrypto, floorOfBytes, floorOfObject } from "./bare.ts";
+import { bareWebCrypto, floorOfBytes, floorOfObject, framedWebCrypto } from "./bare.ts";
 import { bareWithoutCipher, withoutCipher } from "./no-cipher.ts";
-import { openSessions } from "./session.ts";
+import { several, throughSessions } from "./session.ts";
 
 /** What the page is asked for. */
 export interface Asked {
@@ -53,39 +52,12 @@ async function contendersOf(what: "bytes" | "object", size: number, quick: boole
   return [floor, ...own, await joseEncrypt(data), ...(quick ? [] : [await joseSign(data)])];
 }
 
-/** `many` passes, up to `inFlight` at once. */
-async function several(pass: () => Promise<unknown>, many: number, inFlight: number): Promise<void> {
-  let left = many;
-  const work = async () => {
-    while (left-- > 0) await pass();
-  };
-  await Promise.all(Array.from({ length: inFlight }, work));
-}
-
 const WARM = 5000;
-
-/** A message through a client's and a server's session: as often as not one has to wait for those before it. */
-async function throughSessions(
-  data: Uint8Array,
-  batch: boolean,
-  cipher: CryptoBackend = backend,
-): Promise<() => Promise<void>> {
-  const { client, server, delivered } = await openSessions(batch, cipher);
-  const waiting: (() => void)[] = [];
-  server.handle("chat.msg", () => {
-    delivered();
-    waiting.shift()?.();
-  });
-  return () =>
-    new Promise<void>((resolve) => {
-      waiting.push(resolve);
-      void client.send("chat.msg", data);
-    });
-}
 
 async function inFlightTable(size: number, inFlight: number, effort: Effort): Promise<InFlightTable> {
   const data = bytesOf(size);
   const bare = await bareWebCrypto();
+  const framed = await framedWebCrypto(size);
   const bareCopies = bareWithoutCipher();
   const passes: [string, () => Promise<unknown>][] = [
     ["bare WebCrypto AES-GCM", () => bare(data)],
@@ -93,6 +65,8 @@ async function inFlightTable(size: number, inFlight: number, effort: Effort): Pr
     ["sealwire sessions", await throughSessions(data, false)],
     // What applications get: those in flight were sent in one turn.
     ["sealwire sessions, in batches", await throughSessions(data, true)],
+    // What the memory of an envelope costs, which a page first writes to, and nothing else of it.
+    ["bare WebCrypto AES-GCM, in frames", () => framed(data)],
     // What is left of both without their cipher.
     ["bare calls, no cipher", () => bareCopies(data)],
     ["sealwire sessions, no cipher", await throughSessions(data, false, withoutCipher)],

@@ -7,6 +7,8 @@ import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { Child } from "../child.ts";
+import type { Shares } from "../profile.ts";
 import type { Answer, Asked } from "./page.ts";
 
 /** `answer` is undefined where `missing` says why. */
@@ -96,6 +98,17 @@ export async function browsers(
     figures.push(await measureIn(browser, script, asked, seconds));
   }
   return figures;
+}
+
+/** Where the time goes that sessions of a page take themselves, by so many messages; measured in Node. */
+export async function ownTime(messages: number, say: (what: string) => void): Promise<Shares> {
+  say("profile of sessions where WebCrypto copies");
+  const child = new Child("browser/own.js");
+  try {
+    return await child.ask<Shares>("profile", messages);
+  } finally {
+    await child.end();
+  }
 }
 
 async function bundled(): Promise<string> {

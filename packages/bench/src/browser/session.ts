@@ -2,6 +2,7 @@
 import { systemClock } from "@sealwire/client/internal";
 import { generateKey } from "@sealwire/core";
 import {
+  backend,
   ClientHandshake,
   Connection,
   type CryptoBackend,
@@ -56,7 +57,7 @@ function sockets(under: Uint8Array[] | undefined): readonly [SessionSocket, Sess
   return [socket(0), socket(1)];
 }
 
-export interface Sessions {
+interface Sessions {
   readonly client: LiveSession;
   readonly server: LiveSession;
   /**
@@ -67,7 +68,7 @@ export interface Sessions {
 }
 
 /** Level aead, codec cbor. `batch`: what is sent in one turn shares an envelope, as it does by default. */
-export async function openSessions(batch: boolean, backend: CryptoBackend): Promise<Sessions> {
+async function openSessions(batch: boolean, backend: CryptoBackend): Promise<Sessions> {
   const { privateJwk, publicJwk } = await generateKey();
   const signer = await backend.importSigner(privateJwk);
   const limits = { ...DEFAULT_LIMITS, messageBytes: 2 ** 21 };
@@ -135,4 +136,32 @@ export async function openSessions(batch: boolean, backend: CryptoBackend): Prom
       if (frame !== undefined) frames.giveBack(frame);
     },
   };
+}
+
+/** `many` passes, up to `inFlight` at once. */
+export async function several(pass: () => Promise<unknown>, many: number, inFlight: number): Promise<void> {
+  let left = many;
+  const work = async () => {
+    while (left-- > 0) await pass();
+  };
+  await Promise.all(Array.from({ length: inFlight }, work));
+}
+
+/** A message through a client's and a server's session: as often as not one has to wait for those before it. */
+export async function throughSessions(
+  data: Uint8Array,
+  batch: boolean,
+  cipher: CryptoBackend = backend,
+): Promise<() => Promise<void>> {
+  const { client, server, delivered } = await openSessions(batch, cipher);
+  const waiting: (() => void)[] = [];
+  server.handle("chat.msg", () => {
+    delivered();
+    waiting.shift()?.();
+  });
+  return () =>
+    new Promise<void>((resolve) => {
+      waiting.push(resolve);
+      void client.send("chat.msg", data);
+    });
 }
