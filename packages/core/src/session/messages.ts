@@ -42,7 +42,7 @@ export class Prepared {
   readonly #kept: Kept | undefined;
   readonly #retention: Retention | undefined;
 
-  /** `kept`, in `retention`: of a message that is sealed for the first time. It has the claims for itself. */
+  /** `kept`, in `retention`: of a message that is sealed for the first time, where its claims are memory to be given back. */
   constructor(
     seq: number,
     claims: Uint8Array,

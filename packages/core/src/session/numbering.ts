@@ -67,7 +67,11 @@ export class Numbering {
 
   private seal(kept: Kept, claims: Uint8Array, sealer: MessageSealer): void {
     this.hold(kept, claims);
-    this.#o.onPrepared(new Prepared(kept.seq, claims, false, sealer, kept, this.#o.ledger.retention));
+    const { facts, ledger } = this.#o;
+    // Those of a batch are a part of memory that its writer may still hold; those of codec json are of no memory of ours.
+    const whole = kept.count === 1 && facts.keys.codec === "cbor";
+    const [owned, retention] = whole ? [kept, ledger.retention] : [];
+    this.#o.onPrepared(new Prepared(kept.seq, claims, false, sealer, owned, retention));
   }
 
   private hold(kept: Kept, claims: Uint8Array): void {

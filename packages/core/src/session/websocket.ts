@@ -55,6 +55,25 @@ export function adaptWebSocket(
   return new Adapter(ws, clock, stream, overSocket);
 }
 
+/** What a browser's own `send` looks like. Of a proxy no name is told, nor of what was bound, but by WebKit. */
+const NATIVE = /^function send\(\) \{\s*\[native code\]\s*\}$/;
+/** The one that was looked at last. */
+let seen: { readonly send: unknown; readonly copies: boolean } = { send: undefined, copies: false };
+
+/**
+ * The own `send` of a browser, in a page or a worker of one, copies what it is given. A script in its place may send it later, as
+ * tools that record or invent traffic do; so do Cloudflare's workers, which have no location.
+ */
+function copies(ws: WebSocketLike): boolean {
+  const { send } = ws;
+  if (Object.hasOwn(ws, "send")) return false;
+  if (seen.send !== send) {
+    const copies = "location" in globalThis && NATIVE.test(Function.prototype.toString.call(send));
+    seen = { send, copies };
+  }
+  return seen.copies;
+}
+
 interface Waiter {
   readonly mark: number;
   readonly resolve: () => void;
@@ -86,15 +105,6 @@ class Adapter implements SessionSocket {
 
   private get native(): boolean {
     return this.#asks !== undefined;
-  }
-
-  /**
-   * That of a page, or of a worker of one, copies what it is given. Others keep it until they can send it, as Cloudflare's
-   * workers do, which have no location.
-   */
-  private get copies(): boolean {
-    const { WebSocket } = globalThis;
-    return "location" in globalThis && WebSocket !== undefined && this.#ws instanceof WebSocket;
   }
 
   get protocol(): string {
@@ -129,7 +139,7 @@ class Adapter implements SessionSocket {
     if (ws.readyState !== OPEN) return;
     if (this.native) {
       ws.send(payload);
-      if (lent && typeof payload !== "string" && this.copies) frames.giveBack(payload);
+      if (lent && typeof payload !== "string" && copies(ws)) frames.giveBack(payload);
       return;
     }
     if (isLarge(payload)) {

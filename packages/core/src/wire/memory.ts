@@ -43,7 +43,7 @@ interface LendingOptions {
 export class Lending {
   readonly #options: LendingOptions;
   readonly #spare: ArrayBuffer[] = [];
-  readonly #lent = new WeakSet<ArrayBufferLike>();
+  readonly #lent = new WeakSet<Uint8Array>();
   #bytes = 0;
 
   constructor(options: LendingOptions) {
@@ -56,13 +56,15 @@ export class Lending {
     const [spare] = at < 0 ? [] : this.#spare.splice(at, 1);
     if (spare !== undefined) this.#bytes -= spare.byteLength;
     const buffer = spare ?? new ArrayBuffer(Math.ceil(length / STEP) * STEP);
-    this.#lent.add(buffer);
-    return new Uint8Array(buffer, 0, length);
+    const lent = new Uint8Array(buffer, 0, length);
+    this.#lent.add(lent);
+    return lent;
   }
 
-  /** Nobody looks at these bytes any more. Without effect for any that were not lent, or were given back. */
-  giveBack({ buffer }: Uint8Array): void {
-    if (!this.#lent.delete(buffer)) return;
+  /** Nobody looks at these bytes any more. Without effect for any that were not lent as they are, or were given back. */
+  giveBack(bytes: Uint8Array): void {
+    if (!this.#lent.delete(bytes)) return;
+    const { buffer } = bytes;
     const { spare, wipes } = this.#options;
     if (wipes) new Uint8Array(buffer).fill(0);
     if (this.#bytes + buffer.byteLength > spare) return;
@@ -101,7 +103,7 @@ export class Passing {
     return spare;
   }
 
-  /** Nobody else has these bytes, nor looks at them any more. What is not large is given back once. */
+  /** Nobody else has these bytes, nor looks at them any more. What is not large was taken as it is, and is given back once. */
   giveBack(bytes: Uint8Array): void {
     const { length } = bytes;
     if (length >= LARGE) {
@@ -109,6 +111,9 @@ export class Passing {
       return;
     }
     const { wipes, short } = this.#options;
+    // A part of more than a block would hold all of that.
+    const { byteLength } = bytes.buffer;
+    if (length !== byteLength && byteLength !== BLOCK) return;
     if (wipes) bytes.fill(0);
     // Lengths that do not come again make room for those of now.
     if (this.#bytes + length > short) {

@@ -359,4 +359,18 @@ describe("claims of codec cbor", () => {
     expect(take).toHaveBeenCalledTimes(MESSAGES);
     expect(new Set(take.mock.results.map(({ value }) => value)).size).toBe(1);
   });
+
+  it.each(["cbor", "json"] as const)("of a batch, and of codec json, are given back to nobody: %s", async (codec) => {
+    const pair = await live({ backend, level: "aead", codec });
+    const giveBack = vi.spyOn(claimsMemory, "giveBack");
+    onTestFinished(() => giveBack.mockRestore());
+    const send = (count: number) =>
+      Promise.all(upTo(count).map((n) => sessionOf(pair, "client").send("t", new Uint8Array(300).fill(n))));
+    await send(2);
+    await settle();
+    expect(giveBack).not.toHaveBeenCalled();
+    await send(1);
+    await settle();
+    expect(giveBack).toHaveBeenCalledTimes(codec === "cbor" ? 1 : 0);
+  });
 });

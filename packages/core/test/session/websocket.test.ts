@@ -120,33 +120,54 @@ describe("messages and errors", () => {
       Array.from({ length: 300 }, () => frames.take(length)).some(
         ({ buffer, byteOffset }) => buffer === frame.buffer && byteOffset === frame.byteOffset,
       );
-    afterEach(() => vi.unstubAllGlobals());
-
-    it.each([77, 16_383, 65_600])("of %i bytes is lent again at once where a page's WebSocket has it", (length) => {
-      vi.stubGlobal("WebSocket", FakeSocket);
-      vi.stubGlobal("location", { href: "https://page.example" });
+    /** A `send` that looks like this to whoever reads it. */
+    const sending = (source: string, own = false) => {
       const { ws, socket } = adapted(false);
-      const [hello, frame] = [frames.take(length), frames.take(length)];
-      socket.send(hello);
-      expect(isLentAgain(length, hello)).toBe(false);
-      socket.send(frame, true);
-      expect(ws.calls).toEqual([
-        ["send", hello],
-        ["send", frame],
-      ]);
-      expect(isLentAgain(length, frame)).toBe(true);
+      const send = (data: string | Uint8Array) => void ws.calls.push(["send", data]);
+      if (own) ws.send = send;
+      else Object.setPrototypeOf(ws, Object.create(FakeSocket.prototype, { send: { value: send } }));
+      const { toString } = Function.prototype;
+      vi.spyOn(Function.prototype, "toString").mockImplementation(function (this: unknown) {
+        return this === send ? source : toString.call(this);
+      });
+      return { ws, socket };
+    };
+    const LIKE_V8 = "function send() { [native code] }";
+    const page = () => vi.stubGlobal("location", { href: "https://page.example" });
+    afterEach(() => {
+      vi.unstubAllGlobals();
+      vi.restoreAllMocks();
     });
 
+    for (const length of [77, 16_383, 65_600])
+      it.each([LIKE_V8, "function send() {\n    [native code]\n}"])(
+        `of ${length} bytes is lent again at once in a page, where a browser's own send has it: %j`,
+        (source) => {
+          page();
+          const { ws, socket } = sending(source);
+          const [hello, frame] = [frames.take(length), frames.take(length)];
+          socket.send(hello);
+          expect(isLentAgain(length, hello)).toBe(false);
+          socket.send(frame, true);
+          expect(ws.calls).toEqual([
+            ["send", hello],
+            ["send", frame],
+          ]);
+          expect(isLentAgain(length, frame)).toBe(true);
+        },
+      );
+
     it.each([
-      ["another WebSocket has it than the page's", class {}, { href: "https://page.example" }],
-      ["there is no page: it may be sent later as it is then", FakeSocket, undefined],
-      ["the platform has no WebSocket", undefined, { href: "https://page.example" }],
-    ])("is not lent again where %s", (_, WebSocket, location) => {
-      vi.stubGlobal("WebSocket", WebSocket);
-      if (location !== undefined) vi.stubGlobal("location", location);
+      ["a script's send has it", "send(data) { queueMicrotask(() => this.inner.send(data)); }", page],
+      ["a proxy has it, or a function that was bound", "function () { [native code] }", page],
+      ["a function that was bound has it, in WebKit", LIKE_V8, page, true],
+      ["there is no page: it may be sent later as it is then", LIKE_V8, () => {}],
+    ])("is not lent again where %s", (_, source, around, own = false) => {
+      around();
+      const { socket } = sending(source, own);
       for (const length of [77, 65_600]) {
         const frame = frames.take(length);
-        adapted(false).socket.send(frame, true);
+        socket.send(frame, true);
         expect(isLentAgain(length, frame)).toBe(false);
       }
     });

@@ -120,6 +120,22 @@ describe("passing memory", () => {
     );
   });
 
+  it("is given back as it was taken: a part of it is not lent to anybody, and holds nothing", () => {
+    const memory = new Passing(OPTIONS);
+    for (const [length, part] of [
+      [20_000, 16_384],
+      [20_000, 30],
+      [3000, 30],
+    ] as const) {
+      const whole = memory.take(length).fill(7);
+      const some = whole.subarray(0, part);
+      memory.giveBack(some);
+      expect(some.every((byte) => byte === 7)).toBe(true);
+      expect(memory.take(part).buffer).not.toBe(whole.buffer);
+      expect(memory.take(length).buffer).not.toBe(whole.buffer);
+    }
+  });
+
   it("waits for lengths that come again, and never more of it than is set", () => {
     const memory = new Passing(OPTIONS);
     const all = Array.from({ length: 30 }, () => memory.take(300));
