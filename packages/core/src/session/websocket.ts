@@ -67,10 +67,8 @@ let seen: { readonly send: unknown; readonly copies: boolean } = { send: undefin
 function copies(ws: WebSocketLike): boolean {
   const { send } = ws;
   if (Object.hasOwn(ws, "send")) return false;
-  if (seen.send !== send) {
-    const copies = "location" in globalThis && NATIVE.test(Function.prototype.toString.call(send));
-    seen = { send, copies };
-  }
+  if (seen.send !== send)
+    seen = { send, copies: "location" in globalThis && NATIVE.test(Function.prototype.toString.call(send)) };
   return seen.copies;
 }
 
