@@ -30,10 +30,7 @@ export interface KeptSessionOptions {
 
 /** Rounds over all chains before a new session is made: a refusal is not authenticated, so one is not believed. */
 const ROUNDS = 2;
-/**
- * After the network came back, the page is looked at, or half of a request's time is over: this much silence and the
- * connection counts as lost.
- */
+/** After the network came back or the page is looked at: this much silence and the connection counts as lost. */
 const PROBE_MS = 5_000;
 
 /** Keeps a session through lost connections, expiring tokens, and where need be in a new session. One attempt at a time. */
@@ -51,8 +48,6 @@ export class KeptSession {
   #rounds = 0;
   readonly #refused = new Set<string>();
   #wake = () => {};
-  /** When requests asked for a sign of life last. */
-  #probed = Number.NEGATIVE_INFINITY;
 
   constructor(options: KeptSessionOptions) {
     this.#o = options;
@@ -79,7 +74,6 @@ export class KeptSession {
       ...hooks,
       lost: (info, resumable) => this.#lost(info, resumable),
       soon: () => this.#refresher?.soon(),
-      ...(this.#o.reconnect === false ? {} : { unanswered: () => this.#probe() }),
     };
     const opened = dialer.open(signal, (established, connection) => {
       const session = new LiveClientSession(established, connection, limits, kept);
@@ -100,14 +94,6 @@ export class KeptSession {
     const { proof } = options;
     if (isProofKeyStore(proof)) session.forget = () => proof.forget();
     return session;
-  }
-
-  /** A link that was lost without a word would be found after the request has failed. */
-  #probe(): void {
-    const now = this.#o.platform.clock.elapsed();
-    if (now < this.#probed + PROBE_MS) return;
-    this.#probed = now;
-    this.#session?.probe(PROBE_MS, PROBE_MS);
   }
 
   #watch(session: LiveClientSession): void {

@@ -76,8 +76,7 @@ export interface ConnectOptions {
    * takes its place under the same object; what is not known to have arrived is reported (`onUndetermined`). Ends by itself
    * only where the server says so in a sealed bye, where what this end found no attempt can mend, after five hints of one kind
    * in ten minutes that no one has signed, and by `attempts`. Limit idleSeconds is 45 then: after that silence a connection
-   * counts as lost; a server whose heartbeatSeconds are longer needs a client with more. Where half of a request's time is over
-   * and nothing came for 5 seconds, the server is pinged, and the connection counts as lost 5 seconds later. False: the session ends with its connection. Default: `{}`.
+   * counts as lost; a server whose heartbeatSeconds are longer needs a client with more. False: the session ends with its connection. Default: `{}`.
    */
   readonly reconnect?: ReconnectOptions | false;
   /**

@@ -70,8 +70,6 @@ export interface SessionHooks {
   readonly elsewhere?: () => Maybe<boolean>;
   /** Told of each state before the application is; "closed" is the last. Must not throw. */
   readonly onState?: (state: SessionState) => void;
-  /** Client: half of the time that a request has is over, and nothing answered. Must not throw. */
-  readonly unanswered?: () => void;
   /** Client: the server asks for a new token. */
   readonly soon?: () => void;
   /** What it throws is ignored: looking on must not change what happens. */

@@ -189,13 +189,10 @@ export class LiveSession implements Session {
     return this.#depart("away", (connection) => connection.close(1001, "away"));
   }
 
-  /**
-   * Asks the peer for a sign of life, where the last one is `silent` milliseconds old; without one within `ms` the connection
-   * counts as lost.
-   */
-  probe(ms: number, silent = 0): void {
+  /** Asks the peer for a sign of life; without one within `ms` the connection counts as lost. */
+  probe(ms: number): void {
     const { attachment } = this.#parts.life;
-    if (attachment === undefined || attachment.connection.silence < silent) return;
+    if (attachment === undefined) return;
     const { connection } = attachment;
     void attachment.control({ top: "ping" });
     connection.timer(() => {

@@ -111,9 +111,6 @@ export class SessionParts implements SenderHost, DeliveryHost, RightsHost, Intak
   get full(): boolean {
     return this.delivery.full;
   }
-  get unanswered(): (() => void) | undefined {
-    return this.hooks.unanswered;
-  }
 
   isOverfull(more: number): boolean {
     return this.delivery.isOverfull(more);

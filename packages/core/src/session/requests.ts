@@ -18,8 +18,6 @@ interface Pending {
 export interface RequestsHost {
   readonly sender: Sender;
   readonly timers: Timers;
-  /** See the hooks. */
-  readonly unanswered: (() => void) | undefined;
 }
 
 /** Requests that wait for their reply. */
@@ -42,7 +40,7 @@ export class PendingRequests {
    * has no number by then is not sent.
    */
   async ask(message: Outgoing, timeout: number, signal: AbortSignal | undefined): Promise<Data> {
-    const { sender, timers, unanswered } = this.#o;
+    const { sender, timers } = this.#o;
     const { topic } = message;
     const over = new AbortController();
     let sent: Pending | undefined;
@@ -51,13 +49,7 @@ export class PendingRequests {
       over.abort(new SealwireError("E_TIMEOUT", { ...ref, detail: topic }));
     };
     const abort = () => over.abort(signal?.reason);
-    let timer =
-      unanswered === undefined
-        ? timers.after(timeout, late)
-        : timers.after(timeout / 2, () => {
-            timer = timers.after(timeout / 2, late);
-            unanswered();
-          });
+    const timer = timers.after(timeout, late);
     signal?.addEventListener("abort", abort, { once: true });
     try {
       return await new Promise<Data>((resolve, reject) => {

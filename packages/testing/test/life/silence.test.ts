@@ -2,7 +2,7 @@ import type { ClientSession } from "@sealwire/client";
 import type { SealwireError } from "@sealwire/core";
 import type { ServerOptions, ServerSession } from "@sealwire/server";
 import { describe, expect, it } from "vitest";
-import { outcome, World } from "./support/world.ts";
+import { World } from "./support/world.ts";
 
 /**
  * Nothing passes any more from the 39th second on, so that the server closes the connection in the 59th, and its socket is
@@ -76,47 +76,5 @@ describe("a connection that has fallen silent is being closed", () => {
     expect(handled).toEqual([1]);
     expect(await world.settled(session.closed)).toMatchObject({ code: 3000, error: { code: "E_AUTH_REQUIRED" } });
     expect(world.sessions).toHaveLength(1);
-  });
-});
-
-describe("a request on a link that is lost without a word", () => {
-  /** From the first message of the client on. */
-  const lost = () => {
-    const world = new World().serve();
-    world.network.plan([{ kind: "silent", direction: "c2s", place: { frame: 3, at: "before" } }]);
-    return world;
-  };
-
-  it("is answered on the next one, before its time is over", async () => {
-    const world = lost();
-    const session = await world.connect();
-    const { id } = session;
-    const start = world.now;
-    const replies = [1, 2, 3].map((n) => session.request("n", n));
-    expect(await world.settled(Promise.all(replies))).toEqual([1, 2, 3]);
-    expect(world.now - start).toBeGreaterThan(15_000);
-    expect(world.now - start).toBeLessThan(30_000);
-    expect([world.seen.states, session.id, world.arrived]).toEqual([["reconnecting", "open"], id, [1, 2, 3]]);
-  });
-
-  it("fails in its time where no other connection is to be made", async () => {
-    const world = lost();
-    const session = await world.connect({ reconnect: false });
-    const reply = await world.settled(outcome(session.request("n", 1)));
-    expect([reply, world.seen.states]).toEqual(["E_TIMEOUT", []]);
-  });
-
-  it("and one whose handler is slow are two things: the peer is asked, and the connection stays", async () => {
-    const world = new World().serve({ limits: { heartbeatSeconds: 40, idleSeconds: 100 } });
-    const pings: string[] = [];
-    const trace = ({ direction, claims }: { direction: string; claims: Uint8Array }) => {
-      if (direction === "out") pings.push(new TextDecoder().decode(claims));
-    };
-    const session = await world.connect({ limits: { idleSeconds: 100 }, trace });
-    const asked = [1, 2, 3, 4].map((n) => outcome(session.request("hang", n)));
-    const [first] = await world.settled(Promise.all(asked));
-    expect(first).toBe("E_TIMEOUT");
-    expect(pings.filter((claims) => claims.includes('"ping"'))).toHaveLength(1);
-    expect([world.seen.states, session.state]).toEqual([[], "open"]);
   });
 });
