@@ -189,14 +189,17 @@ export class LiveSession implements Session {
     return this.#depart("away", (connection) => connection.close(1001, "away"));
   }
 
-  /** Asks the peer for a sign of life; without one within `ms` the connection counts as lost. */
+  /** Asks the peer for a sign of life; without one within `ms`, and a little more, the connection counts as lost. */
   probe(ms: number): void {
     const { attachment } = this.#parts.life;
     if (attachment === undefined) return;
-    const { connection } = attachment;
+    const { connection, ledger } = attachment;
+    const { committed } = ledger;
+    const isSilent = () => ledger.committed === committed && connection.silence >= ms;
     void attachment.control({ top: "ping" });
     connection.timer(() => {
-      if (connection.silence >= ms) connection.terminate();
+      // Where this end itself was busy, or asleep, the answer may be there and not read yet.
+      if (isSilent()) connection.timer(() => isSilent() && connection.terminate(), TURN_MS);
     }, ms);
   }
 
@@ -292,6 +295,8 @@ export class LiveSession implements Session {
 }
 
 const NO_OPTIONS: SendOptions = {};
+/** In which a socket is read once more. */
+const TURN_MS = 50;
 
 /** Nobody has to look at what becomes of it. */
 function unobserved<T>(promise: Promise<T>): Promise<T> {

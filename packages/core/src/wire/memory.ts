@@ -55,7 +55,8 @@ export class Lending {
     const at = this.#spare.findLastIndex(({ byteLength }) => byteLength >= length && 3 * length >= 2 * byteLength);
     const [spare] = at < 0 ? [] : this.#spare.splice(at, 1);
     if (spare !== undefined) this.#bytes -= spare.byteLength;
-    const buffer = spare ?? new ArrayBuffer(Math.ceil(length / STEP) * STEP);
+    // Never as long as a block, whose pieces are given back one by one.
+    const buffer = spare ?? new ArrayBuffer(Math.ceil((length + 1) / STEP) * STEP);
     const lent = new Uint8Array(buffer, 0, length);
     this.#lent.add(lent);
     return lent;

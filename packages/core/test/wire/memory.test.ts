@@ -123,6 +123,7 @@ describe("passing memory", () => {
   it("is given back as it was taken: a part of it is not lent to anybody, and holds nothing", () => {
     const memory = new Passing(OPTIONS);
     for (const [length, part] of [
+      [16_384, 30],
       [20_000, 16_384],
       [20_000, 30],
       [3000, 30],

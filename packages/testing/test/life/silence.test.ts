@@ -78,3 +78,25 @@ describe("a connection that has fallen silent is being closed", () => {
     expect(world.sessions).toHaveLength(1);
   });
 });
+
+describe("a client that asks for a sign of life", () => {
+  it("stays connected where the answer comes in the moment in which it asks", async () => {
+    const world = new World({ latency: 0 }).serve();
+    const session = await world.connect();
+    await world.advance(1000);
+    world.tell();
+    await world.advance(10_000);
+    expect([world.seen.states, session.state]).toEqual([[], "open"]);
+  });
+
+  it("makes another connection where none comes", async () => {
+    const world = new World().serve();
+    world.network.plan([{ kind: "silent", direction: "c2s", place: { frame: 3, at: "before" } }]);
+    const session = await world.connect();
+    world.tell();
+    await world.advance(4900);
+    expect(world.seen.states).toEqual([]);
+    await world.until(() => world.seen.states.length === 2);
+    expect([world.seen.states, session.state]).toEqual([["reconnecting", "open"], "open"]);
+  });
+});
