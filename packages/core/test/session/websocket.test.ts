@@ -126,9 +126,9 @@ describe("messages and errors", () => {
       const send = (data: string | Uint8Array) => void ws.calls.push(["send", data]);
       if (own) ws.send = send;
       else Object.setPrototypeOf(ws, Object.create(FakeSocket.prototype, { send: { value: send } }));
-      const { toString } = Function.prototype;
+      const sourceOf = Function.prototype.toString;
       vi.spyOn(Function.prototype, "toString").mockImplementation(function (this: unknown) {
-        return this === send ? source : toString.call(this);
+        return this === send ? source : sourceOf.call(this);
       });
       return { ws, socket };
     };
