@@ -91,16 +91,22 @@ export function isGranted(
   data: Data,
 ): Maybe<boolean> {
   if (hooks.authorize === undefined) return true;
-  const failed = (cause: unknown): false => {
-    hooks.onError?.(new SealwireError("E_DENIED", { detail: `authorize() failed for ${topic}`, cause }));
-    return false;
-  };
+  let granted: Maybe<boolean>;
   try {
-    const granted = chainGiven(hooks.authorize({ topic, direction, kind, data }), isTrue);
-    return isPromise(granted) ? granted.catch(failed) : granted;
+    granted = chainGiven(hooks.authorize({ topic, direction, kind, data }), isTrue);
   } catch (cause) {
-    return failed(cause);
+    return denied(hooks, topic, cause);
   }
+  return isPromise(granted) ? notFailing(granted, hooks, topic) : granted;
+}
+
+/** A function of its own: one that is made where most policies answer at once would cost each message. */
+const notFailing = (granted: Promise<boolean>, hooks: SessionHooks, topic: string): Promise<boolean> =>
+  granted.catch((cause) => denied(hooks, topic, cause));
+
+function denied(hooks: SessionHooks, topic: string, cause: unknown): false {
+  hooks.onError?.(new SealwireError("E_DENIED", { detail: `authorize() failed for ${topic}`, cause }));
+  return false;
 }
 
 const isTrue = (granted: unknown): boolean => granted === true;
