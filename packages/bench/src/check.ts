@@ -1,4 +1,5 @@
 import type { Answer, InFlightTable } from "./browser/page.ts";
+import { HELD_SIZE } from "./data.ts";
 import { ratioOf } from "./echo/run.ts";
 import type { MicroTable } from "./micro/run.ts";
 import { ownShare, type Shares } from "./profile.ts";
@@ -143,17 +144,17 @@ const overheadOf = ({ overhead }: Results, count: number): number =>
 
 /** The most that is at work at once, each in its envelope: a session keeps WebCrypto as busy as whoever calls it bare. */
 function inFlightOf(browser: string, answer: Answer | undefined): readonly Verdict[] {
-  const table = answer?.inFlight.filter(({ size }) => size === 256).at(-1);
+  const table = answer?.inFlight.filter(({ size }) => size === HELD_SIZE).at(-1);
   if (table === undefined) return [];
   const {
     "sealwire sessions": own,
     "bare WebCrypto AES-GCM": bare,
-    "bare WebCrypto AES-GCM, in frames": framed,
+    "bare WebCrypto AES-GCM, two ends": ends,
   } = table.figures as Record<string, Figure>;
   const spared = (own as Figure).rounds.map((time, i) => time - (ownRounds(table)[i] as number));
   const rest = ratioOf(spared, (bare as Figure).rounds);
-  const what = `${browser}, 256 B through sessions, ${table.inFlight} in flight, against bare WebCrypto`;
-  const floor = ratio(framed as Figure, bare as Figure);
+  const what = `${browser}, ${HELD_SIZE} B through sessions, ${table.inFlight} in flight, against bare WebCrypto`;
+  const floor = ratio(ends as Figure, bare as Figure);
   return [verdict(what, ratio(own as Figure, bare as Figure), { most: 1.15 }, { floor, rest })];
 }
 

@@ -1,5 +1,8 @@
 import type { Data } from "@sealwire/core";
 
+/** Bytes of the messages whose time in a browser is held to a bound. */
+export const HELD_SIZE = 256;
+
 export const SIZES: readonly number[] = [64, 256, 1024, 16_384, 262_144, 1_048_576];
 
 /** More is not to be had at once. */

@@ -6,7 +6,7 @@ import type { Asked } from "./browser/page.ts";
 import { browsers, ownTime } from "./browser/run.ts";
 import { bundle, ENTRIES } from "./bundle.ts";
 import { check, verdictLines } from "./check.ts";
-import { SIZES } from "./data.ts";
+import { HELD_SIZE, SIZES } from "./data.ts";
 import { echo, latency, profiles } from "./echo/run.ts";
 import { handshakes, NO_HANDSHAKES } from "./handshake.ts";
 import { consists, memory } from "./memory.ts";
@@ -79,9 +79,11 @@ async function echoTables(): Promise<EchoTable[]> {
   return tables;
 }
 
+const IN_FLIGHT_SIZES = [HELD_SIZE, 16_384];
+const PAGES = 7;
 const asked: Asked = quick
-  ? { sizes: [256], quick, effort: { rounds: 3, slice: 20 }, inFlight: [32] }
-  : { sizes: SIZES, quick, effort: { rounds: 9, slice: 100 }, inFlight: [1, 8, 32] };
+  ? { sizes: [256], quick, effort: { rounds: 3, slice: 20 }, inFlight: [32], inFlightSizes: IN_FLIGHT_SIZES }
+  : { sizes: SIZES, quick, effort: { rounds: 9, slice: 100 }, inFlight: [1, 8, 32], inFlightSizes: IN_FLIGHT_SIZES };
 
 async function run(): Promise<Results> {
   const load = loadavg()[0] as number;
@@ -96,7 +98,7 @@ async function run(): Promise<Results> {
     when: new Date().toISOString().slice(0, 10),
     quick,
     micro: tables,
-    browsers: wanted("browsers") ? await browsers(asked, quick ? 60 : 900, say) : [],
+    browsers: wanted("browsers") ? await browsers(asked, quick ? 1 : PAGES, quick ? 60 : 900, say) : [],
     ownTime: wanted("browsers") && !quick ? await ownTime(400_000, say) : undefined,
     echo: echoes,
     profiles:

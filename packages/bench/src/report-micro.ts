@@ -59,30 +59,32 @@ function inFlightParts(name: string, { inFlight }: Answer): string[] {
       [
         "",
         "in flight",
+        "rounds",
         "bare WebCrypto µs",
         "quartiles",
         "sessions µs",
         "quartiles",
         "ratio",
-        "in frames µs",
+        "two ends µs",
         "their own µs",
         "batches µs",
         "ratio",
       ],
       inFlight.map((one) => {
-        const [bare, own, batches, framed] = Object.values(one.figures) as [Figure, Figure, Figure, Figure];
+        const [bare, own, batches, ends] = Object.values(one.figures) as [Figure, Figure, Figure, Figure];
         return [
           `${one.size.toLocaleString("en-US")} B`,
           String(one.inFlight),
+          String(bare.rounds.length),
           ...[bare, own].flatMap((f) => [spell(f.median), `[${spell(f.low)}, ${spell(f.high)}]`]),
           ratio(own, bare).toFixed(2),
-          spell(framed.median),
+          spell(ends.median),
           spell(ownMicroseconds(one)),
           spell(batches.median),
           ratio(batches, bare).toFixed(2),
         ];
       }),
     ),
-    "The bound holds the sessions in which each message has an envelope of its own; batches are what they do by default with what is sent in one turn. In frames are the bare calls where data is copied into claims, ciphertext into a frame, and data out of the claims. Their own time is what they take, both ends together, beyond the bare calls where WebCrypto copies for both.",
+    "The bound holds the sessions (of those with more rounds, from several pages) in which each message has an envelope of its own; batches are what they do by default with what is sent in one turn. Two ends are the same bare calls in one function that seals and one that opens, where data is copied into claims, ciphertext into a frame, and data out of the claims. Their own time is what they take, both ends together, beyond the bare calls where WebCrypto copies for both.",
   ];
 }

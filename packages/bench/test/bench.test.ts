@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import type { InFlightTable } from "../dist/browser/page.js";
 import { type Bar, bars } from "../dist/svg.js";
 
 // The built package, as npm run bench runs it: its servers and loads are processes. Nothing here looks at a time.
@@ -111,16 +112,32 @@ it("jose and what a server does with a session are nowhere in what the client ex
 
 it("a browser measures, or it is said why it did not", async () => {
   const { browsers } = await at("browser/run");
-  const asked = { sizes: [64], quick: true, effort: { rounds: 1, slice: 1 }, inFlight: [2] };
-  const all = await browsers(asked, 15, quiet);
+  const asked = {
+    sizes: [64],
+    quick: true,
+    effort: { rounds: 1, slice: 1 },
+    inFlight: [1, 2],
+    inFlightSizes: [256, 300],
+  };
+  const all = await browsers(asked, 2, 15, quiet);
   expect(all.map(({ name }: { name: string }) => name)).toEqual(["Chromium", "Firefox", "WebKitGTK"]);
   for (const { answer, missing } of all) {
     expect(answer === undefined).toBe(missing !== undefined);
     if (answer === undefined) continue;
     expect(answer.micro.map(({ what }: { what: string }) => what)).toEqual(["bytes", "object"]);
     expect(Object.keys(answer.micro[0].figures)).toHaveLength(6);
-    expect(answer.inFlight).toHaveLength(2);
-    expect(Object.keys(answer.inFlight[0].figures)).toHaveLength(6);
+    const rounds = answer.inFlight.map(({ size, inFlight, figures }: InFlightTable) => [
+      size,
+      inFlight,
+      ...Object.values(figures).map((figure) => figure.rounds.length),
+    ]);
+    // What is held to a bound comes from both pages.
+    expect(rounds).toEqual([
+      [256, 1, ...Array(6).fill(1)],
+      [256, 2, ...Array(6).fill(2)],
+      [300, 1, ...Array(6).fill(1)],
+      [300, 2, ...Array(6).fill(1)],
+    ]);
   }
 }, 60_000);
 
@@ -138,7 +155,8 @@ it("a browser that is not there is named, with what is missing", async () => {
   process.env.PATH = "";
   delete process.env.SEALWIRE_CHROMIUM;
   const all = await browsers(
-    { sizes: [], quick: true, effort: { rounds: 1, slice: 1 }, inFlight: [] },
+    { sizes: [], quick: true, effort: { rounds: 1, slice: 1 }, inFlight: [], inFlightSizes: [] },
+    1,
     5,
     quiet,
   ).finally(() => Object.assign(process.env, { PATH }, SEALWIRE_CHROMIUM === undefined ? {} : { SEALWIRE_CHROMIUM }));

@@ -6,7 +6,7 @@ import { joseEncrypt, joseSign } from "../micro/jose.ts";
 import type { MicroTable } from "../micro/run.ts";
 import { LEVELS, type MessageKeys, named, OTHERS, sealwire } from "../micro/sealwire.ts";
 import { type Contender, type Effort, type Figure, measure } from "../rounds.ts";
-import { bareWebCrypto, floorOfBytes, floorOfObject, framedWebCrypto } from "./bare.ts";
+import { bareWebCrypto, floorOfBytes, floorOfObject, twoEnds } from "./bare.ts";
 import { bareWithoutCipher, withoutCipher } from "./no-cipher.ts";
 import { several, throughSessions } from "./session.ts";
 
@@ -16,6 +16,8 @@ export interface Asked {
   readonly quick: boolean;
   readonly effort: Effort;
   readonly inFlight: readonly number[];
+  /** Bytes of the messages of those. */
+  readonly inFlightSizes: readonly number[];
 }
 
 export interface InFlightTable {
@@ -57,7 +59,7 @@ const WARM = 5000;
 async function inFlightTable(size: number, inFlight: number, effort: Effort): Promise<InFlightTable> {
   const data = bytesOf(size);
   const bare = await bareWebCrypto();
-  const framed = await framedWebCrypto(size);
+  const ends = await twoEnds(size);
   const bareCopies = bareWithoutCipher();
   const passes: [string, () => Promise<unknown>][] = [
     ["bare WebCrypto AES-GCM", () => bare(data)],
@@ -65,8 +67,8 @@ async function inFlightTable(size: number, inFlight: number, effort: Effort): Pr
     ["sealwire sessions", await throughSessions(data, false)],
     // What applications get: those in flight were sent in one turn.
     ["sealwire sessions, in batches", await throughSessions(data, true)],
-    // What the memory of an envelope costs, which a page first writes to, and nothing else of it.
-    ["bare WebCrypto AES-GCM, in frames", () => framed(data)],
+    // What it costs that there are two ends and frames between them, and nothing else of a session.
+    ["bare WebCrypto AES-GCM, two ends", () => ends(data)],
     // What is left of both without their cipher.
     ["bare calls, no cipher", () => bareCopies(data)],
     ["sealwire sessions, no cipher", await throughSessions(data, false, withoutCipher)],
@@ -89,7 +91,7 @@ async function work(asked: Asked): Promise<Answer> {
       micro.push({ what, size, figures: Object.fromEntries(await measure(contenders, asked.effort, noCpuTime)) });
     }
   const inFlight: InFlightTable[] = [];
-  for (const size of [256, 16_384])
+  for (const size of asked.inFlightSizes)
     for (const many of asked.inFlight) inFlight.push(await inFlightTable(size, many, asked.effort));
   return { agent: navigator.userAgent, micro, inFlight };
 }

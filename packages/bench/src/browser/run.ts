@@ -8,8 +8,10 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { Child } from "../child.ts";
+import { HELD_SIZE } from "../data.ts";
 import type { Shares } from "../profile.ts";
-import type { Answer, Asked } from "./page.ts";
+import { figure } from "../rounds.ts";
+import type { Answer, Asked, InFlightTable } from "./page.ts";
 
 /** `answer` is undefined where `missing` says why. */
 export interface BrowserFigures {
@@ -85,20 +87,50 @@ function executable(path: string): boolean {
   }
 }
 
-/** One after the other, in every engine that is installed. */
+/**
+ * One after the other, in every engine that is installed. What is held to a bound is measured in `pages` of each: the same
+ * script takes up to a third longer in one page than in the next one.
+ */
 export async function browsers(
   asked: Asked,
+  pages: number,
   seconds: number,
   say: (what: string) => void,
 ): Promise<readonly BrowserFigures[]> {
   const script = await bundled();
+  const held = { ...asked, sizes: [], inFlight: asked.inFlight.slice(-1), inFlightSizes: [HELD_SIZE] };
   const figures: BrowserFigures[] = [];
   for (const browser of BROWSERS) {
     say(`browsers: ${browser.name}`);
-    figures.push(await measureIn(browser, script, asked, seconds));
+    let all = await measureIn(browser, script, asked, seconds);
+    for (let page = 2; page <= pages && all.answer !== undefined; page++) {
+      say(`browsers: ${browser.name}, page ${page} of ${pages}`);
+      all = joined(all.answer, await measureIn(browser, script, held, seconds));
+    }
+    figures.push(all);
   }
   return figures;
 }
+
+/** The rounds of both pages, where they measured the same. */
+function joined(first: Answer, next: BrowserFigures): BrowserFigures {
+  if (next.answer === undefined) return next;
+  const { inFlight } = next.answer;
+  const both = first.inFlight.map((table): InFlightTable => {
+    const other = inFlight.find((one) => one.size === table.size && one.inFlight === table.inFlight);
+    return other === undefined ? table : { ...table, figures: bothFigures(table.figures, other.figures) };
+  });
+  return { ...next, answer: { ...first, inFlight: both } };
+}
+
+const bothFigures = (a: InFlightTable["figures"], b: InFlightTable["figures"]): InFlightTable["figures"] =>
+  Object.fromEntries(
+    Object.entries(a).map(([name, { rounds }]) => {
+      const all = [...rounds, ...(b[name]?.rounds ?? [])];
+      // A page has no clock of CPU time.
+      return [name, figure(all, [0])];
+    }),
+  );
 
 /** Where the time goes that sessions of a page take themselves, by so many messages; measured in Node. */
 export async function ownTime(messages: number, say: (what: string) => void): Promise<Shares> {

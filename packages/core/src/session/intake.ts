@@ -131,9 +131,13 @@ export class Intake {
   }
 
   /** Tells whether what may come in several sessions was not delivered before: undefined for what cannot. */
-  private once({ jti, iat = 0, exp }: ApplicationClaims, { machine, connection }: Attachment): Once | undefined {
+  private once(claims: ApplicationClaims, from: Attachment): Once | undefined {
+    if (claims.jti === undefined || this.#o.hooks.once === undefined) return undefined;
+    return this.asksOnce(claims.jti, claims, from);
+  }
+
+  private asksOnce(jti: string, { iat = 0, exp }: ApplicationClaims, { machine, connection }: Attachment): Once {
     const { hooks } = this.#o;
-    if (jti === undefined || hooks.once === undefined) return undefined;
     return () => hooks.once?.({ jti, iat, exp, now: machine.now(connection.time) }) ?? false;
   }
 
