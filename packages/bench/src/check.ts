@@ -18,9 +18,11 @@ export interface Verdict {
   readonly floor: number | undefined;
   /** What would be left to be measured if the lines of Sealwire's packages took no time. */
   readonly rest: number | undefined;
+  /** Of a bound that is missed: the share of what those lines take that they could take and meet it. */
+  readonly allowance: number | undefined;
 }
 
-type Bound = { readonly most: number } | { readonly least: number };
+export type Bound = { readonly most: number } | { readonly least: number };
 
 interface Beside {
   readonly unit?: string;
@@ -33,7 +35,16 @@ function verdict(what: string, value: number, bound: Bound, { unit = "×", floor
     "most" in bound
       ? [`at most ${bound.most}`, value <= bound.most]
       : [`at least ${bound.least}`, value >= bound.least];
-  return { what, value, bound: text, met, unit, floor, rest };
+  const allowance = met || rest === undefined ? undefined : allowanceOf(value, bound, rest);
+  return { what, value, bound: text, met, unit, floor, rest, allowance };
+}
+
+/** 0 where the bound is missed by what is left without those lines. */
+export function allowanceOf(value: number, bound: Bound, rest: number): number {
+  // What has to be as large as possible is so many times as fast as something else: its time is the inverse.
+  const time = "most" in bound ? (of: number) => of : (of: number) => 1 / of;
+  const allowed = time("most" in bound ? bound.most : bound.least) - time(rest);
+  return Math.max(0, allowed / (time(value) - time(rest)));
 }
 
 /** Ratios within the run: they hold on any machine, or nowhere. */
@@ -192,8 +203,8 @@ const missing = (what: string): never => {
 /** For a terminal. */
 export function verdictLines(verdicts: readonly Verdict[]): string {
   const width = Math.max(...verdicts.map(({ what }) => what.length));
-  const line = ({ what, value, unit, bound, met, floor, rest }: Verdict) =>
-    `${met ? "✓" : "✗"} ${what.padEnd(width)}  ${`${value.toFixed(2)}${unit}`.padStart(11)}  ${bound.padEnd(13)}${beside("without a protocol", floor, unit)}${beside("without its own time", rest, unit)}`.trimEnd();
+  const line = ({ what, value, unit, bound, met, floor, rest, allowance }: Verdict) =>
+    `${met ? "✓" : "✗"} ${what.padEnd(width)}  ${`${value.toFixed(2)}${unit}`.padStart(11)}  ${bound.padEnd(13)}${beside("without a protocol", floor, unit)}${beside("without its own time", rest, unit)}${beside("its lines may take", allowance && 100 * allowance, " %")}`.trimEnd();
   return verdicts.map(line).join("\n");
 }
 
