@@ -98,7 +98,7 @@ async function run(): Promise<Results> {
     when: new Date().toISOString().slice(0, 10),
     quick,
     micro: tables,
-    browsers: wanted("browsers") ? await browsers(asked, quick ? 1 : PAGES, quick ? 60 : 900, say) : [],
+    browsers: wanted("browsers") ? await browsers(asked, quick ? 3 : PAGES, quick ? 60 : 900, say) : [],
     ownTime: wanted("browsers") && !quick ? await ownTime(400_000, say) : undefined,
     echo: echoes,
     profiles:

@@ -59,7 +59,7 @@ function inFlightParts(name: string, { inFlight }: Answer): string[] {
       [
         "",
         "in flight",
-        "rounds",
+        "pages",
         "bare WebCrypto µs",
         "quartiles",
         "sessions µs",
@@ -75,7 +75,7 @@ function inFlightParts(name: string, { inFlight }: Answer): string[] {
         return [
           `${one.size.toLocaleString("en-US")} B`,
           String(one.inFlight),
-          String(bare.rounds.length),
+          String(one.pages),
           ...[bare, own].flatMap((f) => [spell(f.median), `[${spell(f.low)}, ${spell(f.high)}]`]),
           ratio(own, bare).toFixed(2),
           spell(ends.median),
@@ -85,6 +85,6 @@ function inFlightParts(name: string, { inFlight }: Answer): string[] {
         ];
       }),
     ),
-    "The bound holds the sessions (of those with more rounds, from several pages) in which each message has an envelope of its own; batches are what they do by default with what is sent in one turn. Two ends are the same bare calls in one function that seals and one that opens, where data is copied into claims, ciphertext into a frame, and data out of the claims. Their own time is what they take, both ends together, beyond the bare calls where WebCrypto copies for both.",
+    "The bound holds the sessions (where there are several pages, each is one round, which is its median) in which each message has an envelope of its own; batches are what they do by default with what is sent in one turn. Two ends are the same bare calls in one function that seals and one that opens, where data is copied into claims, ciphertext into a frame, and data out of the claims. Their own time is what they take, both ends together, beyond the bare calls where WebCrypto copies for both.",
   ];
 }

@@ -16,13 +16,13 @@ const SIDES = ["server", "load"] as const;
 export function report(r: Results, verdicts: readonly Verdict[]): string {
   return [
     "# Benchmarks",
-    `Written by \`npm run bench\` on ${r.when}: ${r.machine}. Every contender in the same run, in interleaved rounds; medians over the rounds, quartiles in brackets. Times of one machine say little about another one, ratios more.`,
+    `Written by \`npm run bench\` on ${r.when}: ${r.machine}. Every contender in the same run; what has quartiles (in brackets, beside the median) was measured in interleaved rounds. Times of one machine say little about another one, ratios more.`,
     "## What the project holds itself to",
     table(
       ["", "measured", "bound", "", "without a protocol", "without its own time", "its lines may take"],
       verdicts.map(({ what, value, unit, bound, met, floor, rest, allowance }) => [
         what,
-        `${value.toFixed(2)}${unit}`,
+        Number.isNaN(value) ? "not measured" : `${value.toFixed(2)}${unit}`,
         bound,
         met ? "met" : "**missed**",
         ...[floor, rest].map((of) => (of === undefined ? "" : `${of.toFixed(2)}${unit}`)),
@@ -30,7 +30,7 @@ export function report(r: Results, verdicts: readonly Verdict[]): string {
       ]),
     ),
     "Without a protocol is what the bare cipher of node:crypto around each message, each turn's messages or each chunk makes of the same row, frames of one turn written together as sessions do it, for the handshake its bare operations in as many messages, and in browsers the bare calls at two ends, with their bytes in the memory of claims and frames: no numbers are looked at, nothing is checked, kept or sent again. For the size of the client it is Sealwire's envelopes, keys and checks of claims, with cbor-x, and no session. A bound that this misses too is not missed by the protocol alone.",
-    "Without its own time: about what would be left if the lines of Sealwire's packages took none. For the server that is everything else in the profiles below (those of messages with 16 in flight): sockets, ciphers, keys, built-in functions, `ws`, the engine, and the collection of what those lines allocate. For a file it is as if the end with more lines of its own were what takes all of the time. Where this misses the bound too, faster lines do not reach it; less asked of what is outside would. For browsers it is without what sessions take beyond bare calls where WebCrypto copies for both; where a cipher works on a thread of its own, the page's lines run beside it, and the two do not simply add up.",
+    "Without its own time: about what would be left if the lines of Sealwire's packages took none. For the server that is everything else in the profiles below (those of messages with 16 in flight): sockets, ciphers, keys, built-in functions, `ws`, the engine, and the collection of what those lines allocate. For a file it is as if the end with more lines of its own were what takes all of the time. Where this misses the bound too, faster lines alone do not reach it. For browsers it is without what sessions take beyond bare calls where WebCrypto copies for both; where a cipher works on a thread of its own, the page's lines run beside it, and the two do not simply add up.",
     "Its lines may take: of a bound that is missed, the share of their own time of today with which it would be met, everything else being as it is.",
     "`jose` rows: how many times as long jose takes. The handshake row is what a connection costs the server above a bare `ws` connection; the floor of an object is cbor-x and the bare cipher.",
     ...microParts(r),
@@ -46,9 +46,7 @@ export function report(r: Results, verdicts: readonly Verdict[]): string {
 function echoParts({ echo, latency }: Results): string[] {
   const parts = echo.flatMap(({ what, size, figures }) => {
     const title = `Echo: ${what}, ${size.toLocaleString("en-US")} B`;
-    const rows = Object.entries(figures).map(
-      ([name, f]) => [name, quantile(f.perSecond, 0.5), quantile(f.cpu, 0.5)] as const,
-    );
+    const rows = Object.entries(figures);
     return [
       `## ${title}`,
       plot(
@@ -56,12 +54,16 @@ function echoParts({ echo, latency }: Results): string[] {
         bars(
           title,
           "messages/s",
-          rows.map(([name, value]) => ({ name, value, own: name === "sealwire" || name === "batched" })),
+          rows.map(([name, { perSecond }]) => ({
+            name,
+            value: quantile(perSecond, 0.5),
+            own: name === "sealwire" || name === "batched",
+          })),
         ),
       ),
       table(
-        ["", "messages/s", "server's CPU µs a message"],
-        rows.map(([name, value, cpu]) => [name, spell(value), spell(cpu)]),
+        ["", "messages/s", "quartiles", "server's CPU µs a message", "quartiles"],
+        rows.map(([name, { perSecond, cpu }]) => [name, ...spread(perSecond), ...spread(cpu)]),
       ),
     ];
   });
@@ -142,22 +144,15 @@ const spread = (of: readonly number[]): [string, string] => [
   `[${spell(quantile(of, 0.25))}, ${spell(quantile(of, 0.75))}]`,
 ];
 
-/** Of a list of rounds: 50 %, 99 % and 99.9 %. */
+/** Of a list of rounds: 50 %, 99 % and 99.9 %, each with its quartiles over the rounds. */
 const quantiles = (rounds: readonly Pick<Latency, "p50" | "p99" | "p999">[]): string[] =>
-  (["p50", "p99", "p999"] as const).map((part) =>
-    spell(
-      quantile(
-        rounds.map((l) => l[part]),
-        0.5,
-      ),
-    ),
-  );
+  (["p50", "p99", "p999"] as const).map((part) => spread(rounds.map((l) => l[part])).join(" "));
 
 const against = (a: readonly number[], b: readonly number[]): string => ratioOf(a, b).toFixed(2);
 
 function otherParts(r: Results): string[] {
   const { handshakes, memory, overhead, bundle, startUp } = r;
-  const median = (of: readonly number[]) => spell(quantile(of, 0.5));
+  const between = (of: readonly number[]) => spread(of).join(" ");
   return [
     "## Handshakes and resumes",
     table(
@@ -174,7 +169,7 @@ function otherParts(r: Results): string[] {
         ["a connection cut, and its session resumed on another one", ...spread(handshakes.resume)],
       ],
     ),
-    `A Sealwire connection is ${against(handshakes.cpu.sealwire, handshakes.cpu.floor)} times the \`ws\` connection with the same operations and as many messages. ${median(handshakes.perSecond.sealwire)} handshakes/s, ${median(handshakes.perSecond.pooled)} with signatures on threads: one client process, six at a time, the work of both ends. ${median(handshakes.resumesPerSecond)} resumes/s, one after the other.`,
+    `A Sealwire connection is ${against(handshakes.cpu.sealwire, handshakes.cpu.floor)} times the \`ws\` connection with the same operations and as many messages. ${between(handshakes.perSecond.sealwire)} handshakes/s, ${between(handshakes.perSecond.pooled)} with signatures on threads: one client process, six at a time, the work of both ends. ${between(handshakes.resumesPerSecond)} resumes/s, one after the other.`,
     ...handshakeProfileParts(r),
     "Messages of 20 sessions, 500 a second, to a server that gets 60 handshakes a second beside them:",
     table(

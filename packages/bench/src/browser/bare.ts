@@ -11,7 +11,13 @@ export type Decrypt = (params: AesGcmParams, sealed: ArrayBuffer | Uint8Array) =
 
 const STATIC_IV = bytesOf(12);
 
-function paramsOf(seq: number): AesGcmParams {
+type Bytes = Uint8Array<ArrayBuffer>;
+
+interface GcmParams extends AesGcmParams {
+  readonly iv: Bytes;
+}
+
+function paramsOf(seq: number): GcmParams {
   const iv = STATIC_IV.slice();
   new DataView(iv.buffer).setUint32(8, seq);
   return { name: "AES-GCM", iv, additionalData: AAD, tagLength: 128 };
@@ -42,16 +48,23 @@ const [CLAIMS, FRAME] = [34, 8];
 /**
  * The same at two ends: one seals and the other one opens, with no promise but those of WebCrypto and of the line between them.
  * The bytes go where those of an envelope go: data behind other claims, ciphertext behind the head of a frame, and out of the
- * claims into memory of its own. All other memory is used again. `size`: of the data.
+ * claims into memory of its own. All else that a call needs is used again. `size`: of the data.
  */
 export async function twoEnds(size: number): Promise<(data: Uint8Array) => Promise<Uint8Array>> {
   const { subtle } = crypto;
   const key = await newKey();
-  const spare = { claims: [] as Uint8Array<ArrayBuffer>[], frames: [] as Uint8Array<ArrayBuffer>[] };
+  const spare = { claims: [] as Bytes[], frames: [] as Bytes[], params: [] as GcmParams[] };
+  const numbered = (seq: number): GcmParams => {
+    const params = spare.params.pop() ?? paramsOf(seq);
+    for (let i = 0, rest = seq; i < 4; i++, rest >>>= 8) params.iv[11 - i] = rest;
+    return params;
+  };
   let sent = 0;
-  const open = (frame: Uint8Array<ArrayBuffer>, seq: number, deliver: (data: Uint8Array) => void): void => {
+  const open = (frame: Bytes, seq: number, deliver: (data: Uint8Array) => void): void => {
+    const params = numbered(seq);
     // Should it fail, the page says so.
-    void subtle.decrypt(paramsOf(seq), key, frame.subarray(FRAME)).then((opened) => {
+    void subtle.decrypt(params, key, frame.subarray(FRAME)).then((opened) => {
+      spare.params.push(params);
       spare.frames.push(frame);
       deliver(new Uint8Array(opened).slice(CLAIMS));
     });
@@ -60,7 +73,9 @@ export async function twoEnds(size: number): Promise<(data: Uint8Array) => Promi
     const seq = ++sent;
     const claims = spare.claims.pop() ?? new Uint8Array(CLAIMS + size);
     claims.set(data, CLAIMS);
-    void subtle.encrypt(paramsOf(seq), key, claims).then((sealed) => {
+    const params = numbered(seq);
+    void subtle.encrypt(params, key, claims).then((sealed) => {
+      spare.params.push(params);
       spare.claims.push(claims);
       const frame = spare.frames.pop() ?? new Uint8Array(FRAME + sealed.byteLength);
       frame.set(new Uint8Array(sealed), FRAME);

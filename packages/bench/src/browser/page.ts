@@ -23,6 +23,8 @@ export interface Asked {
 export interface InFlightTable {
   readonly size: number;
   readonly inFlight: number;
+  /** That measured it; a figure has a value of each where there are more. */
+  readonly pages: number;
   readonly figures: Readonly<Record<string, Figure>>;
 }
 
@@ -78,7 +80,7 @@ async function inFlightTable(size: number, inFlight: number, effort: Effort): Pr
   );
   // A session is much code: an engine takes this many messages to compile all of it.
   for (const { run } of contenders) await run(WARM);
-  return { size, inFlight, figures: Object.fromEntries(await measure(contenders, effort, noCpuTime)) };
+  return { size, inFlight, pages: 1, figures: Object.fromEntries(await measure(contenders, effort, noCpuTime)) };
 }
 
 const noCpuTime = () => 0;

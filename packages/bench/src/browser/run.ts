@@ -88,7 +88,7 @@ function executable(path: string): boolean {
 }
 
 /**
- * One after the other, in every engine that is installed. What is held to a bound is measured in `pages` of each: the same
+ * One after the other, in every engine that is installed. What is held to a bound is measured in `pages` of its own: the same
  * script takes up to a third longer in one page than in the next one.
  */
 export async function browsers(
@@ -102,35 +102,32 @@ export async function browsers(
   const figures: BrowserFigures[] = [];
   for (const browser of BROWSERS) {
     say(`browsers: ${browser.name}`);
-    let all = await measureIn(browser, script, asked, seconds);
-    for (let page = 2; page <= pages && all.answer !== undefined; page++) {
+    const first = await measureIn(browser, script, asked, seconds);
+    const answers: Answer[] = [];
+    for (let page = 1; page <= pages && first.answer !== undefined; page++) {
       say(`browsers: ${browser.name}, page ${page} of ${pages}`);
-      all = joined(all.answer, await measureIn(browser, script, held, seconds));
+      const { answer, missing } = await measureIn(browser, script, held, seconds);
+      if (answer === undefined) say(`browsers: ${browser.name}, page ${page} is left out: ${missing}`);
+      else answers.push(answer);
     }
-    figures.push(all);
+    figures.push(first.answer === undefined ? first : { ...first, answer: ofPages(first.answer, answers) });
   }
   return figures;
 }
 
-/** The rounds of both pages, where they measured the same. */
-function joined(first: Answer, next: BrowserFigures): BrowserFigures {
-  if (next.answer === undefined) return next;
-  const { inFlight } = next.answer;
-  const both = first.inFlight.map((table): InFlightTable => {
-    const other = inFlight.find((one) => one.size === table.size && one.inFlight === table.inFlight);
-    return other === undefined ? table : { ...table, figures: bothFigures(table.figures, other.figures) };
+/** What the pages measured, in place of what the first one did: each page is a round. */
+function ofPages(first: Answer, pages: readonly Answer[]): Answer {
+  const all = pages.flatMap(({ inFlight }) => inFlight);
+  const inFlight = first.inFlight.map((table): InFlightTable => {
+    const same = all.filter(({ size, inFlight }) => size === table.size && inFlight === table.inFlight);
+    if (same.length === 0) return table;
+    const medians = (name: string) => same.map(({ figures }) => figures[name]?.median ?? Number.NaN);
+    // A page has no clock of CPU time.
+    const figures = Object.keys(table.figures).map((name) => [name, figure(medians(name), [0])]);
+    return { ...table, pages: same.length, figures: Object.fromEntries(figures) };
   });
-  return { ...next, answer: { ...first, inFlight: both } };
+  return { ...first, inFlight };
 }
-
-const bothFigures = (a: InFlightTable["figures"], b: InFlightTable["figures"]): InFlightTable["figures"] =>
-  Object.fromEntries(
-    Object.entries(a).map(([name, { rounds }]) => {
-      const all = [...rounds, ...(b[name]?.rounds ?? [])];
-      // A page has no clock of CPU time.
-      return [name, figure(all, [0])];
-    }),
-  );
 
 /** Where the time goes that sessions of a page take themselves, by so many messages; measured in Node. */
 export async function ownTime(messages: number, say: (what: string) => void): Promise<Shares> {

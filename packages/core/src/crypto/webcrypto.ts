@@ -60,46 +60,21 @@ const newParams = (iv: Uint8Array, aad: Uint8Array): Params => ({
 
 /** As many as one session has under way. */
 const SPARE = 64;
-/** Those that have ended. */
-const spare: Call[] = [];
-
 /**
- * A call of the cipher. Used again with all that belongs to it: functions of its own would cost each message as much as its
- * claims, and an engine keeps an object beside each view that it was given. Not before it has ended, and not where it failed:
- * an engine that read its IV late would otherwise use one twice, which breaks AES-GCM.
+ * Those of calls that have ended: an engine keeps an object of its own beside each view that it was given. None is used
+ * again before its call has ended: an engine that read its IV late would otherwise use one twice, which breaks AES-GCM.
  */
-class Call {
-  readonly params: Params;
-  #to: Awaiting<unknown> | undefined;
-  /** Of what is opened: none. */
-  #room: number | undefined;
+const spare: Params[] = [];
 
-  private constructor(aad: Uint8Array) {
-    this.params = newParams(new Uint8Array(new ArrayBuffer(IV_BYTES)), aad);
-  }
+function takeParams(nonces: Nonces, seq: number, aad: Uint8Array): Params {
+  const params = spare.pop() ?? newParams(new Uint8Array(new ArrayBuffer(IV_BYTES)), aad);
+  nonces.write(seq, params.iv);
+  params.additionalData = source(aad);
+  return params;
+}
 
-  static of(nonces: Nonces, seq: number, aad: Uint8Array, to: Awaiting<unknown>, room?: number): Call {
-    const call = spare.pop() ?? new Call(aad);
-    nonces.write(seq, call.params.iv);
-    call.params.additionalData = source(aad);
-    call.#to = to;
-    call.#room = room;
-    return call;
-  }
-
-  readonly ended = (answer: ArrayBuffer): unknown => {
-    const [to, room] = [this.#leave(), this.#room];
-    if (spare.length < SPARE) spare.push(this);
-    return to.ended(room === undefined ? bytesOf(answer) : behind(room, answer));
-  };
-
-  readonly failed = (cause: unknown): unknown => this.#leave().failed(cause);
-
-  #leave(): Awaiting<unknown> {
-    const to = this.#to as Awaiting<unknown>;
-    this.#to = undefined;
-    return to;
-  }
+function giveBack(params: Params): void {
+  if (spare.length < SPARE) spare.push(params);
 }
 
 export const aeadKey = (key: CryptoKey): AeadKey => new WebAead(key);
@@ -130,13 +105,25 @@ class WebAead implements AeadKey {
     room: number,
     to: Awaiting<T>,
   ): Promise<T> {
-    const { params, ended, failed } = Call.of(nonces, seq, aad, to, room);
-    return this.#subtle.encrypt(params, this.#key, source(text)).then(ended, failed) as Promise<T>;
+    const params = takeParams(nonces, seq, aad);
+    return this.#subtle.encrypt(params, this.#key, source(text)).then(
+      (sealed) => {
+        giveBack(params);
+        return to.ended(behind(room, sealed));
+      },
+      (cause) => to.failed(cause),
+    );
   }
 
   openLater<T>(nonces: Nonces, seq: number, aad: Uint8Array, data: Uint8Array, to: Awaiting<T>): Promise<T> {
-    const { params, ended, failed } = Call.of(nonces, seq, aad, to);
-    return this.#subtle.decrypt(params, this.#key, source(data)).then(ended, failed) as Promise<T>;
+    const params = takeParams(nonces, seq, aad);
+    return this.#subtle.decrypt(params, this.#key, source(data)).then(
+      (text) => {
+        giveBack(params);
+        return to.ended(bytesOf(text));
+      },
+      (cause) => to.failed(cause),
+    );
   }
 }
 

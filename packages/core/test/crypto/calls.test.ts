@@ -1,4 +1,4 @@
-// Calls of WebCrypto are used again: what one message gets must not come of another one's.
+// The parameters of calls of WebCrypto are used again: what one message gets must not come of another one.
 import fc from "fast-check";
 import { afterEach, expect, it, vi } from "vitest";
 import { nonce, StaticIv } from "../../src/crypto/aead.ts";
