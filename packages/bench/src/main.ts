@@ -2,15 +2,14 @@
 // npm run bench: see USAGE.
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
-import type { Asked } from "./browser/page.ts";
 import { browsers, ownTime } from "./browser/run.ts";
 import { bundle, ENTRIES } from "./bundle.ts";
 import { check, verdictLines } from "./check.ts";
-import { HELD_SIZE, SIZES } from "./data.ts";
 import { echo, latency, profiles } from "./echo/run.ts";
 import { handshakes, NO_HANDSHAKES } from "./handshake.ts";
 import { consists, memory } from "./memory.ts";
 import { micro } from "./micro/run.ts";
+import { CHECK, FULL, QUICK } from "./plan.ts";
 import { report } from "./report.ts";
 import type { EchoTable, Results } from "./results.ts";
 import { quantile } from "./rounds.ts";
@@ -24,14 +23,15 @@ const USAGE = `npm run bench [-- options]
 
 Everything side by side, for a machine that does nothing else meanwhile; writes packages/bench/REPORT.md.
 
-  --quick        less of it, in a few rounds; writes nothing
-  --check        the same, and fails where a bound is missed
+  --quick        less of it, in a few rounds, in less than two minutes; writes nothing
+  --check        what is held to a bound, and fails where one is missed; writes nothing. With --quick coarsely
   --only=a,b     these parts alone, as JSON; writes nothing. Parts: ${PARTS.join(", ")}
   --json         prints the results as JSON
   --help         this text`;
 
 const flag = (name: string) => process.argv.includes(`--${name}`);
-const quick = flag("quick") || flag("check");
+const plan = flag("quick") ? QUICK : flag("check") ? CHECK : FULL;
+const { quick } = plan;
 const only = process.argv
   .find((arg) => arg.startsWith("--only="))
   ?.slice(7)
@@ -53,7 +53,6 @@ const say = (what: string) =>
   process.stderr.write(`${process.stderr.isTTY ? "\r\u001b[K" : ""}${what}${process.stderr.isTTY ? "" : "\n"}`);
 
 async function echoTables(): Promise<EchoTable[]> {
-  const [rounds, ms] = quick ? [5, 1000] : [7, 2000];
   const tables: EchoTable[] = [];
   const add = async (
     what: string,
@@ -62,7 +61,7 @@ async function echoTables(): Promise<EchoTable[]> {
     inFlight: number,
     kinds = ["ws", "bare", "jose", "sealwire"],
   ) => {
-    const options = { kinds: kinds as never, connections, inFlight, size, rounds, ms };
+    const options = { kinds: kinds as never, connections, inFlight, size, ...plan.echo };
     tables.push({ what, size, figures: await echo(options, say) });
   };
   await add(
@@ -79,54 +78,40 @@ async function echoTables(): Promise<EchoTable[]> {
   return tables;
 }
 
-const IN_FLIGHT_SIZES = [HELD_SIZE, 16_384];
-const PAGES = 7;
-const asked: Asked = quick
-  ? { sizes: [256], quick, effort: { rounds: 3, slice: 20 }, inFlight: [32], inFlightSizes: IN_FLIGHT_SIZES }
-  : { sizes: SIZES, quick, effort: { rounds: 9, slice: 100 }, inFlight: [1, 8, 32], inFlightSizes: IN_FLIGHT_SIZES };
+/** Each under the load of the table that its bound is about. */
+async function profilesOfEcho(): Promise<Results["profiles"]> {
+  const load = { size: 256, ms: 3000 };
+  return {
+    ...(await profiles(["ws", "bare", "sealwire"], 50, { ...load, inFlight: 4 }, say)),
+    ...(await profiles(["bare, gathered", "batched"], 50, { ...load, inFlight: 16 }, say)),
+  };
+}
 
 async function run(): Promise<Results> {
   const load = loadavg()[0] as number;
-  const effort = quick ? { rounds: 9, slice: 60 } : { rounds: 11, slice: 100 };
-  const tables = wanted("micro") ? await micro(effort, quick, say) : [];
+  const tables = wanted("micro") ? await micro(plan.micro, quick, say) : [];
   const echoes = wanted("echo") ? await echoTables() : [];
   const own = echoes[0]?.figures.sealwire?.perSecond ?? [];
   const rate = quantile(own, 0.5) / 2;
-  const paced = { rounds: quick ? 3 : 5, ms: quick ? 2000 : 4000, size: 256, connections: 50 };
+  const paced = { ...plan.latency, size: 256, connections: 50 };
+  const { pages, seconds, ...asked } = plan.browsers;
   return {
     machine: `${cpus()[0]?.model}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}, OpenSSL ${process.versions.openssl}, load ${load.toFixed(1)} at the start`,
     when: new Date().toISOString().slice(0, 10),
     quick,
     micro: tables,
-    browsers: wanted("browsers") ? await browsers(asked, quick ? 3 : PAGES, quick ? 60 : 900, say) : [],
+    browsers: wanted("browsers") ? await browsers({ ...asked, quick }, pages, seconds, say) : [],
     ownTime: wanted("browsers") && !quick ? await ownTime(400_000, say) : undefined,
     echo: echoes,
-    profiles:
-      wanted("echo") && !quick
-        ? await profiles(
-            ["ws", "bare", "sealwire", "bare, gathered", "batched"],
-            50,
-            { size: 256, inFlight: 16, ms: 3000 },
-            say,
-          )
-        : {},
+    profiles: wanted("echo") && !quick ? await profilesOfEcho() : {},
     latency: {
       rate,
       figures: wanted("echo") ? await latency(["ws", "bare", "sealwire", "batched"], rate, paced, say) : {},
     },
-    fanOut: wanted("fanout")
-      ? await fanOut(quick ? { sizes: [1, 50], rounds: 3 } : { sizes: [1, 10, 100, 1000], rounds: 7 }, say)
-      : [],
-    file: wanted("file") ? await file({ rounds: quick ? 2 : 9, bytes: 50_000_000, profiled: quick ? 0 : 10 }, say) : [],
-    handshakes: wanted("handshakes")
-      ? await handshakes(
-          quick
-            ? { rounds: 3, count: 100, warm: 1000, profiled: 0 }
-            : { rounds: 7, count: 200, warm: 4000, profiled: 1500 },
-          say,
-        )
-      : NO_HANDSHAKES,
-    memory: wanted("memory") ? await memory(quick ? [1000] : [1000, 10_000], say) : [],
+    fanOut: wanted("fanout") ? await fanOut(plan.fanOut, say) : [],
+    file: wanted("file") ? await file(plan.file, say) : [],
+    handshakes: wanted("handshakes") ? await handshakes(plan.handshakes, say) : NO_HANDSHAKES,
+    memory: wanted("memory") ? await memory(plan.memory, say) : [],
     consists:
       wanted("memory") && !quick ? { sealwire: await consists("sealwire", 1000), ws: await consists("ws", 1000) } : {},
     overhead: [
@@ -139,7 +124,7 @@ async function run(): Promise<Results> {
       envelopes: await bundle(ENTRIES.envelopes),
     },
     startUp: wanted("startup")
-      ? startUp(["@sealwire/server", "@sealwire/client", "jose", "cbor-x", "ws", "socket.io"], quick ? 3 : 9)
+      ? startUp(["@sealwire/server", "@sealwire/client", "jose", "cbor-x", "ws", "socket.io"], plan.startUps)
       : {},
   };
 }
@@ -153,6 +138,6 @@ if (only === undefined) {
   const verdicts = check(results);
   if (!flag("json")) console.log(`${verdictLines(verdicts)}\n\n${results.machine}`);
   if (flag("check")) process.exitCode = verdicts.every(({ met }) => met) ? 0 : 1;
-  else if (!quick) writeFileSync(new URL("../REPORT.md", import.meta.url), report(results, verdicts));
+  else if (plan === FULL) writeFileSync(new URL("../REPORT.md", import.meta.url), report(results, verdicts));
 } else if (!flag("json")) console.log(JSON.stringify(results, undefined, 1));
 process.exit();

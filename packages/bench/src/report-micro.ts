@@ -13,7 +13,7 @@ export function microParts(r: Results): string[] {
   const { micro, browsers } = r;
   return [
     "## Seal and open",
-    "Each contender in a process of its own, warmed by as much CPU time as every other one; the processes take turns in every round. In the browsers all of them share a page.",
+    "Each contender in a process of its own, warmed by as much CPU time as every other one; the processes take turns in every round. In the browsers all of them share a page. `sealwire` without more is the binary wire with codec cbor.",
     ...microTables("", "", micro),
     ...browsers.flatMap(({ name, answer, missing }) =>
       answer === undefined

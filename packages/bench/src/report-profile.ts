@@ -11,7 +11,7 @@ const LEAST = 0.005;
 export function profileParts({ profiles }: Results): string[] {
   return profileTable(
     "## Where the time of the server goes",
-    `${OF_BUSY}; 50 connections, 16 messages of each in flight. ${OUTSIDE}`,
+    `${OF_BUSY}; 50 connections, 4 messages of each in flight, 16 where they are gathered. ${OUTSIDE}`,
     profiles,
   );
 }

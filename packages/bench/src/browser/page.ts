@@ -4,7 +4,7 @@ import { aeadKey, macKey } from "@sealwire/core/internal/webcrypto";
 import { bytesOf, objectOf } from "../data.ts";
 import { joseEncrypt, joseSign } from "../micro/jose.ts";
 import type { MicroTable } from "../micro/run.ts";
-import { LEVELS, type MessageKeys, named, OTHERS, sealwire } from "../micro/sealwire.ts";
+import { type MessageKeys, sealwire, settings } from "../micro/sealwire.ts";
 import { type Contender, type Effort, type Figure, measure } from "../rounds.ts";
 import { bareWebCrypto, floorOfBytes, floorOfObject, twoEnds } from "./bare.ts";
 import { bareWithoutCipher, withoutCipher } from "./no-cipher.ts";
@@ -48,10 +48,7 @@ async function contendersOf(what: "bytes" | "object", size: number, quick: boole
   const bytes = bytesOf(size);
   const data: Data = what === "bytes" ? bytes : (objectOf(size) as Data);
   const own: Contender[] = [];
-  for (const level of LEVELS) own.push(await sealwire({ level, wire: "binary", codec: "cbor" }, data, await keys()));
-  if (!quick)
-    for (const setting of OTHERS)
-      own.push(named(await sealwire({ level: "aead", ...setting }, data, await keys()), setting));
+  for (const setting of settings(size, quick)) own.push(await sealwire(setting, data, await keys()));
   const floor = what === "bytes" ? await floorOfBytes(bytes) : await floorOfObject(data);
   return [floor, ...own, await joseEncrypt(data), ...(quick ? [] : [await joseSign(data)])];
 }

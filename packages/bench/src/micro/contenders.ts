@@ -3,7 +3,7 @@ import type { Data } from "@sealwire/core";
 import { aeadKey, macKey } from "@sealwire/core/internal/node";
 import { bytesOf, objectOf } from "../data.ts";
 import type { Contender } from "../rounds.ts";
-import { LEVELS, type MessageKeys, named, OTHERS, sealwire } from "./sealwire.ts";
+import { type MessageKeys, sealwire, settings } from "./sealwire.ts";
 
 /** One table: `quick` is fewer contenders. */
 export interface Subject {
@@ -24,13 +24,13 @@ export function makers({ what, size, quick }: Subject): readonly Maker[] {
     () => import("./jose.ts"),
     () => import("./peers.ts"),
   ] as const;
-  const own: Maker[] = LEVELS.map((level) => () => sealwire({ level, wire: "binary", codec: "cbor" }, data, keys()));
-  const others: Maker[] = OTHERS.map(
-    (setting) => async () => named(await sealwire({ level: "aead", ...setting }, data, keys()), setting),
+  const own = settings(size, quick).map(
+    (setting): Maker =>
+      () =>
+        sealwire(setting, data, keys()),
   );
   const all: Maker[] = [
     ...own,
-    ...(quick ? [] : others),
     async () => (await jose()).joseEncrypt(data),
     async () => (await jose()).joseSign(data),
   ];

@@ -31,19 +31,27 @@ export interface MessageKeys {
   readonly mac: MacKey;
 }
 
-export const LEVELS: readonly Level[] = ["mac", "aead", "sig", "nest"];
+const LEVELS: readonly Level[] = ["mac", "aead", "sig", "nest"];
 
 /** Beside the binary wire with codec cbor. */
-export const OTHERS: readonly Omit<Setting, "level">[] = [
+const OTHERS: readonly Omit<Setting, "level">[] = [
   { wire: "binary", codec: "json" },
   { wire: "text", codec: "cbor" },
   { wire: "text", codec: "json" },
 ];
 
-export const named = (contender: Contender, { wire, codec }: Omit<Setting, "level">): Contender => ({
-  ...contender,
-  name: `${contender.name}, ${wire}, ${codec}`,
-});
+/** Every level on every wire with every codec is measured at this size; at others so is level aead. */
+const ALL_SIZE = 256;
+
+/** What is measured: each level, and what else there is of wires and codecs. `quick`: without those. */
+export function settings(size: number, quick: boolean): readonly Setting[] {
+  const usual = LEVELS.map((level): Setting => ({ level, wire: "binary", codec: "cbor" }));
+  const levels = LEVELS.filter((level) => level === "aead" || size === ALL_SIZE);
+  return [...usual, ...(quick ? [] : levels.flatMap((level) => OTHERS.map((other) => ({ level, ...other }))))];
+}
+
+const titleOf = ({ level, wire, codec }: Setting): string =>
+  wire === "binary" && codec === "cbor" ? `sealwire ${level}` : `sealwire ${level}, ${wire}, ${codec}`;
 
 /** From the data of a message to the wire and back: claims, seal, frame, open, the check of every claim. */
 export async function sealwire({ level, wire, codec }: Setting, data: Data, own: MessageKeys): Promise<Contender> {
@@ -69,7 +77,7 @@ export async function sealwire({ level, wire, codec }: Setting, data: Data, own:
     );
   };
   return {
-    name: `sealwire ${level}`,
+    name: titleOf({ level, wire, codec }),
     // With node:crypto there is no promise on the way.
     run(count) {
       for (let i = 1; i <= count; i++) {
