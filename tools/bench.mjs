@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// npm run bench [-- --quick | --check | --json | --only=micro,browsers,echo,fanout,file,handshakes,memory,startup]: everything side by side.
+// npm run bench [-- --quick | --check | --json | --only=micro,browsers,echo,fanout,file,handshakes,memory,startup,bundle]: everything side by side.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { line, red } from "./lib/report.mjs";

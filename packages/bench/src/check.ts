@@ -140,7 +140,7 @@ export function check(r: Results): readonly Verdict[] {
     file("client"),
     verdict("bytes on the wire beyond 256 B, seq 65,535", overheadOf(r, 1), { most: 64 }, { unit: " B" }),
     verdict("the same of each message of 16 in a batch", overheadOf(r, 16), { most: 24 }, { unit: " B" }),
-    ...r.browsers.flatMap(({ name, answer }) => inFlightOf(name, answer)),
+    ...r.browsers.flatMap(({ name, answer }) => heldInBrowser(name, answer)),
     verdict(
       "client for browsers, minified and gzipped",
       r.bundle.connect.gzip / 1000,
@@ -154,7 +154,7 @@ const overheadOf = ({ overhead }: Results, count: number): number =>
   overhead.find(({ seq, items }) => seq === 65_535 && items === count)?.bytes ?? Number.NaN;
 
 /** The most that is at work at once, each in its envelope: a session keeps WebCrypto as busy as whoever calls it bare. */
-function inFlightOf(browser: string, answer: Answer | undefined): readonly Verdict[] {
+export function heldInBrowser(browser: string, answer: Answer | undefined): readonly Verdict[] {
   const table = answer?.inFlight.filter(({ size }) => size === HELD_SIZE).at(-1);
   // What was not measured is not met.
   if (table === undefined) return [verdict(`${browser}, ${HELD_SIZE} B through sessions`, Number.NaN, { most: 1.15 })];
@@ -201,11 +201,14 @@ const missing = (what: string): never => {
   throw new Error(`not measured: ${what}`);
 };
 
+export const measured = (value: number, unit: string): string =>
+  Number.isNaN(value) ? "not measured" : `${value.toFixed(2)}${unit}`;
+
 /** For a terminal. */
 export function verdictLines(verdicts: readonly Verdict[]): string {
   const width = Math.max(...verdicts.map(({ what }) => what.length));
   const line = ({ what, value, unit, bound, met, floor, rest, allowance }: Verdict) =>
-    `${met ? "✓" : "✗"} ${what.padEnd(width)}  ${`${value.toFixed(2)}${unit}`.padStart(11)}  ${bound.padEnd(13)}${beside("without a protocol", floor, unit)}${beside("without its own time", rest, unit)}${beside("its lines may take", allowance && 100 * allowance, " %")}`.trimEnd();
+    `${met ? "✓" : "✗"} ${what.padEnd(width)}  ${measured(value, unit).padStart(12)}  ${bound.padEnd(13)}${beside("without a protocol", floor, unit)}${beside("without its own time", rest, unit)}${beside("its lines may take", allowance && 100 * allowance, " %")}`.trimEnd();
   return verdicts.map(line).join("\n");
 }
 

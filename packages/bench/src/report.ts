@@ -1,5 +1,5 @@
 import type { BundleFigure } from "./bundle.ts";
-import type { Verdict } from "./check.ts";
+import { measured, type Verdict } from "./check.ts";
 import type { Pauses } from "./child.ts";
 import { type Latency, ratioOf } from "./echo/run.ts";
 import { plot } from "./plot.ts";
@@ -22,7 +22,7 @@ export function report(r: Results, verdicts: readonly Verdict[]): string {
       ["", "measured", "bound", "", "without a protocol", "without its own time", "its lines may take"],
       verdicts.map(({ what, value, unit, bound, met, floor, rest, allowance }) => [
         what,
-        Number.isNaN(value) ? "not measured" : `${value.toFixed(2)}${unit}`,
+        measured(value, unit),
         bound,
         met ? "met" : "**missed**",
         ...[floor, rest].map((of) => (of === undefined ? "" : `${of.toFixed(2)}${unit}`)),
@@ -127,7 +127,7 @@ function trafficParts({ fanOut, file }: Results): string[] {
     return [
       `## ${title}`,
       plot(`file-to-${to}`, bars(title, "MB/s", all)),
-      "`bare` is `ws` with one cipher object a chunk and no protocol: the buffers that node:crypto makes have the collector mark the whole heap every few megabytes, whoever calls it.",
+      "`bare` is `ws` with one cipher object a chunk and no protocol: the buffers that node:crypto makes have the collector mark the whole heap again and again, whoever calls it.",
       table(
         ["", "MB/s", "quartiles", "server's CPU ms for all", "quartiles", "client's CPU ms", "quartiles"],
         rows.map(([name, f]) => [name, ...spread(f.perSecond), ...spread(f.cpu), ...spread(f.clientCpu)]),

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { allowanceOf } from "../dist/check.js";
+import { allowanceOf, heldInBrowser, measured } from "../dist/check.js";
 
 it("tells with which share of its own time a bound would be met", () => {
   // Of 2.0 it is 0.5 beyond the rest, of which 0.1 may stay.
@@ -11,4 +11,9 @@ it("tells with which share of its own time a bound would be met", () => {
 it("leaves nothing where the rest misses the bound by itself", () => {
   expect(allowanceOf(2, { most: 1.2 }, 1.5)).toBe(0);
   expect(allowanceOf(0.4, { least: 0.6 }, 0.5)).toBe(0);
+});
+
+it("says of what was not measured that it was not, and does not count it as met", () => {
+  expect([measured(1.234, "×"), measured(Number.NaN, "×")]).toEqual(["1.23×", "not measured"]);
+  expect(heldInBrowser("Chromium", undefined)).toMatchObject([{ met: false, value: Number.NaN }]);
 });
